@@ -1,0 +1,45 @@
+/**
+ * Every way in which this package says no. The codes are stable: programs `switch` on them, documents list
+ * them. The sentence beside a code may change.
+ */
+export type PkiErrorCode =
+  // bytes that are not what they claim to be
+  | 'der-invalid'
+  | 'der-too-deep'
+  | 'der-too-large'
+  | 'pem-invalid'
+  // values that do not fit their grammar
+  | 'device-id-invalid'
+  | 'name-invalid'
+  | 'serial-invalid'
+  | 'subject-alt-name-invalid'
+  | 'extension-invalid'
+  | 'time-invalid'
+  | 'trust-domain-invalid'
+  | 'profile-invalid'
+  // keys
+  | 'key-invalid'
+  | 'key-passphrase-missing'
+  | 'key-passphrase-wrong'
+  | 'key-unsupported'
+  | 'signature-algorithm-unsupported'
+  // certificate signing requests
+  | 'csr-key-unsupported'
+  | 'csr-malformed'
+  | 'csr-signature-algorithm-unsupported'
+  | 'csr-signature-invalid'
+  | 'csr-too-large'
+
+/**
+ * The only error that this package throws on purpose. `message` is public: it names the field and, where
+ * there is one, the fix; it never holds key material. `cause` is private: for a log, not for a peer.
+ */
+export class PkiError extends Error {
+  override readonly name = 'PkiError'
+  readonly code: PkiErrorCode
+
+  constructor(code: PkiErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
