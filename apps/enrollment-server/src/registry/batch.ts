@@ -1,0 +1,65 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { certificateOperations } from './certificate-table.ts'
+import { deviceOperations } from './device-table.ts'
+import type { RegistryOperations } from './registry.ts'
+import { tokenOperations } from './token-table.ts'
+
+/** The name and the input of one operation, as it travels to the thread that owns the database. */
+export type Call = readonly [name: keyof RegistryOperations, input: unknown]
+
+/** What came back: a value, or the message of the error that undid this operation alone. */
+export type Answer = { readonly value: unknown } | { readonly error: string }
+
+const writing: ReadonlySet<keyof RegistryOperations> = new Set([
+  'addDevice',
+  'renameDevice',
+  'addToken',
+  'recordCertificate',
+])
+
+/**
+ * Returns the function that runs many operations as one transaction: one fsync for all of them (a commit
+ * costs 190 µs, a row in a batch 7 µs). Answers are in the order of the calls and exist only after COMMIT;
+ * if that fails, every one of them is an error and nothing is changed. An operation that throws is undone
+ * by its savepoint and does not harm its neighbours.
+ */
+export function createBatchRunner(database: DatabaseSync): (calls: readonly Call[]) => Answer[] {
+  const operations: RegistryOperations = {
+    ...deviceOperations(database),
+    ...tokenOperations(database),
+    ...certificateOperations(database),
+  }
+  const beginRead = database.prepare('BEGIN')
+  // Taking the write lock at once lets busy_timeout wait for another process; upgrading a read cannot.
+  const beginWrite = database.prepare('BEGIN IMMEDIATE')
+  const commit = database.prepare('COMMIT')
+  const savepoint = database.prepare('SAVEPOINT operation')
+  const release = database.prepare('RELEASE operation')
+  const undo = database.prepare('ROLLBACK TO operation')
+
+  function run([name, input]: Call): Answer {
+    savepoint.run()
+    try {
+      const operation = operations[name] as (input: unknown) => unknown
+      return { value: operation(input) }
+    } catch (error) {
+      undo.run()
+      return { error: String(error) }
+    } finally {
+      release.run()
+    }
+  }
+
+  return (calls) => {
+    try {
+      if (calls.some(([name]) => writing.has(name))) beginWrite.run()
+      else beginRead.run()
+      const answers = calls.map(run)
+      commit.run()
+      return answers
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK')
+      return calls.map(() => ({ error: String(error) }))
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { DeviceRecord, DeviceState } from './records.ts'
+import type { RegistryOperations } from './registry.ts'
+
+interface DeviceRow {
+  id: string
+  profile: string
+  state: DeviceState
+  dns: string
+  ip: string
+  labels: string
+  created_at: number
+  certificate: string | null
+  not_after: number | null
+}
+
+/** The columns of a device, for a SELECT that joins it. */
+export const deviceColumns =
+  'd.id, d.profile, d.state, d.dns, d.ip, d.labels, d.created_at, d.certificate, d.not_after'
+
+/** A row selected with {@link deviceColumns}, as a record. Ids were parsed before they were stored. */
+export function deviceFromRow(row: unknown): DeviceRecord {
+  const device = row as DeviceRow
+  return {
+    id: device.id as DeviceRecord['id'],
+    profile: device.profile,
+    state: device.state,
+    dns: JSON.parse(device.dns) as string[],
+    ip: JSON.parse(device.ip) as string[],
+    labels: JSON.parse(device.labels) as Record<string, string>,
+    createdAtMs: device.created_at,
+    ...(device.certificate !== null &&
+      device.not_after !== null && {
+        certificate: { serial: device.certificate, notAfterMs: device.not_after },
+      }),
+  }
+}
+
+/** The operations on devices, with their statements prepared once. */
+export function deviceOperations(
+  database: DatabaseSync,
+): Pick<RegistryOperations, 'addDevice' | 'findDevice' | 'listDevices' | 'renameDevice'> {
+  const insert = database.prepare(
+    `INSERT INTO devices (id, profile, state, dns, ip, labels, created_at)
+     VALUES (?, ?, 'registered', ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  )
+  const byId = database.prepare(`SELECT ${deviceColumns} FROM devices d WHERE id = ?`)
+  const page = database.prepare(`SELECT ${deviceColumns} FROM devices d WHERE id > ? ORDER BY id LIMIT ?`)
+  const pageOfState = database.prepare(
+    `SELECT ${deviceColumns} FROM devices d WHERE state = ? AND id > ? ORDER BY id LIMIT ?`,
+  )
+  const rename = database.prepare('UPDATE devices SET dns = ?, ip = ? WHERE id = ?')
+  return {
+    addDevice: ({ id, profile, dns, ip, labels, createdAtMs }) =>
+      insert.run(id, profile, JSON.stringify(dns), JSON.stringify(ip), JSON.stringify(labels), createdAtMs)
+        .changes === 1,
+    findDevice: (id) => {
+      const row = byId.get(id)
+      return row && deviceFromRow(row)
+    },
+    // Every id sorts after the empty string.
+    listDevices: ({ limit, after = '', state }) =>
+      (state === undefined ? page.all(after, limit) : pageOfState.all(state, after, limit)).map(
+        deviceFromRow,
+      ),
+    renameDevice: ({ id, dns, ip }) => rename.run(JSON.stringify(dns), JSON.stringify(ip), id).changes === 1,
+  }
+}

@@ -1,0 +1,75 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { RegistryError } from './registry-error.ts'
+
+/**
+ * The schema, one step per version. A step that has been released is never edited: a change is a new step.
+ * Times are milliseconds since 1970; a public key is the SHA-256 of its SPKI in hex.
+ */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE devices (
+    id          TEXT PRIMARY KEY,
+    profile     TEXT NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('registered', 'enrolled', 'active', 'suspended', 'retired')),
+    dns         TEXT NOT NULL,
+    ip          TEXT NOT NULL,
+    labels      TEXT NOT NULL,
+    created_at  INTEGER NOT NULL,
+    certificate TEXT,
+    not_after   INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX devices_by_state ON devices (state, id);
+
+  CREATE TABLE tokens (
+    hash        TEXT PRIMARY KEY,
+    device_id   TEXT NOT NULL REFERENCES devices (id),
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL,
+    used_at     INTEGER,
+    public_key  TEXT,
+    certificate TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE certificates (
+    serial      TEXT NOT NULL UNIQUE,
+    device_id   TEXT NOT NULL REFERENCES devices (id),
+    profile     TEXT NOT NULL,
+    issuer      TEXT NOT NULL,
+    public_key  TEXT NOT NULL,
+    not_before  INTEGER NOT NULL,
+    not_after   INTEGER NOT NULL,
+    status      TEXT NOT NULL CHECK (status IN ('issued', 'active', 'superseded', 'revoked')),
+    issued_at   INTEGER NOT NULL,
+    der         BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX certificates_by_key ON certificates (public_key, device_id);
+  CREATE INDEX certificates_by_device ON certificates (device_id, issued_at);
+  `,
+]
+
+/** The version that this program writes. */
+export const schemaVersion = migrations.length
+
+/**
+ * Brings the database to {@link schemaVersion}, one transaction for all steps, so that a kill in the middle
+ * leaves the old schema. Safe when several processes start at once.
+ * @throws {RegistryError} `registry-newer` when a newer program wrote the file
+ */
+export function migrate(database: DatabaseSync): void {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'])
+    if (version > schemaVersion) {
+      throw new RegistryError(
+        'registry-newer',
+        `the registry has schema version ${version}, this program knows ${schemaVersion}: start the newer program`,
+      )
+    }
+    for (const step of migrations.slice(version)) database.exec(step)
+    database.exec(`PRAGMA user_version = ${schemaVersion}`)
+    database.exec('COMMIT')
+  } catch (error) {
+    database.exec('ROLLBACK')
+    throw error
+  }
+}

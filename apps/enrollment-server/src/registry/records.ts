@@ -1,0 +1,48 @@
+import type { DeviceId } from '@fleetroot/pki'
+
+/** Where a device is in its life (docs/enrollment.md, "States"). */
+export type DeviceState = 'registered' | 'enrolled' | 'active' | 'suspended' | 'retired'
+
+/** Every device state, in the order of a device's life. */
+export const deviceStates = ['registered', 'enrolled', 'active', 'suspended', 'retired'] as const
+
+/** Where a certificate is in its life. Expiry is not a status: it follows from `notAfter`. */
+export type CertificateStatus = 'issued' | 'active' | 'superseded' | 'revoked'
+
+/** One entry of the inventory: an identity that may, or already does, hold certificates. */
+export interface DeviceRecord {
+  readonly id: DeviceId
+  /** Name of the profile its certificates are issued under. */
+  readonly profile: string
+  readonly state: DeviceState
+  /** DNS names and IP addresses that its certificates carry, besides its SPIFFE URI. */
+  readonly dns: readonly string[]
+  readonly ip: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly createdAtMs: number
+  /** The newest certificate, if there is one. */
+  readonly certificate?: { readonly serial: string; readonly notAfterMs: number }
+}
+
+/** A one-time token as the registry knows it: by its SHA-256, never by itself. */
+export interface TokenRecord {
+  readonly deviceId: DeviceId
+  readonly expiresAtMs: number
+  /** Set once it was exchanged for a certificate. */
+  readonly used?: { readonly atMs: number; readonly publicKey: string; readonly serial: string }
+}
+
+/** A certificate that was issued. `publicKey` is the SHA-256 of its SubjectPublicKeyInfo, in hex. */
+export interface CertificateRecord {
+  readonly serial: string
+  readonly deviceId: DeviceId
+  readonly profile: string
+  /** Which issuing CA signed it: `devices` or `services`. */
+  readonly issuer: string
+  readonly publicKey: string
+  readonly notBeforeMs: number
+  readonly notAfterMs: number
+  readonly status: CertificateStatus
+  readonly issuedAtMs: number
+  readonly der: Uint8Array
+}

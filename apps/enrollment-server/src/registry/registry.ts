@@ -1,0 +1,66 @@
+import type { DeviceId } from '@fleetroot/pki'
+import type { CertificateRecord, DeviceRecord, DeviceState, TokenRecord } from './records.ts'
+
+/** A device to add to the inventory. */
+export type NewDevice = Pick<DeviceRecord, 'id' | 'profile' | 'dns' | 'ip' | 'labels' | 'createdAtMs'>
+
+/** A page request: `after` is the last id of the page before. */
+export interface DevicePage {
+  readonly limit: number
+  readonly after?: string
+  readonly state?: DeviceState
+}
+
+/** A certificate to record, and the token, if any, that it uses up. Both happen, or neither. */
+export interface NewCertificate {
+  readonly certificate: Omit<CertificateRecord, 'status'>
+  readonly tokenHash?: string
+  /** How long ago the token may have been used for the same key to be answered again. */
+  readonly retryWindowMs: number
+}
+
+/**
+ * What became of {@link NewCertificate}. The admission decision was taken on a snapshot; these are the
+ * ways in which the registry may have changed since.
+ */
+export type RecordOutcome =
+  | { readonly outcome: 'recorded' }
+  /** Another request with the same token and the same key was first: this is its certificate. */
+  | { readonly outcome: 'repeated'; readonly certificate: CertificateRecord }
+  | {
+      readonly outcome: 'refused'
+      readonly code: 'token-used' | 'token-expired' | 'device-unknown' | 'device-inactive' | 'key-in-use'
+    }
+
+/**
+ * Everything that the server remembers, as one flat list of operations. Each is atomic; the ones that
+ * write are durable before they answer. Every store (SQLite, PostgreSQL) offers exactly these.
+ */
+export interface RegistryOperations {
+  /** Adds a device; `false` if the id exists, which leaves the existing record as it is. */
+  addDevice(device: NewDevice): boolean
+  findDevice(id: DeviceId): DeviceRecord | undefined
+  /** Devices in the order of their ids. */
+  listDevices(page: DevicePage): DeviceRecord[]
+  /** Replaces the DNS names and IP addresses of a device; `false` if it does not exist. */
+  renameDevice(device: Pick<DeviceRecord, 'id' | 'dns' | 'ip'>): boolean
+  /** Adds a token by its hash; `false` if the device does not exist. */
+  addToken(token: { hash: string; deviceId: DeviceId; createdAtMs: number; expiresAtMs: number }): boolean
+  /** The token and the device that it is bound to. */
+  findToken(hash: string): { token: TokenRecord; device: DeviceRecord } | undefined
+  findCertificate(serial: string): CertificateRecord | undefined
+  /** The device that a public key was certified for first. */
+  findKeyHolder(publicKey: string): DeviceId | undefined
+  /** Records a certificate and consumes its token in one transaction. */
+  recordCertificate(input: NewCertificate): RecordOutcome
+}
+
+/** The registry as the server sees it: every operation of {@link RegistryOperations}, answered later. */
+export type Registry = {
+  readonly [Name in keyof RegistryOperations]: (
+    input: Parameters<RegistryOperations[Name]>[0],
+  ) => Promise<ReturnType<RegistryOperations[Name]>>
+} & {
+  /** Finishes what was asked and lets go of the store. */
+  close(): Promise<void>
+}
