@@ -1,0 +1,10 @@
+/** What an identity may be here. The profile puts it into the certificate; a CSR never does. */
+export type Role = 'device' | 'service' | 'operator' | 'claim'
+
+/** Every {@link Role}, for messages and for validation. */
+export const roles: readonly Role[] = ['device', 'service', 'operator', 'claim']
+
+/** True if the text is one of the four roles, in exactly this spelling. */
+export function isRole(text: string): text is Role {
+  return (roles as readonly string[]).includes(text)
+}
