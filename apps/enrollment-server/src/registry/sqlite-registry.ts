@@ -29,7 +29,10 @@ export async function openSqliteRegistry(
   let outbox: Call[] = []
   let closed: RegistryError | undefined
 
-  const send = (message: ToWorker): void => worker.postMessage(message)
+  const send = (message: ToWorker): void => {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window: it has no origin
+    worker.postMessage(message)
+  }
   const flush = (): void => {
     const calls = outbox
     outbox = []
@@ -37,7 +40,7 @@ export async function openSqliteRegistry(
   }
   const fail = (error: RegistryError): void => {
     closed ??= error
-    for (const { reject } of waiting.splice(0)) reject(error)
+    for (const caller of waiting.splice(0)) caller.reject(error)
   }
 
   const ended = new Promise<void>((resolve) => {

@@ -22,7 +22,7 @@ try {
     while (message) {
       calls.push(...message)
       if (calls.length >= maxBatch) break
-      const next = receiveMessageOnPort(port) as { message: ToWorker } | undefined
+      const next: { message: ToWorker } | undefined = receiveMessageOnPort(port)
       if (!next) break
       message = next.message
     }
