@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import type { Given } from './flags.ts'
+import type { Settings } from './setting.ts'
+import { suggestion } from './spelling.ts'
+
+/** What a configuration file says, before any schema looked at it. */
+export interface YamlFile {
+  readonly values: ReadonlyMap<string, Given>
+  readonly complaints: readonly string[]
+}
+
+/** Reads a YAML mapping of camelCase keys to values. Never throws: what is wrong becomes complaints with lines. */
+export function readYamlFile(path: string, settings: Settings): YamlFile {
+  const values = new Map<string, Given>()
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    return { values, complaints: [`--config: cannot read ${path}: ${reason(error)}`] }
+  }
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { lineCounter, prettyErrors: false })
+  if (document.errors.length > 0) {
+    const complaints = document.errors.map(
+      ({ message, pos }) => `${path} line ${lineCounter.linePos(pos[0]).line}: ${message}`,
+    )
+    return { values, complaints }
+  }
+  if (document.contents === null) return { values, complaints: [] }
+  if (!isMap(document.contents)) return { values, complaints: [`${path} must be a mapping of settings`] }
+  const complaints: string[] = []
+  for (const { key, value } of document.contents.items) {
+    const name = String(isScalar(key) ? key.value : key)
+    const offset = isScalar(key) ? (key.range?.[0] ?? 0) : 0
+    const source = `${path} line ${lineCounter.linePos(offset).line}`
+    if (!Object.hasOwn(settings, name)) {
+      complaints.push(`${source}: ${name} is not a setting${suggestion(name, Object.keys(settings))}`)
+      continue
+    }
+    const plain = isScalar(value)
+      ? value.value
+      : ((value as { toJS?(d: unknown): unknown } | null)?.toJS?.(document) ?? null)
+    // `port:` with nothing after it means the default, as an empty variable does.
+    if (plain !== null) values.set(name, { value: plain, source, isText: false })
+  }
+  return { values, complaints }
+}
+
+function reason(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code
+  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'EACCES') return 'permission denied'
+  if (code === 'EISDIR') return 'it is a directory'
+  return (error as Error).message
+}

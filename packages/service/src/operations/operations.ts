@@ -1,0 +1,68 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { fastify } from 'fastify'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { createReadiness, type Readiness } from './readiness.ts'
+
+/** The operations listener of an app. Made by `createOperations`. */
+export interface Operations extends Pick<Readiness, 'setReady' | 'setNotReady'> {
+  /** Where the app's own metrics register: `new Counter({ …, registers: [operations.register] })`. */
+  readonly register: Registry
+  /** Starts to listen and resolves to the port taken. Rejects with Node's error, which `runApp` explains. */
+  readonly listen: () => Promise<number>
+  /** Stops listening and measuring; resolves when open requests are answered. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Health and metrics over plain HTTP, on loopback unless told otherwise:
+ * `/livez` 200 while the process answers; `/readyz` 200 `{"status":"ready"}` or 503 with the reason for each
+ * check that is not ready; `/metrics` for Prometheus, Node's default metrics (event-loop lag included).
+ * Listen before the slow part of a start, so that others can see what it waits for.
+ *
+ *     const operations = createOperations({ port: config.metricsPort, checks: ['identity', 'listener'], signal })
+ *     onStop('operations', () => operations.close())
+ *     await operations.listen()
+ *     operations.setNotReady('identity', 'waiting for the enrollment server')
+ *     operations.setReady('identity')
+ */
+export function createOperations(options: {
+  port: number
+  host?: string
+  /** Parts that must be ready first; each is `not started` until `setReady`. */
+  checks?: readonly string[]
+  /** Once aborted, /readyz says `stopping`, so that load balancers look elsewhere while the app drains. */
+  signal?: AbortSignal
+}): Operations {
+  const { port, host = '127.0.0.1', checks = [], signal } = options
+  const readiness = createReadiness(checks)
+  const register = new Registry()
+  collectDefaultMetrics({ register })
+  const lag = monitorEventLoopDelay({ resolution: 20 })
+  lag.enable()
+
+  const server = fastify({ forceCloseConnections: 'idle', requestTimeout: 10_000, bodyLimit: 1024 })
+  server.get('/livez', () => ({ status: 'alive', eventLoopLagMs: Math.round(lag.mean / 1e4) / 100 || 0 }))
+  server.get('/readyz', async (_request, reply) => {
+    const pending = signal?.aborted ? { app: 'stopping' } : readiness.pending()
+    if (Object.keys(pending).length === 0) return { status: 'ready' }
+    return reply.code(503).send({ status: 'not ready', checks: pending })
+  })
+  server.get('/metrics', async (_request, reply) => {
+    return reply.type(register.contentType).send(await register.metrics())
+  })
+
+  return {
+    register,
+    setReady: readiness.setReady,
+    setNotReady: readiness.setNotReady,
+    listen: async () => {
+      await server.listen({ port, host })
+      return (server.server.address() as { port: number }).port
+    },
+    close: async () => {
+      lag.disable()
+      register.clear()
+      await server.close()
+    },
+  }
+}
