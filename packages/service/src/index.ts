@@ -10,3 +10,5 @@ export { createOperations, type Operations } from './operations/operations.ts'
 export { type DataDirectory, makeDirectory, openDataDirectory } from './data/directory.ts'
 export { atomicWrite } from './data/atomic-write.ts'
 export { acquireLock, type FileLock, withLock } from './data/lock.ts'
+// The apps' own metrics come from the same copy of the library as the register that serves them.
+export { Counter, Gauge, Histogram } from 'prom-client'
