@@ -1,11 +1,11 @@
-import fc from 'fast-check'
+import { array, assert, integer, property } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createSequenceSet } from './sequence-set.ts'
 
 describe('createSequenceSet', () => {
   test('agrees with a Set for any order of additions', () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 60 })), (sequences) => {
+    assert(
+      property(array(integer({ min: 1, max: 60 })), (sequences) => {
         const ranges = createSequenceSet()
         const model = new Set<number>()
         for (const sequence of sequences) {

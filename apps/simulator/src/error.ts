@@ -1,0 +1,24 @@
+/** Why a run cannot begin or go on; what happens to single devices is counted instead. */
+export type SimulatorErrorCode =
+  | 'id-prefix-invalid'
+  | 'report-unwritable'
+  | 'server-missing'
+  | 'server-not-ready'
+  | 'server-foreign'
+  | 'data-missing'
+  | 'operator-refused'
+  | 'service-identity-failed'
+  | 'subscriber-failed'
+  | 'interrupted'
+  | 'fleet-failed'
+
+/** The one error of the simulator. `message` is one sentence for the person at the keyboard. */
+export class SimulatorError extends Error {
+  override readonly name = 'SimulatorError'
+  readonly code: SimulatorErrorCode
+
+  constructor(code: SimulatorErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

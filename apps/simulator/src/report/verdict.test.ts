@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest'
+import { type Census, createCensus } from '../accounting/census.ts'
+import { judge } from './verdict.ts'
+
+/** Two devices, each enrolled, connected, commanded and with one message settled. */
+function goodRun(): Census {
+  const census = createCensus(2)
+  Object.assign(census, { enrolled: 1, reused: 1, connected: 2 })
+  Object.assign(census.commands, { sent: 2, answered: 2 })
+  for (const device of ['a', 'b']) {
+    census.ledger.published(device, 1, 0)
+    census.ledger.acknowledged(device, 1)
+    census.ledger.delivered(device, 1)
+  }
+  return census
+}
+
+describe('judge', () => {
+  test('is content when every device enrolled, connected, published and nothing was lost', () => {
+    expect(judge(goodRun())).toEqual({ ok: true })
+  })
+
+  test('does not mind duplicates, nor a message that was never acknowledged', () => {
+    const census = goodRun()
+    census.ledger.delivered('a', 1)
+    census.ledger.published('a', 2, 0)
+    expect(judge(census)).toEqual({ ok: true })
+  })
+
+  test.each<[string, (census: Census) => void, string]>([
+    ['did not enroll', (census) => (census.enrolled = 0), '1 of 2 devices did not enroll'],
+    ['did not connect', (census) => (census.connected = 1), '1 of 2 devices did not connect'],
+    [
+      'left a command unanswered',
+      (census) => (census.commands.answered = 1),
+      '1 of 2 commands were not answered',
+    ],
+    [
+      'published under a foreign name',
+      (census) => (census.unexpected = 3),
+      '3 messages arrived that their device had not published',
+    ],
+  ])('refuses a run in which a device %s', (_, spoil, reason) => {
+    const census = goodRun()
+    spoil(census)
+    expect(judge(census)).toEqual({ ok: false, reasons: [reason] })
+  })
+
+  test('refuses a run in which a device published nothing that was acknowledged', () => {
+    const census = createCensus(1)
+    Object.assign(census, { enrolled: 1, connected: 1 })
+    census.ledger.published('a', 1, 0)
+    expect(judge(census)).toEqual({
+      ok: false,
+      reasons: ['1 of 1 devices published nothing that was acknowledged'],
+    })
+  })
+
+  test('refuses a run that lost an acknowledged message, and names it', () => {
+    const census = goodRun()
+    census.ledger.published('b', 2, 0)
+    census.ledger.acknowledged('b', 2)
+    expect(judge(census)).toEqual({
+      ok: false,
+      reasons: ['1 of 3 acknowledged messages were lost, the first is number 2 of b'],
+    })
+  })
+})

@@ -1,0 +1,35 @@
+import type { Census } from '../accounting/census.ts'
+
+/** Whether a run proved what it set out to prove; `reasons` are clauses that name what it did not. */
+export type Verdict = { readonly ok: true } | { readonly ok: false; readonly reasons: readonly string[] }
+
+/**
+ * The verdict of a run that is over: every device enrolled, connected and published, every command was
+ * answered, and every acknowledged message arrived. An interrupted run is judged the same way: what was
+ * not reached was not proven.
+ */
+export function judge(census: Census): Verdict {
+  const { devices, ledger } = census
+  const counts = ledger.counts()
+  const identities = census.enrolled + census.reused
+  const published = ledger.devicesAcknowledged
+  const unanswered = census.commands.sent - census.commands.answered
+  const reasons: string[] = []
+
+  if (identities < devices) reasons.push(`${devices - identities} of ${devices} devices did not enroll`)
+  else if (census.connected < devices) {
+    reasons.push(`${devices - census.connected} of ${devices} devices did not connect`)
+  } else if (published < devices) {
+    reasons.push(`${devices - published} of ${devices} devices published nothing that was acknowledged`)
+  }
+  if (counts.undelivered > 0) {
+    const [first] = ledger.undelivered(1)
+    const example = first === undefined ? '' : `, the first is number ${first.sequence} of ${first.device}`
+    reasons.push(`${counts.undelivered} of ${counts.acknowledged} acknowledged messages were lost${example}`)
+  }
+  if (census.unexpected > 0) {
+    reasons.push(`${census.unexpected} messages arrived that their device had not published`)
+  }
+  if (unanswered > 0) reasons.push(`${unanswered} of ${census.commands.sent} commands were not answered`)
+  return reasons.length === 0 ? { ok: true } : { ok: false, reasons }
+}
