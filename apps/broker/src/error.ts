@@ -1,0 +1,22 @@
+/** What can stop the broker from starting or from taking a new configuration. */
+export type BrokerErrorCode =
+  | 'policy-unreadable'
+  | 'policy-invalid'
+  | 'enrollment-unreachable'
+  | 'enrollment-answer-invalid'
+  | 'identity-unusable'
+  | 'trust-unusable'
+
+/**
+ * The one error class of the broker. `message` is public: it names the field, file or server and what to
+ * do about it. The technical reason, when there is one, is in `cause`.
+ */
+export class BrokerError extends Error {
+  override readonly name = 'BrokerError'
+  readonly code: BrokerErrorCode
+
+  constructor(code: BrokerErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}

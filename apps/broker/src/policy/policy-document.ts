@@ -1,0 +1,140 @@
+import { LineCounter, isMap, isNode, isScalar, parseDocument, type Document } from 'yaml'
+import { z } from 'zod'
+import { BrokerError } from '../error.ts'
+import { policyRoles, withVerdict, type Policy, type RolePolicy } from './policy.ts'
+import { compileRule, type Rule } from './rule.ts'
+
+const lines = z.array(z.string()).default([])
+
+const roleSchema = z.strictObject({
+  clientIds: z.array(z.string()).min(1, 'needs at least one pattern, for example ${id}'),
+  publish: lines,
+  retain: z.array(z.string()).optional(),
+  subscribe: lines,
+})
+
+const documentSchema = z.strictObject({
+  version: z.literal(1, 'must be 1'),
+  roles: z.strictObject({
+    device: roleSchema.optional(),
+    service: roleSchema.optional(),
+    operator: roleSchema.optional(),
+  }),
+})
+
+type Path = readonly (string | number)[]
+
+/**
+ * Reads a policy file's text into a compiled policy. `name` is the file name for messages. Throws
+ * `BrokerError` `policy-invalid` with every mistake on its own line, each naming the line, the key and the
+ * fix; a policy with a mistake is never applied in part.
+ */
+export function parsePolicy(text: string, name: string): Policy {
+  const counter = new LineCounter()
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false })
+  if (document.errors.length > 0) {
+    throw invalid(
+      name,
+      document.errors.map((error) => `line ${counter.linePos(error.pos[0]).line}: ${error.message}`),
+    )
+  }
+  const mistakes: string[] = []
+  const report = (path: Path, problem: string): void => {
+    mistakes.push(`line ${lineOf(document, counter, path)}: ${formatPath(path)}: ${problem}`)
+  }
+  const parsed = documentSchema.safeParse(document.toJS({ maxAliasCount: 10 }))
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) reportIssue(issue, report)
+    throw invalid(name, mistakes)
+  }
+  const roles = new Map<string, RolePolicy>()
+  for (const role of policyRoles) {
+    const source = parsed.data.roles[role]
+    if (source === undefined) continue
+    const path = ['roles', role]
+    const publish = compileRules(source.publish, [...path, 'publish'], report)
+    const subscribe = compileRules(source.subscribe, [...path, 'subscribe'], report)
+    const retain =
+      source.retain === undefined ? publish : compileRules(source.retain, [...path, 'retain'], report)
+    source.clientIds.forEach((pattern, index) => {
+      const problem = clientIdProblem(pattern)
+      if (problem !== undefined) report([...path, 'clientIds', index], problem)
+    })
+    roles.set(role, {
+      clientIds: source.clientIds,
+      publish: publish.map(withVerdict),
+      retain: retain.map(withVerdict),
+      subscribe: subscribe.map(withVerdict),
+    })
+  }
+  if (mistakes.length > 0) throw invalid(name, mistakes)
+  return { roles }
+}
+
+function compileRules(texts: string[], path: Path, report: (path: Path, problem: string) => void): Rule[] {
+  const rules: Rule[] = []
+  texts.forEach((text, index) => {
+    const rule = compileRule(text)
+    const problem = 'fault' in rule ? rule.fault : reservedProblem(rule, path.at(-1) !== 'subscribe')
+    if (problem !== undefined) report([...path, index], `"${text}" is not a usable topic filter: ${problem}`)
+    else if ('levels' in rule) rules.push(rule)
+  })
+  return rules
+}
+
+function reservedProblem(rule: Rule, writes: boolean): string | undefined {
+  const first = rule.levels[0]
+  if (first?.kind !== 'text' || !first.text.startsWith('$')) return undefined
+  if (writes) return 'topics that begin with $ belong to the broker; nobody else may publish there'
+  if (first.text !== '$SYS') return 'of the topics that begin with $, only $SYS can be allowed'
+  return undefined
+}
+
+/** Client ids must contain the device id: it is what keeps one identity out of another's session. */
+function clientIdProblem(pattern: string): string | undefined {
+  if (/^[A-Za-z0-9._-]*\$\{id\}[A-Za-z0-9._-]*\*?$/.test(pattern)) return undefined
+  return `"${pattern}" is not a usable client id pattern: it must contain \${id} once, otherwise only letters, digits, ".", "_", "-", and a "*" at the end if any`
+}
+
+function reportIssue(issue: z.core.$ZodIssue, report: (path: Path, problem: string) => void): void {
+  const path = issue.path as (string | number)[]
+  if (issue.code !== 'unrecognized_keys') return report(path, issue.message)
+  for (const key of issue.keys) report([...path, key], unknownKey(path, key))
+}
+
+function unknownKey(path: Path, key: string): string {
+  if (path.length === 1 && key === 'claim') {
+    return 'claim certificates may only enroll, never connect; remove this role'
+  }
+  if (path.length === 0) return 'unknown key; known are version, roles'
+  if (path.length === 1) return `unknown role; known are ${policyRoles.join(', ')}`
+  return `unknown key; known are ${Object.keys(roleSchema.shape).join(', ')}`
+}
+
+function formatPath(path: Path): string {
+  if (path.length === 0) return '(the whole file)'
+  return path
+    .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${part}`))
+    .join('')
+}
+
+/** The line of the key, else of the nearest thing around it that is in the file. */
+function lineOf(document: Document, counter: LineCounter, path: Path): number {
+  for (let depth = path.length; depth > 0; depth--) {
+    const parent: unknown = depth === 1 ? document.contents : document.getIn(path.slice(0, depth - 1), true)
+    if (isMap(parent)) {
+      const key = parent.items.find((item) => isScalar(item.key) && item.key.value === path[depth - 1])?.key
+      if (isScalar(key) && key.range) return counter.linePos(key.range[0]).line
+    }
+    const node: unknown = document.getIn(path.slice(0, depth), true)
+    if (isNode(node) && node.range) return counter.linePos(node.range[0]).line
+  }
+  return 1
+}
+
+function invalid(name: string, mistakes: string[]): BrokerError {
+  return new BrokerError(
+    'policy-invalid',
+    `The policy file ${name} is not valid:\n  ${mistakes.join('\n  ')}`,
+  )
+}
