@@ -216,6 +216,11 @@ export class DerReader {
     return { type, value: decodeString(type, this.bytes, start, this.at, what) }
   }
 
+  /** A character string, or undefined when the next element is something else. */
+  optionalString(what: string): { type: StringType; value: string } | undefined {
+    return stringType(this.peek()) === undefined ? undefined : this.string(what)
+  }
+
   /** One whole element of any type, header included, walked to its last octet. */
   element(what: string): Buffer {
     const start = this.at

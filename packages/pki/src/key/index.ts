@@ -1,0 +1,13 @@
+export { detectKeyAlgorithm, keyAlgorithm, type KeyAlgorithm, keyAlgorithms } from './algorithm.ts'
+export { generateKeyPair, generateKeyPairAsync, type KeyPair } from './generate.ts'
+export { exportPrivateKey, importPrivateKey } from './private-key.ts'
+export { exportPublicKey, importPublicKey, publicKeyFingerprint, readPublicKey } from './public-key.ts'
+export {
+  encodeSignatureAlgorithm,
+  readSignatureAlgorithm,
+  type SignatureAlgorithm,
+  signatureFitsKey,
+  verifySignature,
+} from './signature.ts'
+export { keySigner, signatureAlgorithmFor, type Signer } from './signer.ts'
+export { findKeyWeakness, type KeyWeakness, type KeyWeaknessCode } from './weakness.ts'
