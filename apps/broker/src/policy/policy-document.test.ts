@@ -89,6 +89,6 @@ describe('a mistake in a policy file is named with its line and key', () => {
 
   test('and all mistakes are told at once', () => {
     const text = device("    clientIds: ['x']\n    publish: ['a/#/b']\n    subscribe: ['$x/y']\n")
-    expect(mistakes(text).split('\n')).toHaveLength(4)
+    expect(mistakes(text).match(/line \d+: roles\.device/g)).toHaveLength(3)
   })
 })

@@ -26,8 +26,8 @@ type Path = readonly (string | number)[]
 
 /**
  * Reads a policy file's text into a compiled policy. `name` is the file name for messages. Throws
- * `BrokerError` `policy-invalid` with every mistake on its own line, each naming the line, the key and the
- * fix; a policy with a mistake is never applied in part.
+ * `BrokerError` `policy-invalid` with all mistakes, each with its line, its key and the fix; a policy with a
+ * mistake is never applied in part.
  */
 export function parsePolicy(text: string, name: string): Policy {
   const counter = new LineCounter()
@@ -133,8 +133,5 @@ function lineOf(document: Document, counter: LineCounter, path: Path): number {
 }
 
 function invalid(name: string, mistakes: string[]): BrokerError {
-  return new BrokerError(
-    'policy-invalid',
-    `The policy file ${name} is not valid:\n  ${mistakes.join('\n  ')}`,
-  )
+  return new BrokerError('policy-invalid', `the policy file ${name} is not valid: ${mistakes.join('; ')}`)
 }
