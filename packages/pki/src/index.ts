@@ -35,3 +35,15 @@ export {
   type SoleCommonName,
   type SubjectAltName,
 } from './name/index.ts'
+export {
+  checkCsr,
+  createCsr,
+  type Csr,
+  type CsrOptions,
+  type CsrRefusal,
+  type CsrRefusalCode,
+  csrRefusalCodes,
+  maxCsrBytes,
+  parseCsr,
+} from './csr/index.ts'
+export { decodeSubjectAltNames, encodeSubjectAltNames } from './name/index.ts'

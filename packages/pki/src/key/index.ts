@@ -7,6 +7,7 @@ export {
   readSignatureAlgorithm,
   type SignatureAlgorithm,
   signatureFitsKey,
+  signatureHash,
   verifySignature,
 } from './signature.ts'
 export { keySigner, signatureAlgorithmFor, type Signer } from './signer.ts'

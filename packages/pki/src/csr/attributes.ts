@@ -1,0 +1,95 @@
+import { type DerReader, readDer, rememberOids } from '../der/index.ts'
+import { PkiError } from '../error.ts'
+import {
+  decodeBasicConstraints,
+  decodeExtendedKeyUsage,
+  decodeKeyUsage,
+  type Extension,
+  extensionOids,
+  readExtensions,
+} from '../extension/index.ts'
+import { decodeSubjectAltNames } from '../name/index.ts'
+import type { CsrAttribute, RequestedExtensions } from './csr.ts'
+
+/** The attributes that mean something here (RFC 2985 section 5.4). */
+export const attributeOids = {
+  challengePassword: '1.2.840.113549.1.9.7',
+  extensionRequest: '1.2.840.113549.1.9.14',
+} as const
+
+// Microsoft's form of extensionRequest. Who asks in it asks all the same, and must not pass as asking nothing.
+const microsoftExtensionRequest = '1.3.6.1.4.1.311.2.1.14'
+rememberOids([...Object.values(attributeOids), microsoftExtensionRequest])
+
+/**
+ * Reads the attributes of a CSR (RFC 2986 section 4.1):
+ *
+ *     attributes  [0] IMPLICIT SET OF SEQUENCE { type OBJECT IDENTIFIER, values SET SIZE (1..MAX) OF ANY }
+ *
+ * @throws PkiError `csr-malformed` when a type occurs twice
+ */
+export function readAttributes(info: DerReader): CsrAttribute[] {
+  const set = info.implicitSetOf(0, 'CSR attributes')
+  const attributes: CsrAttribute[] = []
+  while (!set.done) {
+    const attribute = set.sequence('CSR attribute')
+    const type = attribute.oid('CSR attribute')
+    const list = attribute.setOf('CSR attribute')
+    attribute.end('CSR attribute')
+    const values = [list.element('CSR attribute')]
+    while (!list.done) values.push(list.element('CSR attribute'))
+    if (attributes.some((earlier) => earlier.type === type)) {
+      throw new PkiError('csr-malformed', `CSR: the attribute ${type} occurs twice`)
+    }
+    attributes.push({ type, values })
+  }
+  return attributes
+}
+
+/** The challengePassword among the attributes; undefined when there is none. */
+export function challengePasswordOf(attributes: readonly CsrAttribute[]): string | undefined {
+  const value = onlyValue(attributes, attributeOids.challengePassword)
+  return (
+    value && readDer(value, 'CSR challengePassword', (reader) => reader.string('CSR challengePassword')).value
+  )
+}
+
+/** What is asked for by extensionRequest, in its standard or its Microsoft form; asking in both is refused. */
+export function requestedExtensionsOf(attributes: readonly CsrAttribute[]): RequestedExtensions {
+  const standard = onlyValue(attributes, attributeOids.extensionRequest)
+  const microsoft = onlyValue(attributes, microsoftExtensionRequest)
+  if (standard !== undefined && microsoft !== undefined) {
+    throw new PkiError('csr-malformed', 'CSR: has two extension requests, must have one')
+  }
+  const request = standard ?? microsoft
+  const extensions =
+    request === undefined
+      ? []
+      : readDer(request, 'CSR extensions', (reader) => readExtensions(reader, 'CSR extensions'))
+  return { extensions, ...meaningOf(extensions) }
+}
+
+function meaningOf(extensions: readonly Extension[]): Omit<RequestedExtensions, 'extensions'> {
+  const value = (oid: string) => extensions.find((extension) => extension.oid === oid)?.value
+  const basicConstraints = value(extensionOids.basicConstraints)
+  const keyUsage = value(extensionOids.keyUsage)
+  const extendedKeyUsage = value(extensionOids.extendedKeyUsage)
+  const subjectAltNames = value(extensionOids.subjectAltName)
+  return {
+    basicConstraints: basicConstraints && decodeBasicConstraints(basicConstraints),
+    keyUsage: keyUsage && decodeKeyUsage(keyUsage),
+    extendedKeyUsage: extendedKeyUsage && decodeExtendedKeyUsage(extendedKeyUsage),
+    subjectAltNames: subjectAltNames === undefined ? [] : decodeSubjectAltNames(subjectAltNames),
+  }
+}
+
+function onlyValue(attributes: readonly CsrAttribute[], type: string): Buffer | undefined {
+  const attribute = attributes.find((candidate) => candidate.type === type)
+  if (attribute !== undefined && attribute.values.length !== 1) {
+    throw new PkiError(
+      'csr-malformed',
+      `CSR: the attribute ${type} must have one value (RFC 2985 section 5.4)`,
+    )
+  }
+  return attribute?.values[0]
+}
