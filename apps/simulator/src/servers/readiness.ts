@@ -1,0 +1,69 @@
+import { request } from 'node:http'
+import * as z from 'zod'
+
+/** What a readiness endpoint says. `detail` is a clause for people. */
+export type Readiness =
+  | { readonly state: 'ready' }
+  /** One of our servers that is still starting, or stopping. */
+  | { readonly state: 'not-ready'; readonly detail: string }
+  /** Nothing listens there, or it does not answer in time. */
+  | { readonly state: 'absent'; readonly detail: string }
+  /** Something answers that is not one of our servers: waiting will not help. */
+  | { readonly state: 'foreign'; readonly detail: string }
+
+const answerSchema = z.union([
+  z.object({ status: z.literal('ready') }),
+  z.object({ status: z.literal('not ready'), checks: z.record(z.string(), z.string()) }),
+])
+
+const longestAnswer = 64 * 1024
+
+/** Asks the `/readyz` at `url` once. Never rejects: every outcome, hangs of `timeoutMs` included, is a state. */
+export function askReadiness(url: string, timeoutMs = 2_000): Promise<Readiness> {
+  return new Promise((resolve) => {
+    const outgoing = request(url, { agent: false, timeout: timeoutMs }, (response) => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => {
+        body += chunk
+        if (body.length <= longestAnswer) return
+        resolve({ state: 'foreign', detail: 'its answer does not end' })
+        outgoing.destroy()
+      })
+      response.on('end', () => resolve(readAnswer(response.statusCode ?? 0, body)))
+      response.on('error', () =>
+        resolve({ state: 'foreign', detail: 'its answer breaks off or is too long' }),
+      )
+    })
+    outgoing.on('timeout', () => outgoing.destroy(new Error('timeout')))
+    outgoing.on('error', (error: NodeJS.ErrnoException) => resolve(readFailure(error)))
+    outgoing.end()
+  })
+}
+
+function readAnswer(status: number, body: string): Readiness {
+  const foreign: Readiness = {
+    state: 'foreign',
+    detail: `it answers ${status} ${JSON.stringify(body.slice(0, 40))}`,
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(body)
+  } catch {
+    return foreign
+  }
+  const answer = answerSchema.safeParse(value)
+  if (!answer.success) return foreign
+  if (answer.data.status === 'ready') return status === 200 ? { state: 'ready' } : foreign
+  const reasons = Object.entries(answer.data.checks).map(([check, reason]) => `${check}: ${reason}`)
+  return { state: 'not-ready', detail: reasons.join(', ') }
+}
+
+function readFailure(error: NodeJS.ErrnoException): Readiness {
+  // llhttp's own codes: whoever answers does not speak HTTP.
+  if (error.code?.startsWith('HPE_') === true) return { state: 'foreign', detail: 'it does not speak HTTP' }
+  if (error.code === 'ECONNREFUSED') return { state: 'absent', detail: 'nothing listens there' }
+  if (error.message === 'timeout') return { state: 'absent', detail: 'it does not answer' }
+  // A server that is just starting or stopping may hang up as well, so this is worth another try.
+  return { state: 'absent', detail: error.code ?? error.message }
+}

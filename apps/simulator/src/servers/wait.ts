@@ -1,0 +1,83 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { formatDuration } from '@fleetroot/service'
+import { SimulatorError } from '../error.ts'
+import type { ServerAddress } from './address.ts'
+import { type Readiness, askReadiness } from './readiness.ts'
+
+/** One server that is not there yet, and why. */
+export interface Awaited {
+  readonly server: ServerAddress
+  readonly readiness: Readiness & { readonly detail: string }
+}
+
+/**
+ * Resolves when every server with a readiness endpoint says that it is ready. Calls `onChange` with those
+ * that are missing, first of all and whenever a reason changes. Throws SimulatorError with what to do:
+ * `server-foreign` at once when a port belongs to another program, `server-missing` or `server-not-ready`
+ * after `waitMs`, and `interrupted` when `signal` aborts.
+ */
+export async function waitForServers(options: {
+  servers: readonly ServerAddress[]
+  waitMs: number
+  signal: AbortSignal
+  onChange: (awaited: readonly Awaited[]) => void
+  /** Time between two rounds of questions, in milliseconds. */
+  everyMs?: number
+}): Promise<void> {
+  const { waitMs, signal, onChange, everyMs = 200 } = options
+  const deadline = performance.now() + waitMs
+  let shown = ''
+  for (;;) {
+    const awaited = await askAll(options.servers)
+    const first = awaited[0]
+    if (first === undefined) return
+    const foreign = awaited.find(({ readiness }) => readiness.state === 'foreign')
+    if (foreign !== undefined) throw new SimulatorError('server-foreign', foreignSentence(foreign))
+
+    const text = awaited.map(({ server, readiness }) => `${server.name} ${readiness.detail}`).join()
+    if (text !== shown) onChange(awaited)
+    shown = text
+
+    const left = deadline - performance.now()
+    if (left <= 0) throw tooLate(first, waitMs)
+    try {
+      await delay(Math.min(everyMs, left), undefined, { signal })
+    } catch {
+      throw new SimulatorError('interrupted', `stopped while waiting for the ${first.server.name}`)
+    }
+  }
+}
+
+async function askAll(servers: readonly ServerAddress[]): Promise<Awaited[]> {
+  const asked = await Promise.all(
+    servers.map(async (server) => ({
+      server,
+      readiness: server.readyUrl === undefined ? undefined : await askReadiness(server.readyUrl),
+    })),
+  )
+  return asked.flatMap(({ server, readiness }) =>
+    readiness === undefined || readiness.state === 'ready' ? [] : [{ server, readiness }],
+  )
+}
+
+function foreignSentence({ server, readiness }: Awaited): string {
+  return (
+    `${server.readyUrl} is not the ${server.name}: ${readiness.detail}; ` +
+    `stop that program, or set ${server.elsewhere} and start the ${server.name} there`
+  )
+}
+
+function tooLate({ server, readiness }: Awaited, waitMs: number): SimulatorError {
+  const after = `after ${formatDuration(waitMs)}`
+  if (readiness.state === 'not-ready') {
+    return new SimulatorError(
+      'server-not-ready',
+      `the ${server.name} is still not ready ${after} (${readiness.detail}); see what it printed, or wait longer with --wait`,
+    )
+  }
+  return new SimulatorError(
+    'server-missing',
+    `no ${server.name} at ${server.readyUrl} ${after} (${readiness.detail}); ` +
+      `start it with \`${server.startCommand}\`, or say where it is with ${server.elsewhere}`,
+  )
+}
