@@ -19,6 +19,7 @@ export type PkiErrorCode =
   | 'profile-invalid'
   // keys
   | 'key-invalid'
+  | 'key-mismatch'
   | 'key-passphrase-missing'
   | 'key-passphrase-wrong'
   | 'key-unsupported'
@@ -29,6 +30,15 @@ export type PkiErrorCode =
   | 'csr-signature-algorithm-unsupported'
   | 'csr-signature-invalid'
   | 'csr-too-large'
+  // certificates, and the files that carry them
+  | 'certificate-malformed'
+  | 'issuance-refused'
+  | 'lint-failed'
+  | 'pkcs7-invalid'
+  | 'pkcs12-invalid'
+  | 'pkcs12-password-invalid'
+  | 'pkcs12-password-wrong'
+  | 'pkcs12-unsupported'
 
 /**
  * The only error that this package throws on purpose. `message` is public: it names the field and, where

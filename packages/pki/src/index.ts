@@ -47,3 +47,43 @@ export {
   parseCsr,
 } from './csr/index.ts'
 export { decodeSubjectAltNames, encodeSubjectAltNames } from './name/index.ts'
+export type { BasicConstraints, Extension } from './extension/index.ts'
+export {
+  claimPolicy,
+  defaultProfiles,
+  type ExtendedKeyUsage,
+  type KeyUsage,
+  parseProfile,
+  type Profile,
+  type ProfileIssuer,
+} from './profile/index.ts'
+export {
+  certificateIdentity,
+  type CertificateIdentity,
+  type IdentityRefusal,
+  type IdentityRefusalCode,
+  isRole,
+  isTrustDomain,
+  parseSpiffeUri,
+  type Role,
+  roles,
+  type SpiffeIdentity,
+  spiffeUri,
+} from './identity/index.ts'
+export {
+  type AdmittedSubject,
+  type AuthorityOptions,
+  type Certificate,
+  type CertificateUrls,
+  createIssuingCertificate,
+  createRootCertificate,
+  describeCertificate,
+  type ExtensionFacts,
+  issueCertificate,
+  type IssueOptions,
+  type Issuer,
+  parseCertificate,
+  parseCertificates,
+} from './certificate/index.ts'
+export { decodeCertsOnly, encodeCertsOnly } from './pkcs7.ts'
+export { type Pkcs12Contents, type Pkcs12Identity, readPkcs12, writePkcs12 } from './pkcs12/index.ts'

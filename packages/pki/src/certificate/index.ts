@@ -1,0 +1,8 @@
+export type { AdmittedSubject } from './admitted-subject.ts'
+export type { Certificate, ExtensionFacts } from './certificate.ts'
+export { describeCertificate } from './describe.ts'
+export { type AuthorityOptions, createIssuingCertificate, createRootCertificate } from './hierarchy.ts'
+export { issueCertificate, type IssueOptions } from './issue.ts'
+export { type Issuer } from './issuer.ts'
+export { parseCertificate, parseCertificates } from './parse.ts'
+export type { CertificateUrls } from './template.ts'

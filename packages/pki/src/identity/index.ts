@@ -1,0 +1,8 @@
+export {
+  certificateIdentity,
+  type CertificateIdentity,
+  type IdentityRefusal,
+  type IdentityRefusalCode,
+} from './certificate-identity.ts'
+export { isRole, type Role, roles } from './role.ts'
+export { isTrustDomain, parseSpiffeUri, type SpiffeIdentity, spiffeUri } from './spiffe.ts'
