@@ -56,5 +56,11 @@ export function encodeOidContent(oid: string): Buffer {
     for (let left = arc >> 7n; left > 0n; left >>= 7n) groups.unshift(Number(left & 0x7fn) | 0x80)
     octets.push(...groups)
   }
+  if (octets.length > maxOidOctets) {
+    throw new PkiError(
+      'der-invalid',
+      `object identifier: ${octets.length} octets, at most ${maxOidOctets} are allowed`,
+    )
+  }
   return Buffer.from(octets)
 }

@@ -23,6 +23,7 @@ export function checkElement(
   const tag = bytes[start]
   if (tag === undefined || start >= end) throw derProblem(what, 'an element is missing', start)
   if ((tag & 0x1f) === 0x1f) throw derProblem(what, 'a tag number above 30', start)
+  if ((tag & 0x40) !== 0) throw derProblem(what, `${tagName(tag)}: X.509 has no such tag class`, start)
   const octets = lengthOctets(bytes, start + 1, end, what)
   const contentStart = start + 1 + octets
   const contentEnd = contentStart + readLength(bytes, start + 1, octets)
