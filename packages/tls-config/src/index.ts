@@ -1,1 +1,24 @@
-export {}
+export { TlsConfigError, type TlsConfigErrorCode } from './error.ts'
+export { type CertificateFailureCode } from './failure/certificate.ts'
+export {
+  explainTlsFailure,
+  type TlsFailure,
+  type TlsFailureCode,
+  type TlsFailureContext,
+} from './failure/explain.ts'
+export { type HandshakeFailureCode } from './failure/handshake.ts'
+export { type IdentityFiles, loadIdentity, type TlsIdentity } from './identity/load.ts'
+export { type IdentityWatch, watchIdentity, type WatchSettings } from './identity/watch.ts'
+export { type ClientTlsSettings, clientTlsOptions } from './options/client.ts'
+export { type TlsMode } from './options/protocol.ts'
+export { type KeyAndCertificate, serverTlsOptions, type ServerTlsSettings } from './options/server.ts'
+export {
+  type NoPeer,
+  peerIdentity,
+  type PeerIdentity,
+  type PeerRefusal,
+  type PeerRefusalCode,
+  type PeerTrust,
+} from './peer/identity.ts'
+export { type TrustedIssuer } from './peer/issuer.ts'
+export { loadTrust } from './trust/anchors.ts'

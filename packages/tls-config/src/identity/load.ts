@@ -1,0 +1,58 @@
+import { exportPrivateKey } from '@fleetroot/pki'
+import type { Certificate } from '@fleetroot/pki'
+import { checkChain, parseChain } from './chain.ts'
+import { readPrivateText, readText } from './file.ts'
+import { parsePrivateKey } from './private-key.ts'
+
+/** Where a key and its certificate are. `certFile` holds the leaf first, then its issuing CA; PEM. */
+export interface IdentityFiles {
+  readonly certFile: string
+  readonly keyFile: string
+  /** Opens an encrypted PKCS#8 key. */
+  readonly passphrase?: string
+}
+
+/** A key and certificate chain that belong together and were valid when loaded. */
+export interface TlsIdentity {
+  /** PKCS#8 PEM, not encrypted: it goes to `node:tls`, never to a log. */
+  readonly key: string
+  /** Leaf and chain, PEM. */
+  readonly cert: string
+  readonly certificate: Certificate
+  /** The CA certificates after the leaf, in order. */
+  readonly chain: readonly Certificate[]
+}
+
+/**
+ * Loads a TLS identity from its two files and proves that it can work at the time `now`.
+ *
+ * @throws TlsConfigError naming the file and the fix: a file that is missing, unreadable or (the key's)
+ * readable by others; no key or no certificate in it; an encrypted key and no or the wrong passphrase; a key
+ * of another certificate; a chain out of order; a certificate that is expired or not yet valid
+ */
+export function loadIdentity(files: IdentityFiles, now: Date): TlsIdentity {
+  return parseIdentity(readIdentityFiles(files), files, now)
+}
+
+/** The content of the two files, read at one moment but not yet known to belong together. */
+export interface IdentityText {
+  readonly key: string
+  readonly cert: string
+}
+
+/** Reads both files without judging more than their permissions. */
+export function readIdentityFiles(files: IdentityFiles): IdentityText {
+  return {
+    cert: readText(files.certFile, 'certificate file'),
+    key: readPrivateText(files.keyFile, 'key file'),
+  }
+}
+
+/** Judges what was read; `files` names the sources in errors and has the passphrase. */
+export function parseIdentity(text: IdentityText, files: IdentityFiles, now: Date): TlsIdentity {
+  const [certificate, ...chain] = parseChain(text.cert, files.certFile)
+  const privateKey = parsePrivateKey(text.key, files.keyFile, files.passphrase)
+  checkChain([certificate, ...chain], privateKey, files, now)
+  const cert = [certificate, ...chain].map((each) => each.pem).join('')
+  return { key: exportPrivateKey(privateKey), cert, certificate, chain }
+}

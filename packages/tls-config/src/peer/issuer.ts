@@ -1,0 +1,28 @@
+import { X509Certificate } from 'node:crypto'
+import type { Certificate, Role } from '@fleetroot/pki'
+
+/** An issuing CA and what its certificates may say their owner is. */
+export interface TrustedIssuer {
+  readonly certificate: Certificate
+  /** `['device']` for the Devices CA; a role that is not listed does not count from this CA. */
+  readonly roles: readonly Role[]
+}
+
+/** The trusted CA that a certificate names as its issuer, by name and key identifier (RFC 5280 section 4.1.2.4
+ * and 4.2.1.1). A name alone is not enough: two generations of a CA share it. */
+export function findIssuer(
+  certificate: Certificate,
+  issuers: readonly TrustedIssuer[],
+): TrustedIssuer | undefined {
+  return issuers.find(
+    ({ certificate: issuer }) =>
+      issuer.subjectKeyId !== undefined &&
+      issuer.subjectKeyId === certificate.authorityKeyId &&
+      issuer.subjectDer.equals(certificate.issuerDer),
+  )
+}
+
+/** Whether the issuer's key made the signature. */
+export function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
+  return new X509Certificate(certificate.der).verify(issuer.publicKey)
+}
