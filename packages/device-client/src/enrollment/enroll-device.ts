@@ -1,0 +1,144 @@
+import { type DeviceId, type KeyAlgorithm, parseDeviceId, type SubjectAltName } from '@fleetroot/pki'
+
+import { DeviceClientError } from '../error.ts'
+import type { EstClient } from '../est/client.ts'
+import { buildChain } from '../identity/chain.ts'
+import type { PendingRequest } from '../identity/pending-request.ts'
+import type { IdentityStore } from '../identity/store.ts'
+import type { StoredIdentity } from '../identity/stored-identity.ts'
+import { retrying, type RetryOptions } from '../retry/retrying.ts'
+import { renewalDue } from './lifetime.ts'
+
+/** Options of `enrollDevice`. */
+export interface EnrollmentOptions {
+  id: DeviceId | string
+  /** Of a new key. Default P-256. */
+  keyAlgorithm?: KeyAlgorithm
+  est: EstClient
+  store: IdentityStore
+  /** One-time token. Not needed while the stored identity is valid. */
+  credential?: { token: string }
+  /** Repeats requests whose failure may pass, `pending` included. Default: every failure is thrown at once. */
+  retry?: Omit<RetryOptions, 'signal'>
+  /** Stops before the next request. */
+  signal?: AbortSignal
+  /** Default: the system's clock. */
+  now?: () => Date
+}
+
+/** What `enrollDevice` gives. */
+export interface Enrollment {
+  identity: StoredIdentity
+  /** True if no certificate was issued: `how` is `reused`. */
+  reused: boolean
+  /** `enrolled` with the token, `renewed` over mutual TLS, or `reused` from the store. */
+  how: 'enrolled' | 'renewed' | 'reused'
+  /** Why a renewal that is due did not work; the stored identity is still valid and was reused. */
+  renewalFailure?: DeviceClientError
+}
+
+/**
+ * Gives a device its identity, by the shortest way: the stored one if it is valid, for this id and issued below
+ * the pinned trust; renewed over mutual TLS if two thirds of its life are over; otherwise a new one for the
+ * token. Idempotent: key and CSR are on disk before the first request, and a run after a crash, at whatever
+ * moment, sends the same request, for which the server gives the same certificate.
+ *
+ * Throws DeviceClientError: `credentials-exhausted` (no valid identity and no token), `store-other-device` (the
+ * store holds another device's identity, which is not overwritten), what the store throws, and what
+ * `EstClient.simpleEnroll` throws; PkiError `device-id-invalid`; `aborted`.
+ */
+export async function enrollDevice(options: EnrollmentOptions): Promise<Enrollment> {
+  const id = parseDeviceId(options.id)
+  const now = (options.now ?? (() => new Date()))()
+  const stored = await loadOwn(options.store, id)
+  const state = stored ? stateOf(stored, options.est, now) : 'unusable'
+  if (stored && state === 'valid') return { identity: stored, reused: true, how: 'reused' }
+  if (stored && state === 'renewal-due') return renew(options, id, stored)
+  return enrollWithToken(options, id, stored)
+}
+
+async function renew(options: EnrollmentOptions, id: DeviceId, stored: StoredIdentity): Promise<Enrollment> {
+  try {
+    const names = stored.certificate.subjectAltNames
+    const identity = await obtain(options, id, stored, names, async ({ csr }) =>
+      options.est.simpleReenroll(csr, stored),
+    )
+    return { identity, reused: false, how: 'renewed' }
+  } catch (error) {
+    // The current certificate is good for another third of its life; losing it to a server that is down would
+    // be the worse failure.
+    if (!(error instanceof DeviceClientError) || error.code === 'aborted') throw error
+    return { identity: stored, reused: true, how: 'reused', renewalFailure: error }
+  }
+}
+
+async function enrollWithToken(
+  options: EnrollmentOptions,
+  id: DeviceId,
+  stored: StoredIdentity | undefined,
+): Promise<Enrollment> {
+  const { credential, est, store } = options
+  if (!credential) {
+    throw new DeviceClientError(
+      'credentials-exhausted',
+      `${id} has no valid identity in ${store.directory} and no token: have a new token made for it`,
+    )
+  }
+  const basic = { username: id, password: credential.token }
+  const identity = await obtain(options, id, stored, [], async ({ csr }) => est.simpleEnroll(csr, basic))
+  return { identity, reused: false, how: 'enrolled' }
+}
+
+/** Asks for a certificate with the pending request and stores it. */
+async function obtain(
+  options: EnrollmentOptions,
+  id: DeviceId,
+  before: StoredIdentity | undefined,
+  subjectAltNames: readonly SubjectAltName[],
+  ask: (request: PendingRequest) => ReturnType<EstClient['simpleReenroll']>,
+): Promise<StoredIdentity> {
+  const { est, store, keyAlgorithm = 'P-256', signal, retry = { maxAttempts: 1 } } = options
+  const request = await store.pendingRequest({ id, keyAlgorithm, subjectAltNames })
+  const retryOptions = signal ? { ...retry, signal } : retry
+  try {
+    const certificate = await retrying(async () => ask(request), retryOptions)
+    const chain = await retrying(async () => est.issuersOf(certificate), retryOptions)
+    await store.save({ privateKey: request.privateKey, certificate, chain })
+    await store.forgetRequest(request)
+  } catch (error) {
+    // Another process on this store was faster: its certificate is as good, and its answer the last word.
+    const other = await store.load()
+    if (other && other.certificate.fingerprint256 !== before?.certificate.fingerprint256) {
+      await store.forgetRequest(request)
+      return other
+    }
+    // A request that the server refuses for its content would be refused for ever; a new key may pass.
+    if (error instanceof DeviceClientError && error.code === 'request-refused')
+      await store.forgetRequest(request)
+    throw error
+  }
+  const identity = await store.load()
+  if (!identity)
+    throw new DeviceClientError('store-failed', `${store.directory}: the identity just stored is gone`)
+  return identity
+}
+
+async function loadOwn(store: IdentityStore, id: DeviceId): Promise<StoredIdentity | undefined> {
+  const stored = await store.load()
+  if (stored && stored.id !== id) {
+    throw new DeviceClientError(
+      'store-other-device',
+      `${store.directory} holds the identity of ${stored.id}, not of ${id}: give each device a directory of its own`,
+    )
+  }
+  return stored
+}
+
+function stateOf(stored: StoredIdentity, est: EstClient, now: Date): 'valid' | 'renewal-due' | 'unusable' {
+  try {
+    buildChain(stored.certificate, { issuers: stored.chain, trust: est.trust, now })
+  } catch {
+    return 'unusable'
+  }
+  return now < renewalDue(stored.certificate) ? 'valid' : 'renewal-due'
+}

@@ -1,0 +1,217 @@
+import { type Certificate, decodeCertsOnly, parseCertificates, parseCsr } from '@fleetroot/pki'
+import { clientTlsOptions, type KeyAndCertificate, type TlsMode } from '@fleetroot/tls-config'
+
+import { DeviceClientError } from '../error.ts'
+import { type HttpsAnswer, type HttpsRequest, httpsServer } from '../https/exchange.ts'
+import { refusal } from '../https/refusal.ts'
+import { parseServerUrl } from '../https/url.ts'
+import { buildChain } from '../identity/chain.ts'
+import { decodeBase64Body, encodeBase64Body } from './base64-body.ts'
+import { type CsrAttribute, decodeCsrAttributes } from './csr-attributes.ts'
+import { ownCertificate } from './issued.ts'
+
+/** Options of `createEstClient`. */
+export interface EstClientOptions {
+  /** `https://host[:443]` of the enrollment server; the path is RFC 7030's. */
+  url: string
+  /** EST label (RFC 7030 section 3.2.2): the profile to enroll for, where the server wants it named. */
+  label?: string
+  /** Trust anchors, PEM: for the server's TLS certificate and for the certificate that it issues. */
+  trust: readonly string[]
+  /** For `simpleReenroll`, unless it is given one. */
+  identity?: KeyAndCertificate
+  /** TLS 1.2 and 1.3 (`compatible`, the default) or 1.3 only. */
+  mode?: TlsMode
+  /** The name that the server's certificate must be for. Default: the host of `url`. */
+  serverName?: string
+  /** For each request, connecting included. Default 30,000. */
+  timeoutMs?: number
+  /** Default: the system's clock. */
+  now?: () => Date
+}
+
+/** HTTP Basic credentials (RFC 7030 section 3.2.3): the device id and its one-time token. */
+export interface EstCredential {
+  username: string
+  password: string
+}
+
+/**
+ * One enrollment server. All of the methods throw DeviceClientError: `network-failed`, `tls-failed`,
+ * `timed-out`; `pending` (202; `retryAfterMs`), `request-refused`, `credential-refused` (401), `forbidden`
+ * (403), `conflict` (409), `rate-limited` (429), `server-failed` (5xx), each with the server's reason;
+ * `response-unexpected`, `response-too-large`, `response-invalid`.
+ */
+export interface EstClient {
+  /** The pinned trust anchors. */
+  readonly trust: readonly Certificate[]
+  /** What the server calls its CAs (RFC 7030 section 4.1): root and issuing CAs, not verified. */
+  cacerts(): Promise<Certificate[]>
+  /** What the server wants in a CSR (section 4.5); undefined if it has no wishes (204, 404). */
+  csrattrs(): Promise<CsrAttribute[] | undefined>
+  /**
+   * Enrolls (section 4.2.1) and gives back a certificate that was checked: for the CSR's key, for the id
+   * `username`, valid now, and issued below the pinned trust. Throws also `certificate-wrong-key`,
+   * `certificate-wrong-id`, `certificate-untrusted`, `certificate-not-valid-now`, and PkiError for a bad CSR.
+   */
+  simpleEnroll(csr: Uint8Array, credential: EstCredential): Promise<Certificate>
+  /** Renews over mutual TLS (section 4.2.2), on a connection of its own; checked as `simpleEnroll` does, for the CSR's CN. */
+  simpleReenroll(csr: Uint8Array, identity?: KeyAndCertificate): Promise<Certificate>
+  /** The issuing CAs of `certificate`, nearest first, without the root. Throws as `simpleEnroll`. */
+  issuersOf(certificate: Certificate): Promise<Certificate[]>
+  /** Closes idle connections. */
+  close(): void
+}
+
+/** cacerts of a large deployment stay far below; a certificate is about 1 KiB. */
+const MAX_RESPONSE_BYTES = 256 * 1024
+
+/**
+ * Makes a client for EST (RFC 7030, RFC 8951). One client serves any number of devices that enroll with
+ * tokens: they share its kept-alive connections. The server is always verified against `trust`.
+ *
+ * Throws DeviceClientError `url-invalid` or `option-invalid`, TlsConfigError if `trust` holds no CA.
+ */
+export function createEstClient(options: EstClientOptions): EstClient {
+  const {
+    trust: trustPem,
+    mode = 'compatible',
+    serverName,
+    timeoutMs = 30_000,
+    now = () => new Date(),
+  } = options
+  const url = parseServerUrl(options.url, ['https:'])
+  if (url.pathname !== '/') {
+    throw new DeviceClientError(
+      'url-invalid',
+      `the EST URL has the path ${url.pathname}: give only https://host:port`,
+    )
+  }
+  if (options.label !== undefined && !/^[A-Za-z0-9._-]+$/.test(options.label)) {
+    throw new DeviceClientError(
+      'option-invalid',
+      'label: an EST label has only the characters A-Z a-z 0-9 . _ -',
+    )
+  }
+  const base = `/.well-known/est${options.label === undefined ? '' : `/${options.label}`}`
+  const tlsFor = (identity?: KeyAndCertificate) =>
+    clientTlsOptions({
+      trust: trustPem,
+      mode,
+      ...(identity === undefined ? {} : { identity }),
+      ...(serverName === undefined ? {} : { serverName }),
+    })
+  const server = httpsServer(url, tlsFor(), { timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES })
+  const trust = trustPem.flatMap((pem) => parseCertificates(pem))
+  let knownIssuers: Promise<Certificate[]> | undefined
+
+  async function cacerts(): Promise<Certificate[]> {
+    const answer = await ask('cacerts', { method: 'GET', path: `${base}/cacerts` })
+    return certificatesIn(answer, 'cacerts')
+  }
+
+  async function issuersOf(certificate: Certificate): Promise<Certificate[]> {
+    const cached = knownIssuers
+    if (cached) {
+      try {
+        return buildChain(certificate, { issuers: await cached, trust, now: now() })
+      } catch {
+        // The server may have a new issuing CA since: only a fresh list can tell.
+      }
+    }
+    // Many devices that enroll at once share one request.
+    const fresh = knownIssuers === cached || knownIssuers === undefined ? cacerts() : knownIssuers
+    knownIssuers = fresh
+    try {
+      return buildChain(certificate, { issuers: await fresh, trust, now: now() })
+    } catch (error) {
+      if (knownIssuers === fresh) knownIssuers = undefined
+      throw error
+    }
+  }
+
+  /** Sends and gives back a 200; every other status becomes an error. */
+  async function ask(operation: string, request: HttpsRequest): Promise<HttpsAnswer> {
+    const answer = await server.send(request)
+    if (answer.status !== 200) throw refusal(answer, `EST ${operation}`, now())
+    return answer
+  }
+
+  /** Posts a CSR; `id` undefined means that of the CSR. */
+  async function enroll(
+    operation: string,
+    der: Uint8Array,
+    id: string | undefined,
+    extra: Pick<HttpsRequest, 'headers' | 'tls'>,
+  ): Promise<Certificate> {
+    const csr = await parseCsr(der)
+    const answer = await ask(operation, {
+      ...extra,
+      method: 'POST',
+      path: `${base}/${operation}`,
+      headers: {
+        ...extra.headers,
+        'content-type': 'application/pkcs10',
+        // RFC 8951 takes the header's meaning away; servers from before it want to see it.
+        'content-transfer-encoding': 'base64',
+        accept: 'application/pkcs7-mime',
+      },
+      body: encodeBase64Body(der),
+    })
+    const certificate = ownCertificate(certificatesIn(answer, operation), csr, id ?? csr.commonName ?? '')
+    await issuersOf(certificate)
+    return certificate
+  }
+
+  return {
+    trust,
+    cacerts,
+    issuersOf,
+
+    async csrattrs() {
+      const answer = await server.send({ method: 'GET', path: `${base}/csrattrs` })
+      if (answer.status === 204 || answer.status === 404) return undefined
+      if (answer.status !== 200) throw refusal(answer, 'EST csrattrs', now())
+      return decodeCsrAttributes(decodeBase64Body(answer.body))
+    },
+
+    async simpleEnroll(csr, { username, password }) {
+      if (username.includes(':')) {
+        throw new DeviceClientError(
+          'option-invalid',
+          'username: HTTP Basic allows no colon in it (RFC 7617 section 2)',
+        )
+      }
+      const basic = Buffer.from(`${username}:${password}`).toString('base64')
+      return enroll('simpleenroll', csr, username, { headers: { authorization: `Basic ${basic}` } })
+    },
+
+    async simpleReenroll(csr, identity = options.identity) {
+      if (!identity) {
+        throw new DeviceClientError(
+          'option-invalid',
+          'identity: simplereenroll needs the current key and certificate',
+        )
+      }
+      return enroll('simplereenroll', csr, undefined, { tls: tlsFor(identity) })
+    },
+
+    close: () => server.close(),
+  }
+}
+
+function certificatesIn(answer: HttpsAnswer, operation: string): Certificate[] {
+  const der = decodeBase64Body(answer.body)
+  try {
+    return decodeCertsOnly(der)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new DeviceClientError(
+      'response-invalid',
+      `EST ${operation}: the answer is no PKCS#7 certs-only (${why})`,
+      {
+        cause: error,
+      },
+    )
+  }
+}

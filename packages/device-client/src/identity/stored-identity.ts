@@ -1,0 +1,77 @@
+import type { KeyObject } from 'node:crypto'
+
+import {
+  type Certificate,
+  certificateIdentity,
+  type DeviceId,
+  exportPrivateKey,
+  fromPem,
+  importPrivateKey,
+  parseCertificate,
+  publicKeyFingerprint,
+} from '@fleetroot/pki'
+
+import { DeviceClientError } from '../error.ts'
+import { publicHalf } from './public-half.ts'
+
+/** A device's key and certificate as the identity store keeps them. Fits wherever `key` and `cert` go into TLS. */
+export interface StoredIdentity {
+  readonly id: DeviceId
+  /** Private key, PEM PKCS#8, not encrypted. */
+  readonly key: string
+  /** The certificate and the issuing CAs after it, PEM, leaf first, without the root. */
+  readonly cert: string
+  readonly certificate: Certificate
+  readonly chain: readonly Certificate[]
+}
+
+/** What `IdentityStore.save` takes. */
+export interface NewIdentity {
+  privateKey: KeyObject
+  certificate: Certificate
+  /** Issuing CAs, nearest first, without the root. */
+  chain: readonly Certificate[]
+}
+
+/** Text of the record: the key first, then leaf and issuing CAs, which OpenSSL's loaders read from one file. */
+export function formatIdentity(identity: NewIdentity): string {
+  const { privateKey, certificate, chain } = identity
+  return exportPrivateKey(privateKey) + [certificate, ...chain].map(({ pem }) => withNewline(pem)).join('')
+}
+
+/**
+ * Reads a record. Throws DeviceClientError `store-damaged` (naming `source`) if a part is missing, cannot be
+ * read, the key is not the certificate's, or the certificate names no identity.
+ */
+export function parseIdentity(text: string, source: string): StoredIdentity {
+  try {
+    const blocks = fromPem(text)
+    const key = blocks.find(({ label }) => label === 'PRIVATE KEY')
+    const certificates = blocks.filter(({ label }) => label === 'CERTIFICATE')
+    const [certificate, ...chain] = certificates.map(({ der }) => parseCertificate(der))
+    if (!key || !certificate) throw damaged(source, 'it needs one PRIVATE KEY and at least one CERTIFICATE')
+    const keyPem = text.slice(text.indexOf('-----BEGIN PRIVATE KEY'), text.indexOf('-----BEGIN CERTIFICATE'))
+    const ownKey = publicKeyFingerprint(publicHalf(importPrivateKey(keyPem)))
+    if (ownKey !== certificate.publicKeyFingerprint)
+      throw damaged(source, 'the key is not that of the certificate')
+    const identity = certificateIdentity(certificate)
+    if ('refused' in identity) throw damaged(source, `the certificate names no identity: ${identity.detail}`)
+    const cert = [certificate, ...chain].map(({ pem }) => withNewline(pem)).join('')
+    return { id: identity.id, key: keyPem, cert, certificate, chain }
+  } catch (error) {
+    if (error instanceof DeviceClientError) throw error
+    throw damaged(source, error instanceof Error ? error.message : 'unreadable', error)
+  }
+}
+
+function withNewline(pem: string): string {
+  return pem.endsWith('\n') ? pem : `${pem}\n`
+}
+
+function damaged(source: string, why: string, cause?: unknown): DeviceClientError {
+  return new DeviceClientError(
+    'store-damaged',
+    `${source} is no identity: ${why}; restore it from a backup, or delete it and enroll again with a new token`,
+    { cause },
+  )
+}
