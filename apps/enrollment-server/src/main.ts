@@ -1,1 +1,52 @@
-export {}
+import { createOperations, openDataDirectory, runApp } from '@fleetroot/service'
+import packageFile from '../package.json' with { type: 'json' }
+import { settings } from './config/settings.ts'
+import { createMetrics } from './server/metrics.ts'
+import { startServer } from './server/start.ts'
+
+const name = 'enrollment-server'
+const { version } = packageFile
+const refreshEveryMs = 30_000
+
+runApp({
+  name,
+  version,
+  summary: 'gives devices their certificates: EST (RFC 7030) and REST over HTTPS',
+  settings,
+  main: async ({ config, logger, signal, onStop, onHangup, ready, stop }) => {
+    const data = await openDataDirectory(config.data)
+    const operations = createOperations({ port: config.metricsPort, checks: ['listeners'], signal })
+    onStop('operations', () => operations.close())
+    await operations.listen()
+
+    const made: string[] = []
+    const server = await startServer({
+      config,
+      data,
+      version,
+      logger,
+      metrics: createMetrics(operations.register),
+      now: () => new Date(),
+      made: (file) => {
+        made.push(file)
+        logger.info({ file }, 'made')
+      },
+      onStop,
+      onFailure: (error) => {
+        logger.fatal({ err: error }, 'the registry is gone')
+        stop('the registry is gone', 1)
+      },
+    })
+
+    const refresh = (): Promise<void> =>
+      server.refresh().catch((error: unknown) => logger.error({ err: error }, 'cannot renew'))
+    const timer = setInterval(() => void refresh(), refreshEveryMs)
+    onStop('renewal', () => clearInterval(timer))
+    onHangup(refresh)
+
+    if (made.length > 0) process.stdout.write(`${name}: made in ${data.path}: ${made.join(', ')}\n`)
+    operations.setReady('listeners')
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host
+    ready(`https://${host}:${server.port}`)
+  },
+})

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { migrate } from './migrations.ts'
 
@@ -10,6 +11,7 @@ const busyTimeoutMs = 10_000
  * (https://sqlite.org/pragma.html#pragma_synchronous).
  */
 export function openDatabase(file: string): DatabaseSync {
+  makePrivate(file)
   const database = new DatabaseSync(file, { timeout: busyTimeoutMs })
   try {
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF')
@@ -18,5 +20,15 @@ export function openDatabase(file: string): DatabaseSync {
   } catch (error) {
     database.close()
     throw error
+  }
+}
+
+/** SQLite gives its WAL the mode of the database, which it would make readable by others. */
+function makePrivate(file: string): void {
+  try {
+    // Only when it is new: closing any descriptor of an open database would drop its locks (POSIX).
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }

@@ -1,0 +1,102 @@
+import { type AdmittedSubject, checkCsr, type Csr, type Profile } from '@fleetroot/pki'
+import type { Refusal } from '../problem/refusal.ts'
+import type { DeviceRecord } from '../registry/records.ts'
+import { authenticate, type Credential } from './credential.ts'
+import type { Inventory } from './inventory.ts'
+import { sameNames } from './renewal.ts'
+
+/** What is asked for: a certificate for the key of this CSR, whose proof of possession was verified. */
+export interface EnrollmentRequest {
+  readonly csr: Csr
+  /** The profile that the request names (EST label), if it names one. */
+  readonly profile?: string
+}
+
+/** The decision. `issue` says exactly what goes into the certificate; the CSR gives only the key. */
+export type Verdict =
+  | { readonly verdict: 'issue'; readonly profile: Profile; readonly subject: AdmittedSubject }
+  /** The answer of an earlier request was lost: give the certificate with this serial once more. */
+  | { readonly verdict: 'repeat'; readonly serial: string }
+  | ({ readonly verdict: 'refuse' } & Refusal)
+
+/**
+ * Decides, for every protocol, whether a credential may have what the request asks for. Pure: the same
+ * values give the same verdict. Fails closed: what no line below allows is refused.
+ */
+export function admit(
+  credential: Credential,
+  request: EnrollmentRequest,
+  inventory: Inventory,
+  now: Date,
+): Verdict {
+  const { csr } = request
+  const authentication = authenticate(credential, now)
+  if (!authentication.ok) return refuse(authentication.code, authentication.detail)
+  const { id } = authentication
+
+  const { device } = inventory
+  if (!device || device.id !== id) return refuse('device-unknown', `id: ${id} is not in the inventory`)
+  if (device.state === 'suspended' || device.state === 'retired') {
+    return refuse('device-inactive', `id: ${id} is ${device.state}`)
+  }
+
+  const profile = inventory.profiles.get(device.profile)
+  if (!profile) return refuse('profile-unknown', `profile: ${device.profile} is not configured`)
+  if (request.profile !== undefined && request.profile !== profile.name) {
+    return refuse(
+      'profile-mismatch',
+      `profile: ${id} is registered for ${profile.name}, not ${request.profile}`,
+    )
+  }
+  const role = checkRole(credential, profile)
+  if (role) return { verdict: 'refuse', ...role }
+
+  const key = checkKey(csr, device, inventory)
+  if (key) return { verdict: 'refuse', ...key }
+
+  if (credential.kind === 'certificate' && !sameNames(csr, credential.certificate)) {
+    return refuse(
+      'subject-mismatch',
+      'csr: subject and subjectAltName must be those of the client certificate',
+    )
+  }
+  const subject = { id, trustDomain: inventory.trustDomain, dns: device.dns, ip: device.ip }
+  const refusal = checkCsr(csr, profile, subject)
+  if (refusal) return refuse(refusal.code, refusal.detail)
+
+  if (credential.kind === 'token' && credential.token?.used) {
+    const { publicKey, serial } = credential.token.used
+    return publicKey === csr.publicKeyFingerprint
+      ? { verdict: 'repeat', serial }
+      : refuse('token-used', 'token: it was used for another key; ask for a new one')
+  }
+  return { verdict: 'issue', profile, subject }
+}
+
+/** A token never makes an operator or a claim, and a renewal never changes the role. */
+function checkRole(credential: Credential, profile: Profile): Refusal | undefined {
+  const allowed =
+    credential.kind === 'local' ||
+    (credential.kind === 'token' && (profile.role === 'device' || profile.role === 'service')) ||
+    (credential.kind === 'certificate' && credential.role === profile.role && profile.role !== 'claim')
+  if (allowed) return undefined
+  return {
+    code: 'role-not-allowed',
+    detail: `profile: this credential cannot get a certificate of the profile ${profile.name}`,
+  }
+}
+
+/** One key, one identity: a key that two devices share proves neither. */
+function checkKey(csr: Csr, device: DeviceRecord, inventory: Inventory): Refusal | undefined {
+  if (inventory.authorityKeys.has(csr.publicKeyFingerprint)) {
+    return { code: 'key-of-authority', detail: 'csr: its public key is the key of a certificate authority' }
+  }
+  if (inventory.keyHolder !== undefined && inventory.keyHolder !== device.id) {
+    return { code: 'key-in-use', detail: 'csr: its public key is certified for another device' }
+  }
+  return undefined
+}
+
+function refuse(code: Refusal['code'], detail: string): Verdict {
+  return { verdict: 'refuse', code, detail }
+}

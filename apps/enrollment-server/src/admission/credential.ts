@@ -1,0 +1,79 @@
+import type { Certificate, DeviceId, Role } from '@fleetroot/pki'
+import type { Refusal } from '../problem/refusal.ts'
+import type { CertificateRecord, TokenRecord } from '../registry/records.ts'
+import { managedIds, retryWindowMs } from './inventory.ts'
+
+/** What a request brings to prove that it may have a certificate. */
+export type Credential =
+  /** A one-time token as the registry knows it, and the id that was sent with it (EST's user name). */
+  | {
+      readonly kind: 'token'
+      readonly hash: string
+      readonly token: TokenRecord | undefined
+      readonly sentId?: string
+    }
+  /** The identity of a client certificate whose chain and validity TLS has proven, and its record. */
+  | {
+      readonly kind: 'certificate'
+      readonly id: DeviceId
+      readonly role: Role
+      readonly certificate: Certificate
+      readonly record: CertificateRecord | undefined
+    }
+  /** The server process itself, which owns the data directory and the issuing keys. */
+  | { readonly kind: 'local'; readonly id: DeviceId }
+
+/** Whose credential it is, or why it is none. Decided before a CSR is looked at, which costs more. */
+export type Authentication = { readonly ok: true; readonly id: DeviceId } | ({ readonly ok: false } & Refusal)
+
+/** Decides whether a credential is good at `now`, whatever is asked for with it. */
+export function authenticate(credential: Credential, now: Date): Authentication {
+  switch (credential.kind) {
+    case 'local':
+      return managedIds.has(credential.id)
+        ? { ok: true, id: credential.id }
+        : { ok: false, code: 'role-not-allowed', detail: `id: ${credential.id} is not the server's own` }
+    case 'certificate':
+      return authenticateCertificate(credential, now)
+    case 'token':
+      return authenticateToken(credential, now)
+  }
+}
+
+function authenticateCertificate(
+  { id, certificate, record }: Extract<Credential, { kind: 'certificate' }>,
+  now: Date,
+): Authentication {
+  const refuse = (code: Refusal['code'], detail: string): Authentication => ({ ok: false, code, detail })
+  if (!record || record.deviceId !== id || !certificate.der.equals(record.der)) {
+    return refuse('certificate-inactive', 'certificate: this server never issued it')
+  }
+  if (record.status !== 'issued' && record.status !== 'active') {
+    return refuse('certificate-inactive', `certificate: it is ${record.status}`)
+  }
+  // TLS looked when the connection was made; a kept-alive connection can outlive the certificate.
+  if (record.notAfterMs <= now.getTime()) {
+    return refuse('certificate-refused', `certificate: it expired at ${certificate.notAfter.toISOString()}`)
+  }
+  return { ok: true, id }
+}
+
+function authenticateToken(
+  { token, sentId }: Extract<Credential, { kind: 'token' }>,
+  now: Date,
+): Authentication {
+  const refuse = (code: Refusal['code'], detail: string): Authentication => ({ ok: false, code, detail })
+  // One answer for an unknown token and for one of another device: nothing is learnt by trying ids.
+  if (!token || (sentId !== undefined && sentId !== token.deviceId) || managedIds.has(token.deviceId)) {
+    return refuse('token-invalid', 'token: it is not known, or not for this device id; ask for a new one')
+  }
+  if (token.used && token.used.atMs <= now.getTime() - retryWindowMs) {
+    return refuse('token-used', `token: it was used at ${iso(token.used.atMs)}; ask for a new one`)
+  }
+  if (!token.used && token.expiresAtMs <= now.getTime()) {
+    return refuse('token-expired', `token: it expired at ${iso(token.expiresAtMs)}; ask for a new one`)
+  }
+  return { ok: true, id: token.deviceId }
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString()

@@ -1,0 +1,16 @@
+/**
+ * `passphrase-wrong`: it does not open a key; `file-missing`: a part of the hierarchy is gone and cannot be
+ * made again; `mismatch`: two files do not belong together.
+ */
+export type AuthorityErrorCode = 'passphrase-wrong' | 'file-missing' | 'mismatch'
+
+/** Thrown when the hierarchy on disk cannot be used. The message is one sentence with the file and the fix. */
+export class AuthorityError extends Error {
+  override readonly name = 'AuthorityError'
+  readonly code: AuthorityErrorCode
+
+  constructor(code: AuthorityErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

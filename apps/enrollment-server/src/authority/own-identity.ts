@@ -1,0 +1,103 @@
+import { createPublicKey } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import {
+  type Certificate,
+  createCsr,
+  type DeviceId,
+  exportPrivateKey,
+  generateKeyPair,
+  importPrivateKey,
+  parseCertificates,
+  publicKeyFingerprint,
+} from '@fleetroot/pki'
+import type { DataDirectory } from '@fleetroot/service'
+import type { Enroll } from '../enrollment/enrollment.ts'
+import type { Registry } from '../registry/registry.ts'
+import { AuthorityError } from './authority-error.ts'
+import type { Authority } from './authority.ts'
+
+/** An identity that the server keeps in the data directory: its own, or its operator's. */
+export interface OwnIdentity {
+  readonly id: DeviceId
+  /** Directory of `key.pem` and `cert.pem` inside the data directory. */
+  readonly directory: string
+  readonly profile: 'service' | 'operator'
+  readonly dns: readonly string[]
+  readonly ip: readonly string[]
+}
+
+/** What an identity is made with. */
+export interface OwnIdentityDependencies {
+  readonly data: DataDirectory
+  readonly registry: Registry
+  readonly authority: Authority
+  readonly enroll: Enroll
+  readonly now: () => Date
+  readonly made: (file: string) => void
+}
+
+/**
+ * Makes sure that an identity of the server has a certificate with its names and at least a third of its life
+ * left, through the same admission and issuance as every device; resolves to `true` when it wrote one. The key
+ * is made once and kept, written before the certificate, so that the pair on disk always belongs together. The
+ * caller holds the lock of the data directory.
+ */
+export async function ensureOwnIdentity(
+  identity: OwnIdentity,
+  dependencies: OwnIdentityDependencies,
+): Promise<boolean> {
+  const { data, registry, authority, enroll, now, made } = dependencies
+  const { id, directory, profile, dns, ip } = identity
+  const keyFile = `${directory}/key.pem`
+  const certificateFile = `${directory}/cert.pem`
+
+  if (!existsSync(data.file(keyFile))) {
+    await data.write(keyFile, exportPrivateKey(generateKeyPair('P-256').privateKey))
+    made(keyFile)
+  }
+  const privateKey = importPrivateKey(await readFile(data.file(keyFile), 'utf8'))
+  const fingerprint = publicKeyFingerprint(createPublicKey(privateKey))
+  const current = await readLeaf(data.file(certificateFile))
+  // The server lives by Services; a certificate of another hierarchy or registry is worth nothing here.
+  const isOurs = current?.authorityKeyId === authority.issuers.services.certificate.subjectKeyId
+  const isKnown = current !== undefined && (await registry.findCertificate(current.serial)) !== undefined
+  if (current && isOurs && isKnown && isGood(current, fingerprint, identity, now())) return false
+
+  const device = { id, profile, dns, ip, labels: {}, createdAtMs: now().getTime() }
+  if (!(await registry.addDevice(device))) await registry.renameDevice(device)
+  const outcome = await enroll({
+    caller: { credential: { kind: 'local', id }, device: await registry.findDevice(id) },
+    csr: createCsr({ privateKey, commonName: id }),
+    origin: { protocol: 'local' },
+  })
+  if (!outcome.ok) {
+    throw new AuthorityError('mismatch', `cannot issue the certificate of ${id}: ${outcome.detail}`)
+  }
+  await data.write(certificateFile, outcome.certificate.pem + outcome.issuer.pem)
+  made(certificateFile)
+  return true
+}
+
+async function readLeaf(path: string): Promise<Certificate | undefined> {
+  if (!existsSync(path)) return undefined
+  try {
+    return parseCertificates(await readFile(path, 'utf8'))[0]
+  } catch {
+    // Whatever it is, it can be made again from the key.
+    return undefined
+  }
+}
+
+function isGood(certificate: Certificate, fingerprint: string, identity: OwnIdentity, now: Date): boolean {
+  const begins = certificate.notBefore.getTime()
+  const ends = certificate.notAfter.getTime()
+  const names = certificate.subjectAltNames.filter(({ type }) => type !== 'uri').map(({ value }) => value)
+  const wanted = [...identity.dns, ...identity.ip]
+  return (
+    certificate.publicKeyFingerprint === fingerprint &&
+    now.getTime() < begins + ((ends - begins) * 2) / 3 &&
+    names.length === wanted.length &&
+    wanted.every((name) => names.includes(name))
+  )
+}

@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import type { DataDirectory } from '@fleetroot/service'
+
+const file = 'ca/passphrase'
+
+/**
+ * The passphrase of the CA keys: the one that was given, else the one in `ca/passphrase`, else a new one of
+ * 256 bits which is written there. A generated one beside the keys protects copies of the keys alone; give
+ * your own to protect the disk as well.
+ */
+export async function openPassphrase(
+  data: DataDirectory,
+  given: string | undefined,
+  made: (file: string) => void,
+): Promise<string> {
+  if (given !== undefined) return given
+  if (existsSync(data.file(file))) return (await readFile(data.file(file), 'utf8')).trim()
+  const passphrase = randomBytes(32).toString('base64url')
+  await data.write(file, `${passphrase}\n`)
+  made(file)
+  return passphrase
+}

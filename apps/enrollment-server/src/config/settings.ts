@@ -1,0 +1,85 @@
+import { keyAlgorithms } from '@fleetroot/pki'
+import { duration, port, setting } from '@fleetroot/service'
+import { z } from 'zod'
+
+const names = (defaults: string[]) => z.array(z.string().min(1)).min(1).default(defaults)
+const localNames = ['localhost', '127.0.0.1', '::1']
+
+/** Everything about the enrollment server that its user can choose. */
+export const settings = {
+  port: setting(port(8443), {
+    env: 'FLEETROOT_ENROLLMENT_PORT',
+    help: 'EST and REST over HTTPS; 0 picks a free port',
+  }),
+  httpPort: setting(port(8080), {
+    env: 'FLEETROOT_ENROLLMENT_HTTP_PORT',
+    help: 'CA certificates over plain HTTP; 0 picks a free port',
+  }),
+  metricsPort: setting(port(9464), {
+    env: 'FLEETROOT_ENROLLMENT_METRICS_PORT',
+    help: 'health and metrics on loopback; 0 picks a free port',
+  }),
+  serverNames: setting(names(localNames), {
+    env: 'FLEETROOT_ENROLLMENT_SERVER_NAMES',
+    help: 'host names and addresses in the server’s own certificate, as devices connect to it',
+  }),
+  brokerNames: setting(names(localNames), {
+    env: 'FLEETROOT_BROKER_NAMES',
+    help: 'host names and addresses that the broker’s certificate is for',
+  }),
+  trustDomain: setting(
+    z
+      .string()
+      .regex(/^[a-z0-9._-]{1,255}$/, { error: 'must be lower-case letters, digits, ".", "_" or "-"' })
+      .default('fleetroot.local'),
+    {
+      env: 'FLEETROOT_TRUST_DOMAIN',
+      help: 'the name in every SPIFFE URI; keep it for the life of the fleet',
+    },
+  ),
+  publicUrl: setting(z.url({ protocol: /^http$/, error: 'must be an http URL' }).optional(), {
+    env: 'FLEETROOT_ENROLLMENT_PUBLIC_URL',
+    help: 'plain HTTP address of this server, as certificates name it; default: http, first server name, port',
+  }),
+  caKeyAlgorithm: setting(z.enum(keyAlgorithms).default('P-256'), {
+    env: 'FLEETROOT_CA_KEY_ALGORITHM',
+    help: `key of a CA that is made on first start: ${keyAlgorithms.join(', ')}`,
+  }),
+  caPassphrase: setting(z.string().min(8, { error: 'must have at least 8 characters' }).optional(), {
+    env: 'FLEETROOT_CA_PASSPHRASE',
+    help: 'opens the CA keys; left out: ca/passphrase in the data directory',
+    secret: true,
+  }),
+  deviceLifetime: setting(lifetime('30d'), {
+    env: 'FLEETROOT_DEVICE_LIFETIME',
+    help: 'validity of device certificates',
+  }),
+  serviceLifetime: setting(lifetime('30d'), {
+    env: 'FLEETROOT_SERVICE_LIFETIME',
+    help: 'validity of service certificates, this server’s own included',
+  }),
+  operatorLifetime: setting(lifetime('24h'), {
+    env: 'FLEETROOT_OPERATOR_LIFETIME',
+    help: 'validity of the operator certificate',
+  }),
+  tokenLifetime: setting(lifetime('24h'), {
+    env: 'FLEETROOT_TOKEN_LIFETIME',
+    help: 'how long a one-time token can be used, unless its request says otherwise',
+  }),
+  rateLimit: setting(z.int().min(1).default(60_000), {
+    env: 'FLEETROOT_RATE_LIMIT',
+    help: 'requests a minute from one client address',
+  }),
+  failedTokenLimit: setting(z.int().min(1).default(120), {
+    env: 'FLEETROOT_FAILED_TOKEN_LIMIT',
+    help: 'invalid tokens a minute from one client address, after which its tokens are not looked at',
+  }),
+}
+
+/** Milliseconds, of a certificate or a token: at least a minute, at most ten years. */
+function lifetime(defaultText: string) {
+  const year = 365 * 24 * 60 * 60 * 1000
+  return duration(defaultText).refine((ms) => ms >= 60_000 && ms <= 10 * year, {
+    error: 'must be from 1m to 3650d',
+  })
+}

@@ -1,0 +1,103 @@
+import { encodeCertsOnly, type Profile } from '@fleetroot/pki'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Authority } from '../authority/authority.ts'
+import type { Enroll } from '../enrollment/enrollment.ts'
+import { type Operation, resource } from '../http/resource.ts'
+import { RequestRefused } from '../problem/refusal.ts'
+import { decodeCsrBody, encodeBody } from './body.ts'
+
+/** What EST serves from. */
+export interface EstDependencies {
+  readonly authority: Authority
+  readonly enroll: Enroll
+  readonly profiles: ReadonlyMap<string, Profile>
+}
+
+/**
+ * Serves Enrollment over Secure Transport (RFC 7030 with the clarifications of RFC 8951): cacerts,
+ * simpleenroll, simplereenroll and csrattrs, without a label, with the name of a profile as label, and at
+ * `/label/.well-known/est/…`, which is what strongSwan makes of `--url https://host/label`.
+ */
+export async function estRoutes(app: FastifyInstance, dependencies: EstDependencies): Promise<void> {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/pkcs10', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body)
+  })
+  const { root, issuers } = dependencies.authority
+  const cas = encodeCertsOnly([root, issuers.devices.certificate, issuers.services.certificate])
+  const operations = {
+    cacerts: {
+      access: 'public',
+      handler: (request, reply) => {
+        labelled(request, dependencies)
+        return sendPkcs7(request, reply, cas)
+      },
+    },
+    simpleenroll: {
+      access: 'basic-token',
+      handler: (request, reply) => enroll(request, reply, dependencies),
+    },
+    simplereenroll: {
+      access: 'certificate',
+      handler: (request, reply) => enroll(request, reply, dependencies),
+    },
+    // RFC 7030, section 4.5.2: 204 says that any CSR will do, as only its key and its names are looked at.
+    csrattrs: {
+      access: 'public',
+      handler: (request, reply) => {
+        labelled(request, dependencies)
+        return reply.code(204).send()
+      },
+    },
+  } satisfies Record<string, Operation>
+
+  for (const base of ['/.well-known/est', '/.well-known/est/:label', '/:label/.well-known/est']) {
+    resource(app, `${base}/cacerts`, { GET: operations.cacerts })
+    resource(app, `${base}/csrattrs`, { GET: operations.csrattrs })
+    resource(app, `${base}/simpleenroll`, { POST: operations.simpleenroll })
+    resource(app, `${base}/simplereenroll`, { POST: operations.simplereenroll })
+  }
+}
+
+/** The profile that the label names, or nothing without a label. Refuses a label that names none. */
+function labelled(request: FastifyRequest, { profiles }: EstDependencies): string | undefined {
+  const { label } = (request.params ?? {}) as { label?: string }
+  if (label === undefined || profiles.has(label)) return label
+  throw new RequestRefused({
+    code: 'profile-unknown',
+    detail: `label: use one of ${[...profiles.keys()].join(', ')}`,
+  })
+}
+
+/** Both enrollments: what differs is the credential, which the gate has read, and what admission makes of it. */
+async function enroll(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  dependencies: EstDependencies,
+): Promise<FastifyReply> {
+  const profile = labelled(request, dependencies)
+  const { caller, body } = request
+  if (!caller) throw new RequestRefused({ code: 'credential-missing', detail: 'Authorization: is missing' })
+  const decoded = decodeCsrBody(Buffer.isBuffer(body) ? body : Buffer.alloc(0))
+  if (!decoded.ok) throw new RequestRefused(decoded)
+  const outcome = await dependencies.enroll({
+    caller,
+    csr: decoded.der,
+    ...(profile !== undefined && { profile }),
+    origin: { protocol: 'est', address: request.ip },
+  })
+  if (!outcome.ok) throw new RequestRefused(outcome)
+  // RFC 7030, section 4.2.3: the certificate alone; its CA is what cacerts gives.
+  return sendPkcs7(request, reply, encodeCertsOnly([outcome.certificate]))
+}
+
+function sendPkcs7(request: FastifyRequest, reply: FastifyReply, der: Buffer): FastifyReply {
+  return (
+    reply
+      .type('application/pkcs7-mime; smime-type=certs-only')
+      // RFC 8951 lets everybody ignore it; clients that follow RFC 7030 to the letter look for it.
+      .header('content-transfer-encoding', 'base64')
+      .header('cache-control', 'no-store')
+      .send(encodeBody(der, request.headers['user-agent']))
+  )
+}

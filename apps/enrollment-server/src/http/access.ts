@@ -1,0 +1,141 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { TLSSocket } from 'node:tls'
+import { authenticate } from '../admission/credential.ts'
+import type { Caller } from '../enrollment/enrollment.ts'
+import { RequestRefused } from '../problem/refusal.ts'
+import type { Registry } from '../registry/registry.ts'
+import { readAuthorization } from '../token/authorization.ts'
+import { tokenHash } from '../token/token.ts'
+import type { PeerReader } from './peer.ts'
+
+/**
+ * Who may use a route: `public` everybody; `basic-token` and `bearer-token` whoever sends a one-time token in
+ * that scheme; `certificate` every identity with a valid certificate of this hierarchy; `operator` those with
+ * that role.
+ */
+export type Access = 'public' | 'basic-token' | 'bearer-token' | 'certificate' | 'operator'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access
+  }
+  interface FastifyRequest {
+    /** Set by the access gate, where the route is not public. */
+    caller: Caller | undefined
+  }
+}
+
+/** What the gate asks. */
+export interface AccessGate {
+  readonly registry: Registry
+  readonly readPeer: PeerReader
+  readonly now: () => Date
+  /** Throws when this address has sent too many tokens that failed. */
+  readonly checkAttempts: (request: FastifyRequest) => Promise<void>
+  readonly countFailure: (request: FastifyRequest) => Promise<void>
+  /** Told every refusal of the gate, for log and metrics. */
+  readonly refused: (request: FastifyRequest, code: string) => void
+}
+
+/**
+ * Puts the one gate in front of every route. It fails closed twice: a route without a declared access cannot
+ * be registered, and whatever is not plainly allowed is refused.
+ */
+export function guardRoutes(app: FastifyInstance, gate: AccessGate): void {
+  app.decorateRequest('caller', undefined)
+  app.addHook('onRoute', ({ url, config }) => {
+    if (config?.access === undefined) throw new Error(`route ${url} does not declare its access`)
+  })
+  app.addHook('onRequest', async (request) => {
+    // Nothing is at this path: the answer is the same for everybody.
+    if (request.is404) return
+    try {
+      request.caller = await admitCaller(request, gate)
+    } catch (error) {
+      if (error instanceof RequestRefused) gate.refused(request, error.refusal.code)
+      throw error
+    }
+  })
+}
+
+async function admitCaller(request: FastifyRequest, gate: AccessGate): Promise<Caller | undefined> {
+  const { access } = request.routeOptions.config
+  switch (access) {
+    case 'public':
+      return undefined
+    case 'basic-token':
+      return callerByToken(request, gate, 'basic')
+    case 'bearer-token':
+      return callerByToken(request, gate, 'bearer')
+    case 'certificate':
+      return callerByCertificate(request, gate)
+    case 'operator': {
+      const caller = await callerByCertificate(request, gate)
+      if (caller.credential.kind === 'certificate' && caller.credential.role === 'operator') return caller
+      throw new RequestRefused({
+        code: 'role-not-allowed',
+        detail: 'client certificate: this needs the role operator',
+      })
+    }
+    default:
+      // Fails closed: nothing was declared, or something that this gate does not know.
+      throw new RequestRefused({ code: 'internal', detail: 'this route is closed' })
+  }
+}
+
+async function callerByToken(
+  request: FastifyRequest,
+  gate: AccessGate,
+  scheme: 'basic' | 'bearer',
+): Promise<Caller> {
+  const sent = readAuthorization(request.headers.authorization, scheme)
+  // libest asks once without credentials to hear what to send: that is no attempt.
+  if (!sent.ok && sent.code === 'credential-missing') throw new RequestRefused(sent)
+  await gate.checkAttempts(request)
+  if (!sent.ok) {
+    await gate.countFailure(request)
+    throw new RequestRefused(sent)
+  }
+  const hash = tokenHash(sent.token)
+  const found = await gate.registry.findToken(hash)
+  const credential = {
+    kind: 'token' as const,
+    hash,
+    token: found?.token,
+    ...(sent.id !== undefined && { sentId: sent.id }),
+  }
+  const authentication = authenticate(credential, gate.now())
+  if (!authentication.ok) {
+    await gate.countFailure(request)
+    throw new RequestRefused(authentication)
+  }
+  return { credential, device: found?.device }
+}
+
+async function callerByCertificate(request: FastifyRequest, gate: AccessGate): Promise<Caller> {
+  const peer = gate.readPeer(request.raw.socket as TLSSocket)
+  if (peer.kind === 'none') {
+    throw new RequestRefused({
+      code: 'certificate-required',
+      detail: 'client certificate: connect with one of this hierarchy',
+    })
+  }
+  if (peer.kind === 'refused') {
+    throw new RequestRefused({ code: 'certificate-refused', detail: `client certificate: ${peer.detail}` })
+  }
+  const { id, role, certificate, serial } = peer
+  const [record, device] = await Promise.all([
+    gate.registry.findCertificate(serial),
+    gate.registry.findDevice(id),
+  ])
+  const credential = { kind: 'certificate' as const, id, role, certificate, record }
+  const authentication = authenticate(credential, gate.now())
+  if (!authentication.ok) throw new RequestRefused(authentication)
+  if (!device || device.state === 'suspended' || device.state === 'retired') {
+    throw new RequestRefused({
+      code: 'device-inactive',
+      detail: `id: ${id} is ${device?.state ?? 'unknown'}`,
+    })
+  }
+  return { credential, device }
+}

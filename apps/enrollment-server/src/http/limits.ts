@@ -1,0 +1,21 @@
+/** The largest body that is read: a CSR with an RSA-4096 key and many names has a tenth of it. */
+export const bodyLimitBytes = 64 * 1024
+
+/**
+ * How long a client may take, so that none can hold a connection by sending one octet at a time. Handed to
+ * the server that Node makes; the check of all connections runs every `connectionsCheckingInterval`.
+ */
+export const serverLimits = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 20_000,
+  keepAliveTimeout: 60_000,
+  connectionsCheckingInterval: 1000,
+} as const
+
+/** How often one client address may ask within a minute. */
+export interface RateLimits {
+  readonly requestsPerMinute: number
+  /** Of these, requests with a token that is not valid. */
+  readonly failedTokensPerMinute: number
+}

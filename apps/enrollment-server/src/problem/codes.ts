@@ -1,0 +1,187 @@
+import { csrProblemKinds } from './csr-codes.ts'
+
+/** What a code always means: the HTTP status, what happened, and what to do about it. */
+export interface ProblemKind {
+  readonly status: number
+  /** One sentence that is the same for every occurrence (RFC 9457 `title`). */
+  readonly title: string
+  /** What the reader of the message should do. */
+  readonly fix: string
+}
+
+/**
+ * The one vocabulary of refusals: the `code` of every REST problem, the first word of every EST reason, the
+ * `code` of every log line. A code is never renamed and never changes its status. docs/enrollment.md lists
+ * exactly these; a test compares.
+ */
+export const problemKinds = {
+  'credential-missing': {
+    status: 401,
+    title: 'The request carries no credential.',
+    fix: 'Send the one-time token: HTTP Basic `id:token` in EST, `Authorization: Bearer token` in REST.',
+  },
+  'credential-malformed': {
+    status: 401,
+    title: 'The Authorization header cannot be read.',
+    fix: 'Send `Basic` with the base64 of `id:token`, or `Bearer` and the token as it was given out.',
+  },
+  'token-invalid': {
+    status: 401,
+    title: 'The token is not known, or is not for this device id.',
+    fix: 'Check the id and the token; ask the operator for a new token.',
+  },
+  'token-expired': {
+    status: 401,
+    title: 'The token was not used in time.',
+    fix: 'Ask the operator for a new token.',
+  },
+  'token-used': {
+    status: 401,
+    title: 'The token was already exchanged for a certificate, for another key or too long ago.',
+    fix: 'If a response was lost, retry with the same key within 10 minutes; otherwise ask for a new token.',
+  },
+  'certificate-required': {
+    status: 403,
+    title: 'This request needs a client certificate.',
+    fix: 'Connect with the certificate and its key (mutual TLS).',
+  },
+  'certificate-refused': {
+    status: 403,
+    title: 'The client certificate proves no identity here.',
+    fix: 'Use a certificate of this hierarchy that is valid now; `detail` says what is wrong with this one.',
+  },
+  'certificate-inactive': {
+    status: 403,
+    title: 'The client certificate is not known here as valid: unknown, revoked or superseded.',
+    fix: 'Use the newest certificate of the device, or enroll again with a token.',
+  },
+  'role-not-allowed': {
+    status: 403,
+    title: 'The identity is proven, but its role may not do this.',
+    fix: 'Use an identity with the role that `detail` names.',
+  },
+  'device-unknown': {
+    status: 404,
+    title: 'No device has this id.',
+    fix: 'Register the device first: `POST /v1/devices`.',
+  },
+  'device-exists': {
+    status: 409,
+    title: 'A device with this id exists.',
+    fix: 'Read it with `GET /v1/devices/{id}`, or choose another id.',
+  },
+  'device-managed': {
+    status: 409,
+    title: 'This identity belongs to the server itself.',
+    fix: 'Choose another id; the server makes and renews its own identities and the operator’s.',
+  },
+  'device-inactive': {
+    status: 403,
+    title: 'The device is suspended or retired.',
+    fix: 'Ask the operator to resume it; a retired id does not come back.',
+  },
+  'profile-unknown': {
+    status: 404,
+    title: 'No profile has this name.',
+    fix: 'Use the label `device` or `service`, or none.',
+  },
+  'profile-mismatch': {
+    status: 403,
+    title: 'The device is registered for another profile.',
+    fix: 'Leave the label out, or use the profile that the device was registered for.',
+  },
+  'subject-mismatch': {
+    status: 403,
+    title: 'A renewal must ask for the same subject and the same subjectAltName.',
+    fix: 'Copy both from the current certificate into the CSR (RFC 7030, section 4.2.2).',
+  },
+  'key-in-use': {
+    status: 409,
+    title: 'The public key is certified for another device.',
+    fix: 'Make a key on each device; never ship one inside a firmware image.',
+  },
+  'key-of-authority': {
+    status: 403,
+    title: 'The public key is the key of a certificate authority.',
+    fix: 'Make a key on the device.',
+  },
+  ...csrProblemKinds,
+  'serial-unknown': {
+    status: 404,
+    title: 'No certificate has this serial number.',
+    fix: 'Write the serial in hexadecimal, as the certificate shows it.',
+  },
+  'body-missing': {
+    status: 400,
+    title: 'The request has no body.',
+    fix: 'Send the CSR: base64 or PEM in EST, `{"csr": …}` in REST.',
+  },
+  'body-malformed': {
+    status: 400,
+    title: 'The body cannot be read.',
+    fix: 'Send JSON in REST; base64, PEM or DER in EST.',
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'The body is larger than 64 KiB.',
+    fix: 'Send one CSR; a CSR is smaller than 10 KiB.',
+  },
+  'field-invalid': {
+    status: 400,
+    title: 'A field has a value that it must not have.',
+    fix: 'Change the field that `detail` names, as it says.',
+  },
+  'request-malformed': {
+    status: 400,
+    title: 'The request is not well-formed HTTP.',
+    fix: 'Use an HTTP/1.1 client library.',
+  },
+  'request-timeout': {
+    status: 408,
+    title: 'The request did not arrive in time.',
+    fix: 'Send the whole request at once.',
+  },
+  'header-too-large': {
+    status: 431,
+    title: 'The request header is larger than 16 KiB.',
+    fix: 'Send fewer or smaller header fields.',
+  },
+  'content-type-unsupported': {
+    status: 415,
+    title: 'The body has a media type that is not read here.',
+    fix: 'Use `application/pkcs10` in EST, `application/json` in REST.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'The path exists, the method does not.',
+    fix: 'Use a method of the `Allow` header.',
+  },
+  'path-unknown': {
+    status: 404,
+    title: 'Nothing is at this path.',
+    fix: 'See docs/enrollment.md or `/v1/openapi.json`.',
+  },
+  'rate-limited': {
+    status: 429,
+    title: 'Too many requests from this address.',
+    fix: 'Wait as long as `Retry-After` says.',
+  },
+  'attempts-limited': {
+    status: 429,
+    title: 'Too many failed tokens from this address.',
+    fix: 'Wait as long as `Retry-After` says, and check the token.',
+  },
+  'registry-unavailable': {
+    status: 503,
+    title: 'The registry cannot answer; nothing was changed.',
+    fix: 'Retry after a while, with the same key and token.',
+  },
+  internal: {
+    status: 500,
+    title: 'The server made a mistake; nothing was issued.',
+    fix: 'Retry; if it stays, give the operator the request id of the answer.',
+  },
+} as const satisfies Record<string, ProblemKind>
+
+/** The code of a refusal. */
+export type ProblemCode = keyof typeof problemKinds

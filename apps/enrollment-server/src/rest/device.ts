@@ -1,0 +1,74 @@
+import { isDeviceId, parseDeviceId } from '@fleetroot/pki'
+import { z } from 'zod'
+import { deviceStates, type DeviceRecord } from '../registry/records.ts'
+
+/** A device id in a request, parsed into the branded type. */
+export const deviceId = z
+  .string({ error: 'must be a string' })
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
+    error: 'must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or a digit',
+    abort: true,
+  })
+  .refine(isDeviceId, { error: 'is not a device id' })
+  .transform(parseDeviceId)
+
+const dnsName = z
+  .string()
+  .max(253)
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/,
+    {
+      error: 'must be a host name without wildcards, such as broker.example',
+    },
+  )
+
+const ipAddress = z.union([z.ipv4(), z.ipv6()], { error: 'must be an IPv4 or IPv6 address' })
+
+const labels = z
+  .record(z.string().min(1).max(63), z.string().max(256))
+  .refine((all) => Object.keys(all).length <= 32, { error: 'must be at most 32' })
+
+/** What a device is registered with. */
+export const newDevice = z.strictObject({
+  id: deviceId,
+  profile: z.enum(['device', 'service'], { error: 'must be device or service' }).default('device'),
+  dns: z.array(dnsName).max(32, { error: 'must be at most 32' }).default([]),
+  ip: z.array(ipAddress).max(32, { error: 'must be at most 32' }).default([]),
+  labels: labels.default({}),
+})
+
+/** A device as the API shows it. */
+export const device = z
+  .object({
+    id: z.string(),
+    profile: z.string(),
+    state: z.enum(deviceStates),
+    dns: z.array(z.string()),
+    ip: z.array(z.string()),
+    labels: z.record(z.string(), z.string()),
+    createdAt: z.iso.datetime(),
+    certificate: z.object({ serial: z.string(), notAfter: z.iso.datetime() }).optional(),
+  })
+  .meta({ description: 'A device of the inventory' })
+
+/** The record of a device as the API shows it. */
+export function showDevice(record: DeviceRecord): z.input<typeof device> {
+  const { id, profile, state, dns, ip, labels, createdAtMs, certificate } = record
+  return {
+    id,
+    profile,
+    state,
+    dns: [...dns],
+    ip: [...ip],
+    labels: { ...labels },
+    createdAt: isoTime(createdAtMs),
+    ...(certificate && {
+      certificate: { serial: certificate.serial, notAfter: isoTime(certificate.notAfterMs) },
+    }),
+  }
+}
+
+/** A time as the API shows it: ISO 8601 in UTC. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString()
+}

@@ -1,0 +1,102 @@
+import type { Profile } from '@fleetroot/pki'
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { managedIds } from '../admission/inventory.ts'
+import { resource } from '../http/resource.ts'
+import { RequestRefused } from '../problem/refusal.ts'
+import { deviceStates } from '../registry/records.ts'
+import type { Registry } from '../registry/registry.ts'
+import { cursor, decodeCursor, encodeCursor } from './cursor.ts'
+import { device, deviceId, newDevice, showDevice } from './device.ts'
+import { endpoint } from './endpoint.ts'
+
+/** Serves the inventory: register, list, read. */
+export function deviceRoutes(
+  app: FastifyInstance,
+  {
+    registry,
+    profiles,
+    now,
+  }: { registry: Registry; profiles: ReadonlyMap<string, Profile>; now: () => Date },
+): void {
+  resource(app, '/v1/devices', {
+    POST: endpoint({
+      access: 'operator',
+      summary: 'Register a device',
+      body: newDevice,
+      answer: { status: 201, schema: device },
+      refusals: ['field-invalid', 'role-not-allowed', 'device-exists', 'device-managed'],
+      handle: async ({ body, reply }) => {
+        checkNames(body, profiles.get(body.profile))
+        if (managedIds.has(body.id)) {
+          throw new RequestRefused({ code: 'device-managed', detail: `id: ${body.id} is the server's own` })
+        }
+        const record = { ...body, createdAtMs: now().getTime() }
+        if (!(await registry.addDevice(record))) {
+          throw new RequestRefused({ code: 'device-exists', detail: `id: ${body.id} is in the inventory` })
+        }
+        reply.header('location', `/v1/devices/${body.id}`)
+        return showDevice({ ...record, state: 'registered' })
+      },
+    }),
+    GET: endpoint({
+      access: 'operator',
+      summary: 'List devices in the order of their ids',
+      query: z.strictObject({
+        limit: z
+          .string()
+          .regex(/^(?:[1-9]\d{0,2}|1000)$/, { error: 'must be a number from 1 to 1000' })
+          .transform(Number)
+          .default(100),
+        cursor: cursor.optional(),
+        state: z.enum(deviceStates, { error: `must be one of ${deviceStates.join(', ')}` }).optional(),
+      }),
+      answer: {
+        status: 200,
+        schema: z.object({ items: z.array(device), nextCursor: z.string().optional() }).meta({
+          description: 'One page; `nextCursor` is there when more follow',
+        }),
+      },
+      refusals: ['field-invalid', 'role-not-allowed'],
+      handle: async ({ query: { limit, cursor, state } }) => {
+        // One more than asked for tells whether there is a next page.
+        const records = await registry.listDevices({
+          limit: limit + 1,
+          ...(cursor !== undefined && { after: decodeCursor(cursor) }),
+          ...(state && { state }),
+        })
+        const items = records.slice(0, limit).map(showDevice)
+        const last = items.at(-1)
+        return { items, ...(records.length > limit && last && { nextCursor: encodeCursor(last.id) }) }
+      },
+    }),
+  })
+
+  resource(app, '/v1/devices/:id', {
+    GET: endpoint({
+      access: 'operator',
+      summary: 'Read a device',
+      params: z.object({ id: deviceId }),
+      answer: { status: 200, schema: device },
+      refusals: ['field-invalid', 'role-not-allowed', 'device-unknown'],
+      handle: async ({ params: { id } }) => {
+        const record = await registry.findDevice(id)
+        if (!record)
+          throw new RequestRefused({ code: 'device-unknown', detail: `id: ${id} is not registered` })
+        return showDevice(record)
+      },
+    }),
+  })
+}
+
+/** Names that no certificate of the profile may carry are refused here, not at the first enrollment. */
+function checkNames(body: z.output<typeof newDevice>, profile: Profile | undefined): void {
+  for (const kind of ['dns', 'ip'] as const) {
+    if (body[kind].length > 0 && !profile?.subjectAltNames.includes(kind)) {
+      throw new RequestRefused({
+        code: 'field-invalid',
+        detail: `body.${kind}: certificates of the profile ${body.profile} carry none; use the profile service`,
+      })
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import type { Enroll } from '../enrollment/enrollment.ts'
+import { decodeCsrBody } from '../est/body.ts'
+import { resource } from '../http/resource.ts'
+import { RequestRefused } from '../problem/refusal.ts'
+import { endpoint } from './endpoint.ts'
+
+/** Serves enrollment in JSON, for firmware that has no use for PKCS#7. */
+export function enrollmentRoutes(app: FastifyInstance, { enroll }: { enroll: Enroll }): void {
+  resource(app, '/v1/enrollments', {
+    POST: endpoint({
+      access: 'bearer-token',
+      summary: 'Exchange a one-time token and a CSR for a certificate',
+      body: z.strictObject({
+        csr: z
+          .string({ error: 'must be a PKCS#10 request as text: PEM, or DER in base64' })
+          .meta({ description: 'PKCS#10: PEM, or DER in base64' }),
+      }),
+      answer: {
+        status: 201,
+        schema: z
+          .object({
+            deviceId: z.string(),
+            serial: z.string(),
+            certificate: z.string().meta({ description: 'PEM' }),
+            chain: z
+              .array(z.string())
+              .meta({ description: 'The CA certificates above it, without the root; PEM' }),
+            notBefore: z.iso.datetime(),
+            notAfter: z.iso.datetime(),
+          })
+          .meta({
+            description: 'The certificate; the same one again when the same key retries within 10 minutes',
+          }),
+      },
+      refusals: [
+        'body-malformed',
+        'field-invalid',
+        'csr-malformed',
+        'credential-missing',
+        'credential-malformed',
+        'token-invalid',
+        'token-expired',
+        'token-used',
+        'device-inactive',
+        'key-in-use',
+      ],
+      handle: async ({ body: { csr }, request, reply }) => {
+        const { caller } = request
+        if (!caller)
+          throw new RequestRefused({ code: 'credential-missing', detail: 'Authorization: is missing' })
+        const decoded = decodeCsrBody(Buffer.from(csr, 'latin1'))
+        if (!decoded.ok) throw new RequestRefused(decoded)
+        const outcome = await enroll({
+          caller,
+          csr: decoded.der,
+          origin: { protocol: 'rest', address: request.ip },
+        })
+        if (!outcome.ok) throw new RequestRefused(outcome)
+        const { certificate, issuer } = outcome
+        reply.header('cache-control', 'no-store')
+        return {
+          deviceId: caller.device?.id ?? '',
+          serial: certificate.serial,
+          certificate: certificate.pem,
+          chain: [issuer.pem],
+          notBefore: certificate.notBefore.toISOString(),
+          notAfter: certificate.notAfter.toISOString(),
+        }
+      },
+    }),
+  })
+}

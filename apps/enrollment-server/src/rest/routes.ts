@@ -1,0 +1,67 @@
+import swagger from '@fastify/swagger'
+import type { Profile } from '@fleetroot/pki'
+import type { FastifyInstance } from 'fastify'
+import type { Authority } from '../authority/authority.ts'
+import type { Enroll } from '../enrollment/enrollment.ts'
+import { resource } from '../http/resource.ts'
+import type { Registry } from '../registry/registry.ts'
+import { caRoutes } from './ca.ts'
+import { certificateRoutes } from './certificates.ts'
+import { deviceRoutes } from './devices.ts'
+import { useEndpoints } from './endpoint.ts'
+import { enrollmentRoutes } from './enrollments.ts'
+import { tokenRoutes } from './tokens.ts'
+
+/** What the REST API serves from. */
+export interface RestDependencies {
+  readonly authority: Authority
+  readonly registry: Registry
+  readonly enroll: Enroll
+  readonly profiles: ReadonlyMap<string, Profile>
+  readonly trustDomain: string
+  readonly tokenLifetimeMs: number
+  readonly version: string
+  readonly now: () => Date
+}
+
+/** OpenAPI 3.1 has this type; the typings of OpenAPI 3.0 do not. */
+const mutualTls = {
+  certificate: { type: 'mutualTLS', description: 'Any certificate of this hierarchy' },
+  operatorCertificate: { type: 'mutualTLS', description: 'A certificate with the role operator' },
+} as object
+
+/** Serves `/v1` and its OpenAPI 3.1 document, which is made once, when the server is ready. */
+export async function restRoutes(app: FastifyInstance, dependencies: RestDependencies): Promise<void> {
+  const { authority, registry, enroll, profiles, trustDomain, tokenLifetimeMs, version, now } = dependencies
+  useEndpoints(app)
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Fleetroot enrollment server', version, license: { name: 'Apache-2.0' } },
+      components: {
+        securitySchemes: {
+          token: { type: 'http', scheme: 'bearer', description: 'One-time token of a device' },
+          basicToken: { type: 'http', scheme: 'basic', description: 'Device id and one-time token' },
+          ...mutualTls,
+        },
+      },
+    },
+  })
+  caRoutes(app, { authority, trustDomain })
+  deviceRoutes(app, { registry, profiles, now })
+  tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
+  certificateRoutes(app, { registry, now })
+  enrollmentRoutes(app, { enroll })
+
+  let document = ''
+  app.addHook('onReady', async () => {
+    document = JSON.stringify(app.swagger())
+  })
+  resource(app, '/v1/openapi.json', {
+    GET: {
+      access: 'public',
+      schema: { hide: true } as object,
+      handler: (_request, reply) => reply.type('application/json').send(document),
+    },
+  })
+}

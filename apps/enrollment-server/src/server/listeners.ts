@@ -1,0 +1,87 @@
+import type { AddressInfo } from 'node:net'
+import type { Server as SecureServer } from 'node:tls'
+import type { Logger } from '@fleetroot/service'
+import { serverTlsOptions, type TlsIdentity } from '@fleetroot/tls-config'
+import type { FastifyInstance } from 'fastify'
+import type { Authority } from '../authority/authority.ts'
+import { estRoutes } from '../est/routes.ts'
+import { createApp } from '../http/app.ts'
+import { guardRoutes } from '../http/access.ts'
+import { createAttempts } from '../http/attempts.ts'
+import { caCertificateRoutes } from '../http/ca-routes.ts'
+import type { RateLimits } from '../http/limits.ts'
+import { createPeerReader } from '../http/peer.ts'
+import { type RestDependencies, restRoutes } from '../rest/routes.ts'
+
+/** A listener that serves. */
+export interface Listener {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** What both listeners need. */
+export interface ListenerOptions {
+  readonly host: string
+  readonly port: number
+  readonly logger: Logger
+  readonly limits: RateLimits
+  /** Told every refusal of the access gate. */
+  readonly refusedAtGate: (code: string) => void
+}
+
+/** Starts the HTTPS listener with EST and REST. `setIdentity` swaps its certificate for new connections. */
+export async function startSecureListener(
+  options: ListenerOptions & RestDependencies & { identity: TlsIdentity },
+): Promise<Listener & { setIdentity(identity: TlsIdentity): void }> {
+  const { authority, registry, now, logger, limits, refusedAtGate } = options
+  const app = await createApp({ logger, limits, tls: tlsOptions(authority, options.identity) })
+  guardRoutes(app, {
+    registry,
+    readPeer: createPeerReader(authority, now),
+    now,
+    ...createAttempts(app, limits),
+    refused: (request, code) => {
+      refusedAtGate(code)
+      logger.info({ decision: code, address: request.ip, path: request.routeOptions.url }, 'request refused')
+    },
+  })
+  await app.register(async (scope) => estRoutes(scope, options))
+  await app.register(async (scope) => restRoutes(scope, options))
+  const port = await listen(app, options)
+  const server = app.server as unknown as SecureServer
+  // Scanners and clients that dislike our certificate: worth a line, never a crash.
+  server.on('tlsClientError', (error) => logger.debug({ err: error }, 'TLS handshake failed'))
+  return {
+    port,
+    close: () => app.close(),
+    setIdentity: (identity) => server.setSecureContext(tlsOptions(authority, identity)),
+  }
+}
+
+/** Starts the plain HTTP listener, which serves public files and nothing else. */
+export async function startPlainListener(
+  options: ListenerOptions & { authority: Authority },
+): Promise<Listener> {
+  const app = await createApp(options)
+  caCertificateRoutes(app, options.authority)
+  return { port: await listen(app, options), close: () => app.close() }
+}
+
+async function listen(app: FastifyInstance, { host, port }: ListenerOptions): Promise<number> {
+  await app.listen({ host, port })
+  return (app.server.address() as AddressInfo).port
+}
+
+/**
+ * The issuing CAs are trust anchors beside the root, because simpleenroll answers with the certificate alone
+ * (RFC 7030, section 4.2.3), and a device may send just that.
+ */
+function tlsOptions(authority: Authority, identity: TlsIdentity) {
+  const { root, issuers } = authority
+  return serverTlsOptions({
+    identity,
+    trust: [root.pem, issuers.devices.certificate.pem, issuers.services.certificate.pem],
+    mode: 'compatible',
+    clientCertificate: 'optional',
+  })
+}

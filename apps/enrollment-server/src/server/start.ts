@@ -1,0 +1,107 @@
+import type { Config, DataDirectory, Logger } from '@fleetroot/service'
+import { openHierarchy } from '../authority/hierarchy.ts'
+import { configuredProfiles } from '../config/profiles.ts'
+import type { settings } from '../config/settings.ts'
+import { createEnrollment } from '../enrollment/enrollment.ts'
+import { openSqliteRegistry } from '../registry/sqlite-registry.ts'
+import { identityLock, refreshIdentities } from './identities.ts'
+import { startPlainListener, startSecureListener } from './listeners.ts'
+import type { Metrics } from './metrics.ts'
+
+/** What a server is started with. */
+export interface ServerOptions {
+  readonly config: Config<typeof settings> & { readonly host: string }
+  readonly data: DataDirectory
+  readonly version: string
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly now: () => Date
+  /** Told every file that is made in the data directory. */
+  readonly made: (file: string) => void
+  /** Takes what must be closed at the end, in the order in which it was opened. */
+  readonly onStop: (what: string, close: () => Promise<void>) => void
+  /** Called when the registry's thread dies: the server cannot go on. */
+  readonly onFailure: (error: Error) => void
+}
+
+/** A server that serves. */
+export interface EnrollmentServer {
+  readonly port: number
+  readonly httpPort: number
+  /** Renews what is due and serves with the newest certificate. */
+  refresh(): Promise<void>
+}
+
+/** Starts the server on a data directory, in which it makes whatever is missing. */
+export async function startServer(options: ServerOptions): Promise<EnrollmentServer> {
+  const { config, data, version, logger, metrics, now, made, onStop, onFailure } = options
+
+  const { registry, authority } = await data.locked(identityLock, async () => ({
+    registry: await openSqliteRegistry(data.file('registry.db'), onFailure),
+    authority: await openHierarchy(data, {
+      passphrase: config.caPassphrase,
+      algorithm: config.caKeyAlgorithm,
+      now: now(),
+      made,
+    }),
+  }))
+  onStop('registry', () => registry.close())
+
+  const { host, trustDomain } = config
+  const limits = {
+    requestsPerMinute: config.rateLimit,
+    failedTokensPerMinute: config.failedTokenLimit,
+  }
+  const { refusedAtGate, decided } = metrics
+  const listenerOptions = { host, logger, limits, refusedAtGate }
+  const plain = await startPlainListener({ ...listenerOptions, port: config.httpPort, authority })
+  onStop('HTTP listener', () => plain.close())
+
+  const publicUrl = publicUrlOf(config, plain.port)
+  const profiles = configuredProfiles(config)
+  const enroll = createEnrollment({
+    registry,
+    authority,
+    profiles,
+    trustDomain,
+    publicUrl,
+    now,
+    logger,
+    decided,
+  })
+  const refreshed = () => refreshIdentities(config, { data, registry, authority, enroll, now, made })
+  let identity = await refreshed()
+  const secure = await startSecureListener({
+    ...listenerOptions,
+    port: config.port,
+    identity,
+    authority,
+    registry,
+    enroll,
+    profiles,
+    trustDomain,
+    tokenLifetimeMs: config.tokenLifetime,
+    version,
+    now,
+  })
+  onStop('HTTPS listener', () => secure.close())
+
+  return {
+    port: secure.port,
+    httpPort: plain.port,
+    refresh: async () => {
+      const next = await refreshed()
+      if (next.cert === identity.cert) return
+      identity = next
+      secure.setIdentity(next)
+      logger.info({ serial: next.certificate.serial }, 'serving with a new certificate')
+    },
+  }
+}
+
+/** Where certificates say that this server's plain HTTP is. */
+function publicUrlOf({ publicUrl, serverNames }: ServerOptions['config'], httpPort: number): string {
+  if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '')
+  const [name = 'localhost'] = serverNames
+  return `http://${name.includes(':') ? `[${name}]` : name}:${httpPort}`
+}
