@@ -7,10 +7,15 @@ const maxOidOctets = 64
 // Every CSR and certificate repeats the same dozen identifiers. They are remembered by their content octets;
 // strangers are decoded afresh and never kept, so a peer cannot make the map grow.
 const known = new Map<string, string>()
+const knownContents = new Map<string, Buffer>()
 
-/** Has {@link decodeOid} remember identifiers that this package knows by name. */
+/** Has {@link decodeOid} and {@link encodeOidContent} remember identifiers that this package knows by name. */
 export function rememberOids(oids: Iterable<string>): void {
-  for (const oid of oids) known.set(encodeOidContent(oid).toString('latin1'), oid)
+  for (const oid of oids) {
+    const content = encodeOidContent(oid)
+    known.set(content.toString('latin1'), oid)
+    knownContents.set(oid, content)
+  }
 }
 
 /**
@@ -44,8 +49,13 @@ export function decodeOid(bytes: Buffer, start: number, end: number, what: strin
   return arcs.join('.')
 }
 
-/** The content octets of a dotted object identifier. Refuses anything else with PkiError `der-invalid`. */
+/**
+ * The content octets of a dotted object identifier, shared: do not change them. Refuses anything else with
+ * PkiError `der-invalid`.
+ */
 export function encodeOidContent(oid: string): Buffer {
+  const remembered = knownContents.get(oid)
+  if (remembered !== undefined) return remembered
   if (!/^(?:[01]\.[1-3]?[0-9]|2\.(?:0|[1-9][0-9]*))(?:\.(?:0|[1-9][0-9]*))*$/.test(oid)) {
     throw new PkiError('der-invalid', `object identifier: ${JSON.stringify(oid)} is not in dotted form`)
   }
