@@ -1,0 +1,53 @@
+import {
+  type Certificate,
+  createIssuingCertificate,
+  createRootCertificate,
+  defaultProfiles,
+  generateKeyPair,
+  issueCertificate,
+  type Issuer,
+  type KeyAlgorithm,
+  keySigner,
+  newSerial,
+  parseDeviceId,
+} from '@fleetroot/pki'
+import type { KeyObject } from 'node:crypto'
+
+/** A root and an issuing CA with keys of one algorithm. */
+export interface Authority {
+  readonly root: Certificate
+  readonly issuer: Issuer
+}
+
+export async function makeAuthority(algorithm: KeyAlgorithm): Promise<Authority> {
+  const now = new Date()
+  const signer = keySigner(generateKeyPair(algorithm).privateKey)
+  const root = await createRootCertificate({ signer, commonName: 'Interop Root', serial: newSerial(), now })
+  const { publicKey, privateKey } = generateKeyPair(algorithm)
+  const certificate = await createIssuingCertificate({
+    issuer: { certificate: root, signer },
+    publicKey,
+    commonName: 'Interop CA',
+    organization: 'Fleetroot',
+    serial: newSerial(),
+    now,
+  })
+  return { root, issuer: { certificate, signer: keySigner(privateKey) } }
+}
+
+export async function issueLeaf(
+  authority: Authority,
+  profile: keyof typeof defaultProfiles,
+  publicKey: KeyObject,
+  names: { dns?: string[]; ip?: string[] } = {},
+): Promise<Certificate> {
+  return issueCertificate({
+    profile: defaultProfiles[profile],
+    issuer: authority.issuer,
+    subject: { id: parseDeviceId('pump-7'), trustDomain: 'interop.example', ...names },
+    publicKey,
+    serial: newSerial(),
+    now: new Date(),
+    urls: { caIssuers: 'http://ca.example/ca.crt' },
+  })
+}
