@@ -29,14 +29,16 @@ export type Authentication = { readonly ok: true; readonly id: DeviceId } | ({ r
 /** Decides whether a credential is good at `now`, whatever is asked for with it. */
 export function authenticate(credential: Credential, now: Date): Authentication {
   switch (credential.kind) {
+    case 'token':
+      return authenticateToken(credential, now)
+    case 'certificate':
+      return authenticateCertificate(credential, now)
     case 'local':
       return managedIds.has(credential.id)
         ? { ok: true, id: credential.id }
         : { ok: false, code: 'role-not-allowed', detail: `id: ${credential.id} is not the server's own` }
-    case 'certificate':
-      return authenticateCertificate(credential, now)
-    case 'token':
-      return authenticateToken(credential, now)
+    default:
+      return credential satisfies never
   }
 }
 

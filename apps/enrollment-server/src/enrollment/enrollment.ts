@@ -119,14 +119,13 @@ export function createEnrollment(dependencies: EnrollmentDependencies): Enroll {
   }
 
   function answer(outcome: RecordOutcome, certificate: Certificate, issuer: Certificate): EnrollmentOutcome {
-    switch (outcome.outcome) {
-      case 'recorded':
-        return { ok: true, certificate, issuer, repeated: false }
-      case 'repeated':
-        return { ok: true, certificate: parseCertificate(outcome.certificate.der), issuer, repeated: true }
-      case 'refused':
-        return { ok: false, code: outcome.code, detail: changedMeanwhile[outcome.code] }
+    if (outcome.outcome === 'refused') {
+      return { ok: false, code: outcome.code, detail: changedMeanwhile[outcome.code] }
     }
+    const isRepeated = outcome.outcome === 'repeated'
+    // Another request with this key was first: what was just signed is forgotten, and nobody has seen it.
+    const answered = isRepeated ? parseCertificate(outcome.certificate.der) : certificate
+    return { ok: true, certificate: answered, issuer, repeated: isRepeated }
   }
 
   async function repeat(serial: string): Promise<EnrollmentOutcome> {
@@ -152,14 +151,8 @@ export function createEnrollment(dependencies: EnrollmentDependencies): Enroll {
       throw error
     }
     const verdict = await decide(request, csr)
-    switch (verdict.verdict) {
-      case 'issue':
-        return issue(request, csr, verdict)
-      case 'repeat':
-        return repeat(verdict.serial)
-      case 'refuse':
-        return { ok: false, code: verdict.code, detail: verdict.detail }
-    }
+    if (verdict.verdict === 'refuse') return { ok: false, code: verdict.code, detail: verdict.detail }
+    return verdict.verdict === 'issue' ? issue(request, csr, verdict) : repeat(verdict.serial)
   }
 
   return async (request) => {

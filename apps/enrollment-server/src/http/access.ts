@@ -77,6 +77,7 @@ async function admitCaller(request: FastifyRequest, gate: AccessGate): Promise<C
         detail: 'client certificate: this needs the role operator',
       })
     }
+    case undefined:
     default:
       // Fails closed: nothing was declared, or something that this gate does not know.
       throw new RequestRefused({ code: 'internal', detail: 'this route is closed' })

@@ -28,7 +28,7 @@ export function resource(
   app.route({
     method: methods.filter((method) => !allowed.includes(method)),
     url,
-    schema: { hide: true } as FastifySchema,
+    schema: { hide: true },
     config: { access: 'public' },
     onRequest: async (_request, reply) => {
       reply.header('allow', allowed.join(', '))

@@ -60,7 +60,7 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   resource(app, '/v1/openapi.json', {
     GET: {
       access: 'public',
-      schema: { hide: true } as object,
+      schema: { hide: true },
       handler: (_request, reply) => reply.type('application/json').send(document),
     },
   })
