@@ -1,0 +1,9 @@
+import type { Subject } from '../policy/policy.ts'
+
+/** Who is at the other end of a connection, all of it proven by its certificate and its chain. */
+export interface Identity extends Subject {
+  /** `CN=…` of the issuing CA, for logs. */
+  readonly issuer: string
+  /** When the certificate ends, in milliseconds since 1970. From then on nothing passes. */
+  readonly notAfterMs: number
+}

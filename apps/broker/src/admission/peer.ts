@@ -1,0 +1,99 @@
+import type { TLSSocket } from 'node:tls'
+import type { Certificate, Name } from '@fleetroot/pki'
+import {
+  peerIdentity,
+  type PeerIdentity,
+  type PeerRefusalCode,
+  type TrustedIssuer,
+} from '@fleetroot/tls-config'
+import { type Policy, policyRoles } from '../policy/policy.ts'
+import type { Identity } from './identity.ts'
+
+/** The issuing CAs by what they may vouch for; more than one each while a CA is being replaced. */
+export interface Issuers {
+  readonly devices: readonly Certificate[]
+  readonly services: readonly Certificate[]
+}
+
+/** Why a connection is refused once its handshake is done. */
+export type PeerAdmissionCode = PeerRefusalCode | 'no-certificate' | 'role-claim' | 'role-without-policy'
+
+export type PeerVerdict =
+  | { readonly admitted: true; readonly identity: Identity; readonly peer: PeerIdentity }
+  | { readonly admitted: false; readonly code: PeerAdmissionCode; readonly detail: string }
+
+/** The roles that each issuing CA may give. */
+export function trustedIssuers({ devices, services }: Issuers): TrustedIssuer[] {
+  return [
+    ...devices.map((certificate): TrustedIssuer => ({ certificate, roles: ['device'] })),
+    ...services.map((certificate): TrustedIssuer => ({
+      certificate,
+      roles: ['service', 'operator', 'claim'],
+    })),
+  ]
+}
+
+/**
+ * Steps 2 and 3 of admission, for every connection, resumed ones included: the chain, validity and purpose of
+ * the certificate (TLS and `peerIdentity`), one CN, one SPIFFE name, a role that its issuing CA may give, and
+ * rights for that role. A claim certificate is refused whatever the policy says: it may only enroll.
+ */
+export function admitPeer(
+  socket: TLSSocket,
+  issuers: readonly TrustedIssuer[],
+  policy: Policy,
+  now: number,
+): PeerVerdict {
+  // The anchors of our listeners are the root of this system and nothing else.
+  const peer = peerIdentity(socket, { issuers, now: new Date(now), onlyOwnAnchors: true })
+  if (peer.kind === 'none') return refuse('no-certificate', 'the client sent no certificate')
+  if (peer.kind === 'refused') return refuse(peer.code, peer.detail)
+  return admitIdentity(peer, policy, now)
+}
+
+/** The part of `admitPeer` that follows the certificate's own proof. Pure. */
+export function admitIdentity(peer: PeerIdentity, policy: Policy, now: number): PeerVerdict {
+  const notAfterMs = peer.notAfter.getTime()
+  if (now >= notAfterMs) return refuse('certificate-expired', 'the certificate has expired; renew it')
+  if (peer.role === 'claim') {
+    return refuse(
+      'role-claim',
+      'a claim certificate may only enroll; connect with the certificate it was traded for',
+    )
+  }
+  if (!policy.roles.has(peer.role)) {
+    const known = policyRoles.filter((role) => policy.roles.has(role)).join(', ')
+    return refuse(
+      'role-without-policy',
+      `the policy gives no rights to the role ${peer.role}, only to: ${known}`,
+    )
+  }
+  const { id, role, serial, issuer, certificate } = peer
+  const identity: Identity = {
+    id,
+    role,
+    serial,
+    issuer,
+    notAfterMs,
+    o: soleLevel(certificate.subject, organization),
+    ou: soleLevel(certificate.subject, organizationalUnit),
+  }
+  return { admitted: true, identity, peer }
+}
+
+/** X.520 attribute types. */
+const organization = '2.5.4.10'
+const organizationalUnit = '2.5.4.11'
+
+/** The value of an attribute that occurs once and can be a level of a topic; otherwise rules with it never match. */
+function soleLevel(subject: Name, type: string): string | undefined {
+  const found = subject.flat().filter((attribute) => attribute.type === type)
+  const value = found.length === 1 ? found[0]!.value : undefined
+  return value !== undefined && /^[^/+#$\p{C}]{1,64}$/u.test(value) && !/^\.{1,2}$/.test(value)
+    ? value
+    : undefined
+}
+
+function refuse(code: PeerAdmissionCode, detail: string): PeerVerdict {
+  return { admitted: false, code, detail }
+}

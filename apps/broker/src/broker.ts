@@ -1,0 +1,97 @@
+import type { Logger } from '@fleetroot/service'
+import { type KeyAndCertificate, serverTlsOptions, type TlsMode } from '@fleetroot/tls-config'
+import { admitPeer, type Issuers, trustedIssuers } from './admission/peer.ts'
+import { createEngine } from './engine/engine.ts'
+import { defaultLimits, type EngineLimits } from './engine/limits.ts'
+import { listenMqtts } from './listener/mqtts.ts'
+import { listenWss } from './listener/wss.ts'
+import { BrokerCounts } from './metrics/counts.ts'
+import type { Policy } from './policy/policy.ts'
+
+/** All that a broker needs; it reads no file and asks no server. */
+export interface BrokerOptions {
+  /** Its own key and certificate chain, PEM. */
+  readonly identity: KeyAndCertificate
+  /** PEM: the root of the system, and the issuing CAs for devices that send their leaf alone. */
+  readonly trust: readonly string[]
+  readonly issuers: Issuers
+  readonly policy: Policy
+  readonly log: Logger
+  /** Default 127.0.0.1. */
+  readonly host?: string
+  /** MQTT over TLS; default 0, a free one. */
+  readonly port?: number
+  /** MQTT over secure WebSocket; default 0, a free one. */
+  readonly wssPort?: number
+  /** `strict` is TLS 1.3 only; default `compatible`. */
+  readonly mode?: TlsMode
+  readonly limits?: Partial<EngineLimits>
+  readonly counts?: BrokerCounts
+  /** Milliseconds since 1970; default the system's clock. */
+  readonly now?: () => number
+}
+
+/** A running broker. */
+export interface Broker {
+  readonly ports: { readonly mqtts: number; readonly wss: number }
+  readonly counts: BrokerCounts
+  /** Puts another policy in force: for every message and every subscription from now on. */
+  readonly setPolicy: (policy: Policy) => void
+  /** Uses another certificate for new connections. */
+  readonly setIdentity: (identity: KeyAndCertificate) => void
+  /** Ends all sessions and closes the listeners. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Starts a broker: MQTT 3.1.1 over mutual TLS and over secure WebSocket, deny by default. Rejects with
+ * Node's error when a port is taken, and with `TlsConfigError` when identity or trust are unusable.
+ *
+ *     const broker = await createBroker({ identity, trust, issuers, policy, log })
+ *     broker.ports.mqtts
+ *     await broker.close()
+ */
+export async function createBroker(options: BrokerOptions): Promise<Broker> {
+  const { trust, log, host = '127.0.0.1', port = 0, wssPort = 0, mode = 'compatible' } = options
+  const { counts = new BrokerCounts(), now = Date.now } = options
+  const limits = { ...defaultLimits, ...options.limits }
+  const issuers = trustedIssuers(options.issuers)
+  let policy = options.policy
+  const tlsFor = (identity: KeyAndCertificate) =>
+    serverTlsOptions({ identity, trust, mode, clientCertificate: 'required' })
+
+  const tls = tlsFor(options.identity)
+  const engine = await createEngine({ policy: () => policy, limits, counts, log, now })
+  const shared = {
+    host,
+    tls,
+    counts,
+    log,
+    admit: (socket: Parameters<typeof admitPeer>[0]) => admitPeer(socket, issuers, policy, now()),
+    accept: engine.accept,
+  }
+  try {
+    const mqtts = await listenMqtts({ ...shared, port })
+    try {
+      const wss = await listenWss({ ...shared, port: wssPort, maxFrameBytes: limits.maxPacketBytes })
+      return {
+        ports: { mqtts: mqtts.port, wss: wss.port },
+        counts,
+        setPolicy: (next) => void (policy = next),
+        setIdentity: (identity) => {
+          for (const listener of [mqtts, wss]) listener.setSecureContext(tlsFor(identity))
+        },
+        close: async () => {
+          await engine.close()
+          await Promise.all([mqtts.close(), wss.close()])
+        },
+      }
+    } catch (error) {
+      await mqtts.close()
+      throw error
+    }
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
+}

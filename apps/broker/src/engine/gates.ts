@@ -1,0 +1,132 @@
+import type { Logger } from '@fleetroot/service'
+import { type BrokerCounts, count } from '../metrics/counts.ts'
+import { authorize, type DenialReason, type Policy, type Verdict } from '../policy/policy.ts'
+import type { Session } from './session.ts'
+
+/** Where denied messages go. No rule can name it: of the topics that begin with `$` only `$SYS` can be allowed. */
+const sinkTopic = '$denied'
+
+const empty = Buffer.alloc(0)
+
+/** A message as it passes the gates. The fields that a gate may change are not readonly. */
+interface Message {
+  topic: string
+  payload: string | Buffer
+  retain: boolean
+}
+
+/** Makes a message go nowhere and stay nowhere, while aedes goes on as usual and acknowledges it. */
+export function silence(message: Message): void {
+  message.topic = sinkTopic
+  message.retain = false
+  message.payload = empty
+}
+
+/** What the gates decide by. */
+export interface GateOptions {
+  readonly policy: () => Policy
+  readonly counts: BrokerCounts
+  readonly log: Logger
+  readonly now: () => number
+  readonly maxDenials: number
+  readonly maxFilters: number
+}
+
+/** The policy applied to the messages and subscriptions of sessions. */
+export interface Gates {
+  /**
+   * Lets a PUBLISH through, or makes it harmless: MQTT 3.1.1 cannot say no to one [MQTT-3.3.5-2], so that a
+   * denied message is acknowledged and sent to a topic that nobody can read.
+   */
+  readonly admitPublish: (session: Session, message: Message) => void
+  /** May this will be published now? Nothing is counted against the session, which has ended. */
+  readonly mayPublishWill: (session: Session, message: Message) => boolean
+  /** May the session have this filter? A denial is logged and counted. */
+  readonly grant: (session: Session, filter: string) => boolean
+  /** The same question without consequences. */
+  readonly maySubscribe: (session: Session, filter: string) => boolean
+  /** May this message go to this session now? */
+  readonly mayReceive: (session: Session, message: Readonly<Message>) => boolean
+}
+
+/** Binds the policy in force to sessions. Each gate also looks at the clock: a certificate that has ended passes nothing. */
+export function createGates(options: GateOptions): Gates {
+  const { policy, counts, log, now, maxDenials, maxFilters } = options
+
+  function hasExpired(session: Session): boolean {
+    if (now() < session.identity.notAfterMs) return false
+    session.end('certificate-expired')
+    return true
+  }
+
+  function judgePublish(session: Session, message: Message): Verdict {
+    const verdict = authorize(policy(), session.identity, 'publish', message.topic)
+    if (!verdict.allowed || !message.retain) return verdict
+    return authorize(policy(), session.identity, 'retain', message.topic)
+  }
+
+  function deny(session: Session, action: 'publish' | 'subscribe', topic: string, reason: string): void {
+    count(counts.denied, `${action} ${reason}`)
+    session.denials += 1
+    const { id, role, serial } = session.identity
+    log.warn(
+      { deviceId: id, role, serial, topic: topic.slice(0, 200), reason, denials: session.denials },
+      `${action} denied`,
+    )
+    // After the acknowledgement of this one, which aedes writes when the gate has answered.
+    if (session.denials >= maxDenials) setImmediate(() => session.end('too-many-denials'))
+  }
+
+  function admitPublish(session: Session, message: Message): void {
+    const verdict = hasExpired(session) ? expired : judgePublish(session, message)
+    if (verdict.allowed) {
+      counts.published += 1
+      counts.publishedBytes += message.payload.length
+      return
+    }
+    deny(session, 'publish', message.topic, verdict.reason)
+    silence(message)
+  }
+
+  function maySubscribe(session: Session, filter: string): boolean {
+    return !hasExpired(session) && authorize(policy(), session.identity, 'subscribe', filter).allowed
+  }
+
+  function grant(session: Session, filter: string): boolean {
+    if (hasExpired(session)) return false
+    const verdict = authorize(policy(), session.identity, 'subscribe', filter)
+    const filters = (session.filters ??= new Set())
+    if (verdict.allowed && (filters.has(filter) || filters.size < maxFilters)) {
+      filters.add(filter)
+      return true
+    }
+    deny(session, 'subscribe', filter, verdict.allowed ? 'too-many-filters' : verdict.reason)
+    return false
+  }
+
+  function mayReceive(session: Session, message: Readonly<Message>): boolean {
+    if (hasExpired(session)) return false
+    const verdict = authorize(policy(), session.identity, 'receive', message.topic)
+    if (verdict.allowed) {
+      counts.delivered += 1
+      counts.deliveredBytes += message.payload.length
+      return true
+    }
+    count(counts.denied, `receive ${verdict.reason}`)
+    return false
+  }
+
+  return {
+    admitPublish,
+    mayPublishWill: (session, message) =>
+      now() < session.identity.notAfterMs && judgePublish(session, message).allowed,
+    grant,
+    maySubscribe,
+    mayReceive,
+  }
+}
+
+const expired: { readonly allowed: false; readonly reason: DenialReason | 'certificate-expired' } = {
+  allowed: false,
+  reason: 'certificate-expired',
+}

@@ -1,0 +1,27 @@
+import { defaultPacketLimits, type PacketLimits } from '../listener/packet-guard.ts'
+
+/** What one client may use up. */
+export interface EngineLimits extends PacketLimits {
+  /** Publishes and subscriptions denied until the client is disconnected. */
+  readonly maxDenials: number
+  /** Topic filters of one session. */
+  readonly maxFilters: number
+  /** QoS 2 messages of one client that wait for their PUBREL. */
+  readonly maxInflight: number
+  /** Longest keep alive in seconds; 0, never, is not allowed. */
+  readonly maxKeepaliveSeconds: number
+  /** From the end of the TLS handshake to a whole CONNECT. */
+  readonly connectTimeoutMs: number
+  /** How long a client may leave its socket full: until then aedes makes others wait for it. */
+  readonly drainTimeoutMs: number
+}
+
+export const defaultLimits: EngineLimits = {
+  ...defaultPacketLimits,
+  maxDenials: 20,
+  maxFilters: 100,
+  maxInflight: 100,
+  maxKeepaliveSeconds: 3_600,
+  connectTimeoutMs: 10_000,
+  drainTimeoutMs: 2_000,
+}

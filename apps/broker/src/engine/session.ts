@@ -1,0 +1,60 @@
+import type { Duplex } from 'node:stream'
+import type { Identity } from '../admission/identity.ts'
+
+/** Why the broker ended a session. */
+export type EndReason =
+  | 'certificate-expired'
+  | 'too-many-denials'
+  | 'taken-over'
+  | 'connect-refused'
+  | 'packet-refused'
+  | 'shutdown'
+
+/** Where a connection came in. */
+export interface Origin {
+  readonly listener: 'mqtts' | 'wss'
+  readonly address: string
+}
+
+/** One connection of one identity, from the end of its TLS handshake on. */
+export class Session {
+  readonly identity: Identity
+  readonly origin: Origin
+  readonly stream: Duplex
+  /** Resolves when nothing of this session is left in the engine: its subscriptions are off, its will is out. */
+  readonly gone: Promise<void>
+  /** Name of the MQTT session; undefined before its CONNECT was admitted. */
+  key: string | undefined
+  /** `waiting` for an older session to go, `admitted`, and `registered` when aedes counts it among its clients. */
+  state: 'new' | 'waiting' | 'admitted' | 'registered' = 'new'
+  /** Publishes and subscriptions denied so far. */
+  denials = 0
+  /** Topic filters granted; made with the first one. */
+  filters: Set<string> | undefined
+  endReason: EndReason | undefined
+  readonly #resolveGone: () => void
+  readonly #onEnd: (session: Session) => void
+
+  constructor(identity: Identity, origin: Origin, stream: Duplex, onEnd: (session: Session) => void) {
+    this.identity = identity
+    this.origin = origin
+    this.stream = stream
+    const gone = Promise.withResolvers<void>()
+    this.gone = gone.promise
+    this.#resolveGone = gone.resolve
+    this.#onEnd = onEnd
+  }
+
+  /** Ends the connection at once. aedes notices the closed stream and takes the session apart. Idempotent. */
+  end(reason: EndReason): void {
+    if (this.endReason !== undefined || this.stream.destroyed) return
+    this.endReason = reason
+    this.#onEnd(this)
+    this.stream.destroy()
+  }
+
+  /** To be called when the engine has let go of the session. */
+  markGone(): void {
+    this.#resolveGone()
+  }
+}

@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { type BenchEngine, identity, startBenchEngine } from '../fixture/bench-engine.ts'
+
+const pump = identity('device', 'pump')
+const service = identity('service', 'backend')
+
+let bench: BenchEngine
+
+beforeEach(async () => {
+  bench = await startBenchEngine()
+})
+afterEach(async () => {
+  await bench.engine.close()
+})
+
+test('a newer connection of the same identity ends the older one and keeps its session', async () => {
+  const older = await bench.connect(pump, false)
+  await older.subscribe('devices/pump/commands/#')
+  const newer = bench.open(pump)
+  expect((await newer.connect({ clientId: 'pump', clean: false })).sessionPresent).toBe(true)
+  await older.closed
+  const backend = await bench.connect(service)
+  await backend.publish('devices/pump/commands/1')
+  await newer.message('devices/pump/commands/1')
+  expect(older.topics).toEqual([])
+  expect(bench.counts.ended.get('taken-over')).toBe(1)
+})
+
+test('the will of the older connection is out before the newer one is connected', async () => {
+  const backend = await bench.connect(service)
+  await backend.subscribe('devices/#')
+  const older = bench.open(pump)
+  const will = { topic: 'devices/pump/state', payload: Buffer.from('gone'), qos: 0, retain: false } as const
+  await older.connect({ clientId: 'pump', will })
+  const newer = await bench.connect(pump)
+  await newer.publish('devices/pump/state', 'back')
+  await backend.message('devices/pump/state')
+  await backend.message('devices/pump/state')
+  expect(backend.messages.map(({ payload }) => payload.toString())).toEqual(['gone', 'back'])
+})
+
+test.each([true, false])(
+  'of many connections at once exactly one is left and it works (clean %s)',
+  async (clean) => {
+    const clients = Array.from({ length: 20 }, () => bench.open(pump))
+    for (const client of clients) client.connect({ clientId: 'pump', clean }).catch(() => undefined)
+    const last = clients.at(-1)!
+    await last.ping()
+    await Promise.all(clients.slice(0, -1).map((client) => client.closed))
+    expect(bench.counts.open).toBe(1)
+    await last.subscribe('devices/pump/commands/#')
+    const backend = await bench.connect(service)
+    await backend.publish('devices/pump/commands/1')
+    await last.message('devices/pump/commands/1')
+    expect(last.topics).toEqual(['devices/pump/commands/1'])
+  },
+)
+
+test('a connection that breaks off after CONNECT leaves nothing behind', async () => {
+  for (let i = 0; i < 50; i++) {
+    const hasty = bench.open(pump)
+    hasty.connect({ clientId: 'pump', clean: false }).catch(() => undefined)
+    if (i % 2 === 0) await new Promise((resolve) => setImmediate(resolve))
+    hasty.stream.destroy()
+  }
+  const device = await bench.connect(pump)
+  await device.ping()
+  expect(bench.counts.open).toBe(1)
+})
+
+test('a service that may call itself backend.x can neither end nor inherit the session of a device backend.x', async () => {
+  const device = await bench.connect(identity('device', 'backend.x'), false)
+  await device.subscribe('devices/backend.x/commands/#')
+  const rival = bench.open(service)
+  const connack = await rival.connect({ clientId: 'backend.x', clean: false })
+  expect(connack).toMatchObject({ returnCode: 0, sessionPresent: false })
+  await device.ping()
+  await rival.publish('devices/backend.x/commands/1')
+  await device.message('devices/backend.x/commands/1')
+  expect(rival.topics).toEqual([])
+})

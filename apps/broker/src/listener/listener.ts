@@ -1,0 +1,30 @@
+import type { Duplex } from 'node:stream'
+import type { TLSSocket, TlsOptions } from 'node:tls'
+import type { Logger } from '@fleetroot/service'
+import type { PeerVerdict } from '../admission/peer.ts'
+import type { Identity } from '../admission/identity.ts'
+import type { BrokerCounts } from '../metrics/counts.ts'
+import type { Origin } from '../engine/session.ts'
+
+/** What both listeners are made of. */
+export interface ListenerOptions {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly tls: TlsOptions
+  /** Decides about a finished handshake. */
+  readonly admit: (socket: TLSSocket) => PeerVerdict
+  /** Gets a stream of MQTT with a proven peer. */
+  readonly accept: (stream: Duplex, identity: Identity, origin: Origin) => void
+  readonly counts: BrokerCounts
+  readonly log: Logger
+}
+
+/** A listener that is listening. */
+export interface Listener {
+  readonly port: number
+  /** For new connections; open ones keep what they were made with. */
+  readonly setSecureContext: (tls: TlsOptions) => void
+  /** Stops listening and cuts every connection that is left. */
+  readonly close: () => Promise<void>
+}

@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer, type TLSSocket } from 'node:tls'
+import type { Origin } from '../engine/session.ts'
+import type { Listener, ListenerOptions } from './listener.ts'
+import { receive, reportHandshakeFailure } from './reception.ts'
+
+/**
+ * MQTT over TLS. There is no other kind of listener but its WebSocket twin: no plain text, nobody anonymous.
+ * Rejects with Node's error when it cannot listen.
+ */
+export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
+  const { host, port, tls, accept } = options
+  const sockets = new Set<TLSSocket>()
+  const server = createServer({ ...tls, noDelay: true })
+
+  server.on('secureConnection', (socket) => {
+    const origin = originOf(socket)
+    socket.on('error', () => undefined)
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    const identity = receive(socket, origin, options)
+    if (identity !== undefined) accept(socket, identity, origin)
+  })
+  server.on('tlsClientError', (error, socket) => {
+    reportHandshakeFailure(error, originOf(socket), options)
+    socket.destroy()
+  })
+  server.listen({ host, port })
+  await once(server, 'listening')
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    setSecureContext: (next) => server.setSecureContext(next),
+    close: async () => {
+      const closed = once(server, 'close')
+      server.close()
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
+
+function originOf(socket: TLSSocket): Origin {
+  return { listener: 'mqtts', address: socket.remoteAddress ?? 'gone' }
+}

@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import { createWebSocketStream, WebSocketServer } from 'ws'
+import { count } from '../metrics/counts.ts'
+import type { Origin } from '../engine/session.ts'
+import type { Listener, ListenerOptions } from './listener.ts'
+import { receive, reportHandshakeFailure } from './reception.ts'
+
+/** Where the WebSocket is. */
+const path = '/mqtt'
+/** Time for the HTTP request of the upgrade. */
+const requestTimeoutMs = 10_000
+
+/**
+ * MQTT over secure WebSocket (MQTT 3.1.1 section 6) with the same admission as `listenMqtts`, before the HTTP
+ * request is answered. Refused: another path, a client that does not offer the subprotocol `mqtt`, a text
+ * frame [MQTT-6.0.0-1], and any request with an Origin header: a browser sends the user's client certificate
+ * to us on behalf of whatever page is open, and no page is known here.
+ */
+export async function listenWss(options: ListenerOptions & { maxFrameBytes: number }): Promise<Listener> {
+  const { host, port, tls, accept, counts, log, maxFrameBytes } = options
+  const server = createServer(
+    {
+      ...tls,
+      noDelay: true,
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: 2_000,
+    },
+    (_request, response) => {
+      response
+        .writeHead(426, { connection: 'close', upgrade: 'websocket' })
+        .end('MQTT over WebSocket is at /mqtt\n')
+    },
+  )
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: maxFrameBytes,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false),
+  })
+
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => undefined)
+    const origin = originOf(socket)
+    const identity = receive(socket as TLSSocket, origin, options)
+    if (identity === undefined) return
+    const refusal = refuseUpgrade(request)
+    if (refusal !== undefined) {
+      count(counts.refused, refusal.code)
+      log.warn(
+        { ...origin, deviceId: identity.id, reason: refusal.code, detail: refusal.detail },
+        'connection refused',
+      )
+      socket.end(`HTTP/1.1 ${refusal.status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+      return
+    }
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const stream = createWebSocketStream(webSocket)
+      webSocket.prependListener('message', (_data, isBinary) => {
+        if (!isBinary) stream.destroy()
+      })
+      accept(stream, identity, origin)
+    })
+  })
+  server.on('tlsClientError', (error, socket) => reportHandshakeFailure(error, originOf(socket), options))
+  server.listen({ host, port })
+  await once(server, 'listening')
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    setSecureContext: (next) => server.setSecureContext(next),
+    close: async () => {
+      const closed = once(server, 'close')
+      server.close()
+      for (const webSocket of sockets.clients) webSocket.terminate()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+interface UpgradeRefusal {
+  readonly code: 'websocket-path' | 'websocket-origin' | 'websocket-protocol'
+  readonly status: string
+  readonly detail: string
+}
+
+function refuseUpgrade({ url, headers }: IncomingMessage): UpgradeRefusal | undefined {
+  if (url !== path) {
+    return { code: 'websocket-path', status: '404 Not Found', detail: `the path is not ${path}` }
+  }
+  if (headers.origin !== undefined) {
+    return { code: 'websocket-origin', status: '403 Forbidden', detail: 'the request comes from a web page' }
+  }
+  const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim()) ?? []
+  if (!offered.includes('mqtt')) {
+    const detail = 'the subprotocol mqtt is not offered [MQTT-6.0.0-3]'
+    return { code: 'websocket-protocol', status: '400 Bad Request', detail }
+  }
+  return undefined
+}
+
+function originOf(socket: Duplex): Origin {
+  return { listener: 'wss', address: (socket as TLSSocket).remoteAddress ?? 'gone' }
+}
