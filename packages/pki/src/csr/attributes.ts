@@ -30,7 +30,7 @@ rememberOids([...Object.values(attributeOids), microsoftExtensionRequest])
  */
 export function readAttributes(info: DerReader): CsrAttribute[] {
   const set = info.implicitSetOf(0, 'CSR attributes')
-  const attributes: CsrAttribute[] = []
+  const attributes = new Map<string, CsrAttribute>()
   while (!set.done) {
     const attribute = set.sequence('CSR attribute')
     const type = attribute.oid('CSR attribute')
@@ -38,12 +38,12 @@ export function readAttributes(info: DerReader): CsrAttribute[] {
     attribute.end('CSR attribute')
     const values = [list.element('CSR attribute')]
     while (!list.done) values.push(list.element('CSR attribute'))
-    if (attributes.some((earlier) => earlier.type === type)) {
+    if (attributes.has(type)) {
       throw new PkiError('csr-malformed', `CSR: the attribute ${type} occurs twice`)
     }
-    attributes.push({ type, values })
+    attributes.set(type, { type, values })
   }
-  return attributes
+  return [...attributes.values()]
 }
 
 /** The challengePassword among the attributes; undefined when there is none. */

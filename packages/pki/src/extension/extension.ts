@@ -50,15 +50,15 @@ export function encodeExtension({
  */
 export function readExtensions(reader: DerReader, what: string): Extension[] {
   const list = reader.sequence(what)
-  const extensions = [readExtension(list, what)]
-  while (!list.done) {
+  const extensions = new Map<string, Extension>()
+  do {
     const extension = readExtension(list, what)
-    if (extensions.some(({ oid }) => oid === extension.oid)) {
+    if (extensions.has(extension.oid)) {
       throw new PkiError('extension-invalid', `${what}: the extension ${extension.oid} occurs twice`)
     }
-    extensions.push(extension)
-  }
-  return extensions
+    extensions.set(extension.oid, extension)
+  } while (!list.done)
+  return [...extensions.values()]
 }
 
 function readExtension(list: DerReader, what: string): Extension {

@@ -34,7 +34,7 @@ export function findKeyWeakness(publicKey: KeyObject): KeyWeakness | undefined {
 }
 
 // The y coordinates of the eight points whose order divides the cofactor, little-endian, non-canonical
-// spellings included. Under such a key a signature verifies that nobody needed a secret to make.
+// spellings included. Under such a key OpenSSL 3.0 verifies signatures that nobody needed a secret to make.
 const smallOrder = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',

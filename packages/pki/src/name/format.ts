@@ -21,8 +21,8 @@ function escapeValue(value: string): string {
   return value
     .replaceAll(/["+,;<>\\]/g, String.raw`\$&`)
     .replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, hexPairs)
-    .replace(/^[ #]/, String.raw`\$&`)
     .replace(/(?<=.) $/, String.raw`\ `)
+    .replace(/^[ #]/, String.raw`\$&`)
 }
 
 function hexPairs(character: string): string {

@@ -44,19 +44,22 @@ function parseIpv4(text: string): Buffer | undefined {
 function parseIpv6(text: string): Buffer | undefined {
   const halves = text.split('::')
   if (halves.length > 2) return undefined
-  const [head = [], tail = []] = halves.map((half) => (half === '' ? [] : parseGroups(half)))
-  if (head === undefined || tail === undefined) return undefined
+  const parsed = halves.map((half, index) => parseGroups(half, index === halves.length - 1))
+  const [head, tail = []] = parsed
+  if (head === undefined || parsed.includes(undefined)) return undefined
   const missing = 16 - head.length - tail.length
+  // "::" stands for one group at least (RFC 4291 section 2.2).
   if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined
   return Buffer.from([...head, ...Array.from({ length: missing }, () => 0), ...tail])
 }
 
-/** Octets of `1:2:a.b.c.d`; undefined when a group is not one. */
-function parseGroups(text: string): number[] | undefined {
+/** Octets of `1:2` or, at the end of an address, `1:2:a.b.c.d`; undefined when a group is not one. */
+function parseGroups(text: string, atEnd: boolean): number[] | undefined {
+  if (text === '') return []
   const groups = text.split(':')
   const octets: number[] = []
   for (const [index, group] of groups.entries()) {
-    const ipv4 = index === groups.length - 1 && group.includes('.') ? parseIpv4(group) : undefined
+    const ipv4 = atEnd && index === groups.length - 1 ? parseIpv4(group) : undefined
     if (ipv4 !== undefined) octets.push(...ipv4)
     else if (/^[0-9a-fA-F]{1,4}$/.test(group)) octets.push(...Buffer.from(group.padStart(4, '0'), 'hex'))
     else return undefined

@@ -1,0 +1,103 @@
+import { createHash, generateKeyPairSync, privateEncrypt, verify } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { nullValue, oid, readDer, sequence } from '../der/index.ts'
+import { refusalOf } from '../refusal.test-support.ts'
+import { keyAlgorithms } from './algorithm.ts'
+import { generateKeyPair } from './generate.ts'
+import {
+  encodeSignatureAlgorithm,
+  readSignatureAlgorithm,
+  type SignatureAlgorithm,
+  signatureHash,
+  verifySignature,
+} from './signature.ts'
+import { keySigner } from './signer.ts'
+
+const message = Buffer.from('to be signed')
+const read = (der: Buffer) =>
+  readDer(der, 'algorithm', (reader) => readSignatureAlgorithm(reader, 'algorithm'))
+
+describe('a signer', () => {
+  it.each(keyAlgorithms)('for %s signs what its public key verifies, and nothing else', async (algorithm) => {
+    const { privateKey, publicKey } = generateKeyPair(algorithm)
+    const signer = keySigner(privateKey)
+    const signature = await signer.sign(message)
+    expect(signer.publicKey.equals(publicKey)).toBe(true)
+    expect(verify(signatureHash(signer.algorithm), message, publicKey, signature)).toBe(true)
+    expect(await verifySignature(signer.algorithm, publicKey, message, signature)).toBe(true)
+    expect(await verifySignature(signer.algorithm, publicKey, Buffer.from('other'), signature)).toBe(false)
+    const other = generateKeyPair(algorithm).publicKey
+    expect(await verifySignature(signer.algorithm, other, message, signature)).toBe(false)
+  })
+
+  it('is not made from a public key, nor from a kind of key that is not supported', () => {
+    expect(refusalOf(() => keySigner(generateKeyPair('P-256').publicKey)).code).toBe('key-invalid')
+    const p521 = generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey
+    expect(refusalOf(() => keySigner(p521)).code).toBe('key-unsupported')
+  })
+})
+
+describe('verification', () => {
+  const { privateKey, publicKey } = generateKeyPair('P-256')
+
+  it('fails for bytes that are no signature at all', async () => {
+    for (const bytes of [Buffer.alloc(0), Buffer.alloc(64), Buffer.from('30060201000201', 'hex')]) {
+      expect(await verifySignature('ecdsa-with-SHA256', publicKey, message, bytes)).toBe(false)
+    }
+  })
+
+  it('fails for a signature in BER, with bytes after it, or by another hash', async () => {
+    const signature = await keySigner(privateKey).sign(message)
+    const verifyAs = (algorithm: SignatureAlgorithm, bytes: Buffer) =>
+      verifySignature(algorithm, publicKey, message, bytes)
+    expect(await verifyAs('ecdsa-with-SHA256', signature)).toBe(true)
+    expect(await verifyAs('ecdsa-with-SHA384', signature)).toBe(false)
+    expect(await verifyAs('ecdsa-with-SHA256', Buffer.concat([signature, Buffer.of(0)]))).toBe(false)
+    const ber = Buffer.concat([Buffer.of(0x30, 0x81, signature.length - 2), signature.subarray(2)])
+    expect(await verifyAs('ecdsa-with-SHA256', ber)).toBe(false)
+  })
+
+  it('fails when the algorithm is for another kind of key, whatever the bytes', async () => {
+    const signature = await keySigner(privateKey).sign(message)
+    expect(await verifySignature('sha256WithRSAEncryption', publicKey, message, signature)).toBe(false)
+    expect(await verifySignature('Ed25519', publicKey, message, signature)).toBe(false)
+  })
+
+  it('fails for an RSA signature whose padding names another hash', async () => {
+    // What node-forge 1.4.3 lets through: the digest is right, the DigestInfo says SHA-1.
+    const rsa = generateKeyPair('RSA-2048')
+    const sha256 = createHash('sha256').update(message).digest()
+    const digestInfo = sequence(
+      sequence(oid('1.3.14.3.2.26'), nullValue()),
+      Buffer.concat([Buffer.of(4, 32), sha256]),
+    )
+    const forged = privateEncrypt(rsa.privateKey, digestInfo)
+    expect(await verifySignature('sha256WithRSAEncryption', rsa.publicKey, message, forged)).toBe(false)
+  })
+})
+
+describe('an AlgorithmIdentifier', () => {
+  it.each<[SignatureAlgorithm, string]>([
+    ['ecdsa-with-SHA256', '300a06082a8648ce3d040302'],
+    ['ecdsa-with-SHA384', '300a06082a8648ce3d040303'],
+    ['ecdsa-with-SHA512', '300a06082a8648ce3d040304'],
+    ['Ed25519', '300506032b6570'],
+    ['sha256WithRSAEncryption', '300d06092a864886f70d01010b0500'],
+    ['sha384WithRSAEncryption', '300d06092a864886f70d01010c0500'],
+    ['sha512WithRSAEncryption', '300d06092a864886f70d01010d0500'],
+  ])('of %s is %s', (algorithm, hex) => {
+    expect(encodeSignatureAlgorithm(algorithm).toString('hex')).toBe(hex)
+    expect(read(Buffer.from(hex, 'hex'))).toBe(algorithm)
+  })
+
+  it.each([
+    ['ECDSA with NULL parameters', '300c06082a8648ce3d0403020500', 'der-invalid'],
+    ['RSA without parameters', '300b06092a864886f70d01010b', 'der-invalid'],
+    ['ECDSA with SHA-1', '300906072a8648ce3d0401', 'signature-algorithm-unsupported'],
+    ['RSA with SHA-1', '300d06092a864886f70d0101050500', 'signature-algorithm-unsupported'],
+    ['RSA with MD5', '300d06092a864886f70d0101040500', 'signature-algorithm-unsupported'],
+    ['RSA-PSS', '300d06092a864886f70d01010a3000', 'signature-algorithm-unsupported'],
+  ])('of %s is refused', (_, hex, code) => {
+    expect(refusalOf(() => read(Buffer.from(hex, 'hex'))).code).toBe(code)
+  })
+})
