@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { TLSSocket } from 'node:tls'
 
 import { certificateIdentity, parseCertificates } from '@fleetroot/pki'
 import type { KeyAndCertificate } from '@fleetroot/tls-config'
@@ -22,6 +23,8 @@ export interface OnlineInfo {
   /** The broker kept our subscriptions and queued messages (MQTT 3.1.1 section 3.2.2.2). */
   sessionPresent: boolean
   tlsVersion: string | null
+  /** The key exchange group by its IANA name, such as `X25519MLKEM768`; undefined where TLS 1.2 resumes. */
+  tlsGroup: string | undefined
   /** The TLS session was resumed; the server's certificate was looked at all the same. */
   tlsResumed: boolean
   /** From the start of the attempt to CONNACK. */
@@ -60,6 +63,7 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
   #holding = false
   #pumping = false
   #closing = false
+  #info: OnlineInfo | undefined
 
   constructor(options: MqttOptions) {
     super()
@@ -88,6 +92,11 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
 
   get online(): boolean {
     return this.#uplink.session !== undefined
+  }
+
+  /** What `online` told about the connection that stands now; undefined while offline. */
+  get info(): OnlineInfo | undefined {
+    return this.online ? this.#info : undefined
   }
 
   /** Messages that the broker has not acknowledged yet. */
@@ -197,12 +206,14 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
     this.#holding = false
     this.#subscriptions.restore(session)
     this.#pump()
-    this.emit('online', {
+    this.#info = {
       sessionPresent: session.sessionPresent,
       tlsVersion: session.socket.getProtocol(),
+      tlsGroup: keyExchangeGroup(session.socket),
       tlsResumed: session.socket.isSessionReused(),
       connectMs,
-    })
+    }
+    this.emit('online', this.#info)
   }
 
   #finish(reason: DeviceClientError): void {
@@ -252,6 +263,12 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
   #refuseWhenClosed(): void {
     if (this.#closing || this.#uplink.stopped) throw closedByUs()
   }
+}
+
+/** Clients are told by `getEphemeralKeyInfo`; its `type` is ECDH, DH or TLSGroup, and the typings lag behind. */
+function keyExchangeGroup(socket: TLSSocket): string | undefined {
+  const key: object | null = socket.getEphemeralKeyInfo()
+  return key !== null && 'name' in key && typeof key.name === 'string' ? key.name : undefined
 }
 
 function deviceIdOf(identity: KeyAndCertificate): string {
