@@ -29,11 +29,15 @@ describe('judge', () => {
 
   test.each<[string, (census: Census) => void, string]>([
     ['did not enroll', (census) => (census.enrolled = 0), '1 of 2 devices did not enroll'],
-    ['did not connect', (census) => (census.connected = 1), '1 of 2 devices did not connect'],
+    [
+      'did not connect',
+      (census) => Object.assign(census, { connected: 1, commands: { sent: 1, answered: 1 } }),
+      '1 of 2 devices did not connect',
+    ],
     [
       'left a command unanswered',
       (census) => (census.commands.answered = 1),
-      '1 of 2 commands were not answered',
+      '1 of 2 connected devices did not answer their command',
     ],
     [
       'published under a foreign name',
@@ -49,6 +53,7 @@ describe('judge', () => {
   test('refuses a run in which a device published nothing that was acknowledged', () => {
     const census = createCensus(1)
     Object.assign(census, { enrolled: 1, connected: 1 })
+    Object.assign(census.commands, { sent: 1, answered: 1 })
     census.ledger.published('a', 1, 0)
     expect(judge(census)).toEqual({
       ok: false,

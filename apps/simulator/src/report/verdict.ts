@@ -13,7 +13,7 @@ export function judge(census: Census): Verdict {
   const counts = ledger.counts()
   const identities = census.enrolled + census.reused
   const published = ledger.devicesAcknowledged
-  const unanswered = census.commands.sent - census.commands.answered
+  const unanswered = census.connected - census.commands.answered
   const reasons: string[] = []
 
   if (identities < devices) reasons.push(`${devices - identities} of ${devices} devices did not enroll`)
@@ -30,6 +30,7 @@ export function judge(census: Census): Verdict {
   if (census.unexpected > 0) {
     reasons.push(`${census.unexpected} messages arrived that their device had not published`)
   }
-  if (unanswered > 0) reasons.push(`${unanswered} of ${census.commands.sent} commands were not answered`)
+  if (unanswered > 0)
+    reasons.push(`${unanswered} of ${census.connected} connected devices did not answer their command`)
   return reasons.length === 0 ? { ok: true } : { ok: false, reasons }
 }

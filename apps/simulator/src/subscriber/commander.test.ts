@@ -1,7 +1,6 @@
 import { parseDeviceId } from '@fleetroot/pki'
 import { describe, expect, test } from 'vitest'
 import { createCensus } from '../accounting/census.ts'
-import { decodeCommand, encodeResult } from '../telemetry/message.ts'
 import { createCommander } from './commander.ts'
 
 const id = parseDeviceId('device-0001')
@@ -10,25 +9,22 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 
 function setUp() {
   const census = createCensus(1)
-  const published: { topic: string; nonce: string }[] = []
+  const published: { topic: string; question: string }[] = []
   const commander = createCommander({
-    run: 'r1',
     census,
     publish: async (topic, payload) => {
-      published.push({ topic, nonce: decodeCommand(bytes(payload))?.nonce ?? '' })
+      published.push({ topic, question: JSON.parse(payload).id })
     },
   })
-  const answer = (changes: Record<string, string> = {}, from = id) =>
+  const answer = (changes: Record<string, unknown> = {}, result: Record<string, string> = {}, from = id) =>
     commander.answer(
       from,
       'identify',
       bytes(
-        encodeResult({
-          run: 'r1',
-          nonce: published[0]?.nonce ?? '',
-          id,
-          serial: '0a',
-          station: 'climate',
+        JSON.stringify({
+          id: published[0]?.question,
+          ok: true,
+          result: { device: id, serial: '0a', station: 'climate', ...result },
           ...changes,
         }),
       ),
@@ -37,10 +33,12 @@ function setUp() {
 }
 
 describe('createCommander', () => {
-  test('asks once and counts the right answer once', () => {
+  test('asks once and counts the right answer once', async () => {
     const { census, published, commander, answer } = setUp()
     commander.ask({ id, serial: '0a' })
-    expect(published).toEqual([{ topic: 'devices/device-0001/commands/identify', nonce: expect.any(String) }])
+    expect(published).toEqual([
+      { topic: 'devices/device-0001/commands/identify', question: expect.any(String) },
+    ])
     expect(commander.unanswered).toBe(1)
     answer()
     answer()
@@ -48,35 +46,38 @@ describe('createCommander', () => {
     expect(published).toHaveLength(1)
     expect(commander.unanswered).toBe(0)
     expect(census.commands).toEqual({ sent: 1, answered: 1 })
+    await commander.allAnswered
   })
 
-  test('repeats a command that got no answer before the device came back, and counts it once', () => {
-    const { census, published, commander } = setUp()
+  test('repeats the same question until it is answered, and counts it once', () => {
+    const { census, published, commander, answer } = setUp()
     commander.ask({ id, serial: '0a' })
     commander.ask({ id, serial: '0a' })
-    expect(published).toHaveLength(2)
-    expect(published[1]).toEqual(published[0])
+    commander.repeat()
+    expect(published).toHaveLength(3)
+    expect(new Set(published.map(({ question }) => question)).size).toBe(1)
     expect(census.commands.sent).toBe(1)
+    answer()
+    commander.repeat()
+    expect(published).toHaveLength(3)
   })
 
-  test.each([
-    ['another nonce', { nonce: 'guess' }],
-    ['the id of another device', { id: 'device-0002' }],
-    ['the serial of another certificate', { serial: '0b' }],
-  ])('does not accept an answer with %s', (_, changes) => {
+  test('reports a device that names another id, another certificate or an error', () => {
     const { census, commander, answer } = setUp()
     commander.ask({ id, serial: '0a' })
-    answer(changes)
+    answer({}, { device: 'device-0002' })
+    answer({}, { serial: '0b' })
+    answer({ ok: false, error: 'no such command' })
     expect(commander.unanswered).toBe(1)
     expect(census.commands.answered).toBe(0)
-    expect(census.failures.first()).toMatchObject([{ device: id, phase: 'command', code: 'answer-wrong' }])
+    expect(census.failures.byCode()).toMatchObject([{ code: 'answer-wrong', count: 3 }])
   })
 
-  test('ignores answers of other runs, of devices that were not asked, and to other commands', () => {
+  test('ignores answers to the questions of others, of devices that were not asked, and to other commands', () => {
     const { census, commander, answer } = setUp()
     commander.ask({ id, serial: '0a' })
-    answer({ run: 'r2' })
-    answer({}, other)
+    answer({ id: 'a question of somebody else' })
+    answer({}, {}, other)
     commander.answer(id, 'reboot', bytes('{}'))
     commander.answer(id, 'identify', bytes('{'))
     expect(commander.unanswered).toBe(1)
@@ -86,7 +87,6 @@ describe('createCommander', () => {
   test('reports a command that could not be sent', async () => {
     const census = createCensus(1)
     const commander = createCommander({
-      run: 'r1',
       census,
       publish: () => Promise.reject(Object.assign(new Error('outbox is full'), { code: 'publish-dropped' })),
     })

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { DeviceId } from '@fleetroot/pki'
 import type { Census } from '../accounting/census.ts'
 import { describeThrown } from '../accounting/failures.ts'
+import { countdown } from '../schedule/countdown.ts'
 import { decodeResult, encodeCommand } from '../telemetry/message.ts'
 import { commandTopic } from '../telemetry/topic.ts'
 
@@ -15,67 +16,76 @@ export interface Expected {
 /** Gives each device one command and checks the answer. */
 export interface Commander {
   /**
-   * Asks the device to identify itself; call it whenever the device is connected and subscribed. A command
-   * that was lost with a connection is repeated, an answered one is not.
+   * Asks the device to identify itself; call it when the device is connected and subscribed. Asking again
+   * repeats the same command until it is answered.
    */
   ask(expected: Expected): void
+  /** Asks again where there is no answer yet: a command may pass a device by that is just coming back. */
+  repeat(): void
   /** Judges what came in on the result topic of `device`. */
   answer(device: DeviceId, command: string, payload: Uint8Array): void
   /** Commands without a right answer so far. */
   readonly unanswered: number
+  /** Resolves when every device of the census has given its right answer. */
+  readonly allAnswered: Promise<void>
 }
 
-const command = 'identify'
+/** The command that every device of the fleet knows. */
+export const identify = 'identify'
 
 /** A commander that publishes through `publish` and counts in `census`. */
 export function createCommander(options: {
-  run: string
   census: Census
   publish: (topic: string, payload: string) => Promise<void>
 }): Commander {
-  const { run, census, publish } = options
-  const open = new Map<DeviceId, { nonce: string; serial: string }>()
+  const { census, publish } = options
+  const open = new Map<DeviceId, { id: string; serial: string }>()
   const done = new Set<DeviceId>()
+  const all = countdown(census.devices)
 
   const fail = (device: DeviceId, code: string, message: string): void =>
     census.failures.add({ device, phase: 'command', code, message })
+
+  function send(device: DeviceId, question: string): void {
+    publish(commandTopic(device, identify), encodeCommand(question)).catch((thrown: unknown) => {
+      const { code, message } = describeThrown(thrown)
+      fail(device, code, `the command could not be sent: ${message}`)
+    })
+  }
 
   return {
     ask({ id, serial }) {
       if (done.has(id)) return
       let question = open.get(id)
       if (question === undefined) {
-        question = { nonce: randomUUID(), serial }
+        question = { id: randomUUID(), serial }
         open.set(id, question)
         census.commands.sent++
       }
-      const payload = encodeCommand({ run, command, nonce: question.nonce })
-      publish(commandTopic(id, command), payload).catch((thrown: unknown) => {
-        const { code, message } = describeThrown(thrown)
-        fail(id, code, `the command could not be sent: ${message}`)
-      })
+      send(id, question.id)
+    },
+    repeat() {
+      for (const [device, question] of open) send(device, question.id)
     },
     answer(device, name, payload) {
       const question = open.get(device)
-      const result = decodeResult(payload)
-      // Results of another run, or of an operator's own commands, are none of our business.
-      if (name !== command || question === undefined || result?.run !== run) return
-      if (result.nonce !== question.nonce || result.id !== device) {
-        return fail(device, 'answer-wrong', `${device} answered for ${result.id}, or to another question`)
-      }
-      if (result.serial !== question.serial) {
-        return fail(
-          device,
-          'answer-wrong',
-          `${device} says that its certificate is ${result.serial}, not ${question.serial}`,
-        )
+      const answer = decodeResult(payload)
+      // Answers to anybody else's questions are none of our business.
+      if (name !== identify || question === undefined || answer?.id !== question.id) return
+      if (!answer.ok) return fail(device, 'answer-wrong', `${device} failed its command: ${answer.error}`)
+      const { device: named, serial } = answer.result
+      if (named !== device || serial !== question.serial) {
+        const expected = `${device} with certificate ${question.serial}`
+        return fail(device, 'answer-wrong', `${expected} says that it is ${named} with certificate ${serial}`)
       }
       open.delete(device)
       done.add(device)
       census.commands.answered++
+      all.step()
     },
     get unanswered() {
       return open.size
     },
+    allAnswered: all.done,
   }
 }

@@ -6,7 +6,7 @@ import { createInbox } from './inbox.ts'
 
 function setUp() {
   const census = createCensus(1)
-  const commander = createCommander({ run: 'r1', census, publish: () => Promise.resolve() })
+  const commander = createCommander({ census, publish: () => Promise.resolve() })
   const inbox = createInbox({ run: 'r1', census, commander, now: () => 150 })
   const arrive = (topic: string, changes: Record<string, unknown> = {}) => {
     const telemetry = {

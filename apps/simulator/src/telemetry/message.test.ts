@@ -1,12 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  decodeCommand,
-  decodeResult,
-  decodeTelemetry,
-  encodeCommand,
-  encodeResult,
-  encodeTelemetry,
-} from './message.ts'
+import { decodeResult, decodeTelemetry, encodeTelemetry } from './message.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const telemetry = {
@@ -36,16 +29,16 @@ describe('telemetry messages', () => {
   })
 })
 
-describe('commands and results', () => {
-  test('come back as they were sent', () => {
-    const command = { run: 'r1', command: 'identify' as const, nonce: 'n1' }
-    expect(decodeCommand(bytes(encodeCommand(command)))).toEqual(command)
-    const result = { run: 'r1', nonce: 'n1', id: 'device-0001', serial: '0a', station: 'climate' }
-    expect(decodeResult(bytes(encodeResult(result)))).toEqual(result)
+describe('results of commands', () => {
+  test('are read when they are an identity or an error', () => {
+    const result = { id: 'q1', ok: true, result: { device: 'device-0001', serial: '0a', station: 'climate' } }
+    expect(decodeResult(bytes(JSON.stringify(result)))).toEqual(result)
+    const error = { id: 'q1', ok: false, error: 'no such command' }
+    expect(decodeResult(bytes(JSON.stringify(error)))).toEqual(error)
   })
 
-  test('are refused when the device does not know the command', () => {
-    expect(decodeCommand(bytes('{"run":"r1","command":"format","nonce":"n1"}'))).toBeUndefined()
-    expect(decodeCommand(bytes('{"run":"r1","command":"identify","nonce":""}'))).toBeUndefined()
+  test('are refused in any other shape', () => {
+    expect(decodeResult(bytes('{"id":"q1","ok":true,"result":{}}'))).toBeUndefined()
+    expect(decodeResult(bytes('{"id":null,"ok":false,"error":"x"}'))).toBeUndefined()
   })
 })

@@ -24,43 +24,29 @@ export function decodeTelemetry(payload: Uint8Array): Telemetry | undefined {
   return decode(telemetrySchema, payload)
 }
 
-const commandSchema = z.strictObject({
-  run: z.string(),
-  command: z.literal('identify'),
-  nonce: z.string().min(1),
-})
-
-/** What the service side asks of a device: to say who it is, for this nonce. */
-export type Command = z.infer<typeof commandSchema>
-
-/** The payload of a command, JSON. */
-export function encodeCommand(command: Command): string {
-  return JSON.stringify(command)
+/** What the service side asks of a device: to say who it is. `id` names this one question. */
+export function encodeCommand(id: string): string {
+  return JSON.stringify({ id })
 }
 
-/** The command in `payload`; undefined when it is not one that this device knows. */
-export function decodeCommand(payload: Uint8Array): Command | undefined {
-  return decode(commandSchema, payload)
-}
+const resultSchema = z.union([
+  z.object({
+    id: z.string(),
+    ok: z.literal(true),
+    result: z.strictObject({
+      device: z.string(),
+      /** Serial number of the certificate that the device is connected with. */
+      serial: z.string(),
+      station: z.string(),
+    }),
+  }),
+  z.object({ id: z.string(), ok: z.literal(false), error: z.string() }),
+])
 
-const resultSchema = z.strictObject({
-  run: z.string(),
-  nonce: z.string(),
-  id: z.string(),
-  /** Serial number of the certificate that the device is connected with. */
-  serial: z.string(),
-  station: z.string(),
-})
-
-/** A device's answer to `identify`. */
+/** A device's answer, in the form that device-client's `serveCommands` gives it. */
 export type CommandResult = z.infer<typeof resultSchema>
 
-/** The payload of a command's result, JSON. */
-export function encodeResult(result: CommandResult): string {
-  return JSON.stringify(result)
-}
-
-/** The result in `payload`; undefined when it is not JSON of exactly this shape. */
+/** The result in `payload`; undefined when it is not JSON of this shape. */
 export function decodeResult(payload: Uint8Array): CommandResult | undefined {
   return decode(resultSchema, payload)
 }

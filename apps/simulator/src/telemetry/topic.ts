@@ -16,16 +16,6 @@ export function commandTopic(device: DeviceId, command: string): string {
   return `devices/${device}/commands/${command}`
 }
 
-/** `devices/<id>/commands/<command>/result`: only the device itself may publish there. */
-export function resultTopic(device: DeviceId, command: string): string {
-  return `devices/${device}/commands/${command}/result`
-}
-
-/** A device's own commands. One level only, so that it does not receive its own results. */
-export function commandFilter(device: DeviceId): string {
-  return `devices/${device}/commands/+`
-}
-
 /** What `topic` carries; undefined for topics that this simulator does not use. */
 export function readTopic(topic: string): FleetTopic | undefined {
   const [root, device, branch, name, leaf, ...rest] = topic.split('/')

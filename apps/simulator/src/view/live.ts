@@ -25,6 +25,7 @@ export function liveView(terminal: Terminal): View {
   terminal.write(hideCursor)
 
   return {
+    everyMs: 200,
     say: (label, text) => draw([line(label, text)], drawn),
     print: (lines) => draw(lines, drawn),
     show: (state) => draw([], liveLines(state, terminal.columns ?? 80)),

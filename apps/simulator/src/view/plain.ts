@@ -4,17 +4,18 @@ import { count, elapsed, figure, line, percentileWords } from './words.ts'
 
 /**
  * Lines for pipes, logs and continuous integration: what happened when it happened, and one line of figures
- * every `everyMs` milliseconds in between. `everyMs` grows with the run, so that a night is not 6,000 lines.
+ * every `lineEveryMs` milliseconds in between, less often as the run grows old: a night is not 6,000 lines.
  */
-export function plainView(options: { write: (text: string) => void; everyMs?: number }): View {
-  const { write, everyMs = 5_000 } = options
-  let nextAt = everyMs
+export function plainView(options: { write: (text: string) => void; lineEveryMs?: number }): View {
+  const { write, lineEveryMs = 5_000 } = options
+  let nextAt = lineEveryMs
   return {
+    everyMs: 500,
     say: (label, text) => write(`${line(label, text)}\n`),
     print: (lines) => write(lines.map((text) => `${text}\n`).join('')),
     show(state) {
       if (state.elapsedMs < nextAt) return
-      while (nextAt <= state.elapsedMs) nextAt += spacing(state.elapsedMs, everyMs)
+      while (nextAt <= state.elapsedMs) nextAt += spacing(state.elapsedMs, lineEveryMs)
       const text = progressLine(state)
       if (text !== undefined) write(`${text}\n`)
     },
@@ -22,9 +23,9 @@ export function plainView(options: { write: (text: string) => void; everyMs?: nu
   }
 }
 
-function spacing(elapsedMs: number, everyMs: number): number {
-  if (elapsedMs < 60_000) return everyMs
-  return elapsedMs < 600_000 ? 6 * everyMs : 60 * everyMs
+function spacing(elapsedMs: number, lineEveryMs: number): number {
+  if (elapsedMs < 60_000) return lineEveryMs
+  return elapsedMs < 600_000 ? 6 * lineEveryMs : 60 * lineEveryMs
 }
 
 /** One line about a run in progress; undefined while there is nothing to count. */

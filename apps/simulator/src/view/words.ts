@@ -1,8 +1,8 @@
 import type { Percentiles } from '../accounting/latency.ts'
 
 /** `25 devices`, `1 device`: a number with its noun, thousands separated. */
-export function count(amount: number, noun: string): string {
-  return `${figure(amount)} ${noun}${amount === 1 ? '' : 's'}`
+export function count(amount: number, noun: string, plural = `${noun}s`): string {
+  return `${figure(amount)} ${amount === 1 ? noun : plural}`
 }
 
 /** `5,000`. */

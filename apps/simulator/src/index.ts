@@ -1,0 +1,1 @@
+export type { FleetReport } from './report/report.ts'
