@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { connect as connectTcp } from 'node:net'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
+import { createCsr, defaultProfiles, generateKeyPair, toPem } from '@fleetroot/pki'
+import { operator, startApp, temporaryFolder } from '@fleetroot/harness'
+import { makeAuthority, makeIdentity } from './authority.ts'
+import { drive, postJson } from './load/http.ts'
+import { machine } from './measure/machine.ts'
+import { cpuMs } from './measure/process.ts'
+import { formatRow } from './measure/report.ts'
+import { median } from './measure/statistics.ts'
+import { cfsslVersion, startCfssl } from './peer/cfssl.ts'
+
+// Issuance over keep-alive HTTP: ours commits every certificate to disk and consumes a token for each;
+// the peer, cfssl serve, has no database. Rounds alternate, so that a noisy neighbour disturbs both.
+
+const rounds = 5
+const perRound = 2000
+const connections = 16
+
+interface Figures {
+  perSecond: number[]
+  cpuMicroseconds: number[]
+}
+
+async function round(
+  pid: number,
+  open: () => Duplex,
+  requests: readonly Buffer[],
+  figures?: Figures,
+): Promise<void> {
+  const streams = Array.from({ length: connections }, open)
+  await Promise.all(
+    streams.map((stream) => once(stream, 'encrypted' in stream ? 'secureConnect' : 'connect')),
+  )
+  const cpu = cpuMs(pid)
+  const started = performance.now()
+  await drive(streams, requests)
+  const seconds = (performance.now() - started) / 1000
+  figures?.perSecond.push(requests.length / seconds)
+  figures?.cpuMicroseconds.push(((cpuMs(pid) - cpu) * 1000) / requests.length)
+  for (const stream of streams) stream.destroy()
+}
+
+using folder = temporaryFolder()
+const data = join(folder.path, 'data')
+const server = startApp('enrollment-server', [], {
+  FLEETROOT_DATA: data,
+  FLEETROOT_RATE_LIMIT: '100000000',
+  FLEETROOT_LOG_LEVEL: 'warn',
+})
+const url = new URL(await server.ready())
+const admin = operator(data, url.href)
+const root = readFileSync(join(data, 'public/root.crt'))
+const cfsslInstalled = cfsslVersion()
+const authority = await makeAuthority(new Date())
+const ca = { cert: authority.issuer.certificate.pem, key: authority.issuerKeyPem }
+const peerTls = await makeIdentity(authority, 'cfssl', defaultProfiles.service, { dns: ['localhost'] })
+const peer = cfsslInstalled ? await startCfssl(folder.path, ca) : undefined
+const peerOverTls = cfsslInstalled ? await startCfssl(folder.path, ca, peerTls) : undefined
+
+console.log(`enroll: ${machine()}`)
+console.log(
+  `${connections} keep-alive connections, median of ${rounds} rounds of ${perRound}; cfssl ${cfsslInstalled ?? 'not installed'}`,
+)
+try {
+  const ours: Figures = { perSecond: [], cpuMicroseconds: [] }
+  const theirs: Figures = { perSecond: [], cpuMicroseconds: [] }
+  const theirsOverTls: Figures = { perSecond: [], cpuMicroseconds: [] }
+  for (let number = 0; number <= rounds; number++) {
+    const record = (figures: Figures): Figures | undefined => (number === 0 ? undefined : figures)
+    const csrs = Array.from({ length: perRound }, (_, i) => {
+      const id = `bench-${number}-${i}`
+      const csr = createCsr({ privateKey: generateKeyPair('P-256').privateKey, commonName: id })
+      return { id, pem: toPem('CERTIFICATE REQUEST', csr) }
+    })
+    const requests: Buffer[] = []
+    for (let i = 0; i < csrs.length; i += 50) {
+      const made = csrs.slice(i, i + 50).map(async ({ id, pem }) => {
+        const authorization = `Bearer ${await admin.token(id)}`
+        return postJson(url.host, '/v1/enrollments', { csr: pem }, { authorization })
+      })
+      requests.push(...(await Promise.all(made)))
+    }
+    const open = (): Duplex => connectTls({ host: url.hostname, port: Number(url.port), ca: root })
+    await round(server.pid, open, requests, record(ours))
+
+    const sign = csrs.map(({ pem }) =>
+      postJson('127.0.0.1', '/api/v1/cfssl/sign', { certificate_request: pem }),
+    )
+    if (peer) await round(peer.pid, () => connectTcp(peer.port, '127.0.0.1'), sign, record(theirs))
+    if (peerOverTls) {
+      const tls = {
+        host: '127.0.0.1',
+        port: peerOverTls.port,
+        ca: authority.root.pem,
+        servername: 'localhost',
+      }
+      await round(peerOverTls.pid, () => connectTls(tls), sign, record(theirsOverTls))
+    }
+  }
+  const row = (what: string, unit: string, key: keyof Figures, name: string, figures: Figures): string =>
+    formatRow({
+      what,
+      unit,
+      ours: median(ours[key]),
+      ...(figures[key].length > 0 ? { peer: { name, value: median(figures[key]) } } : {}),
+      ...(key === 'perSecond' ? { budget: { of: 'ratio', atLeast: 1 } } : {}),
+    })
+  console.log(row('enrollments (TLS; peer: plain HTTP)', '/s', 'perSecond', 'cfssl', theirs))
+  console.log(row('enrollments (TLS; peer: TLS)', '/s', 'perSecond', 'cfssl', theirsOverTls))
+  console.log(row('CPU of the server for one (peer: plain HTTP)', 'µs', 'cpuMicroseconds', 'cfssl', theirs))
+  console.log(row('CPU of the server for one (peer: TLS)', 'µs', 'cpuMicroseconds', 'cfssl', theirsOverTls))
+} finally {
+  admin.close()
+  await peer?.stop()
+  await peerOverTls?.stop()
+  await server.stop()
+}
