@@ -1,11 +1,13 @@
 import type { KeyObject } from 'node:crypto'
 import { bitString, readDer, sequence } from '../der/index.ts'
+import { parseDeviceId } from '../device-id.ts'
 import { PkiError } from '../error.ts'
 import { spiffeUri } from '../identity/spiffe.ts'
 import {
   encodeSignatureAlgorithm,
   exportPublicKey,
   findKeyWeakness,
+  type SignatureAlgorithm,
   type Signer,
   verifySignature,
 } from '../key/index.ts'
@@ -56,7 +58,7 @@ export async function issueCertificate(options: IssueOptions): Promise<Certifica
     profile,
     signer: issuer.signer,
     issuer: issuer.certificate,
-    subject: encodeName(nameOf({ commonName: subject.id })),
+    subject: encodeName(nameOf({ commonName: parseDeviceId(subject.id) })),
     subjectAltNames: subjectAltNamesOf(profile, subject),
     publicKey,
     serial,
@@ -86,8 +88,12 @@ export async function issue(decision: IssueDecision): Promise<Certificate> {
   if (weakness !== undefined) throw refuse(weakness.detail)
   const publicKeyInfo = exportPublicKey(publicKey)
   const isRsa = publicKey.asymmetricKeyType === 'rsa'
-  const { template, isNew } = templateFor(decision, publicKeyInfo, isRsa)
-  const tbs = fillTemplate(template, { ...decision, ...validity(profile, issuer, now), publicKeyInfo })
+  const prepared = templateFor(decision, publicKeyInfo, isRsa)
+  const tbs = fillTemplate(prepared.template, {
+    ...decision,
+    ...validity(profile, issuer, now),
+    publicKeyInfo,
+  })
 
   const expectation: LintExpectation = {
     ...decision,
@@ -105,11 +111,14 @@ export async function issue(decision: IssueDecision): Promise<Certificate> {
 
   const signature = await signer.sign(tbs)
   // Once per template, not per certificate (64 µs): a token that signs with another key is found out here.
-  if (isNew && !(await verifySignature(signer.algorithm, signer.publicKey, tbs, signature))) {
-    throw new PkiError(
-      'key-mismatch',
-      'issuer: signer made a signature that its own public key does not verify',
-    )
+  if (!prepared.isProven) {
+    if (!(await verifySignature(signer.algorithm, signer.publicKey, tbs, signature))) {
+      throw new PkiError(
+        'key-mismatch',
+        'issuer: signer made a signature that its own public key does not verify',
+      )
+    }
+    prepared.isProven = true
   }
   const der = sequence(tbs, encodeSignatureAlgorithm(signer.algorithm), bitString(signature))
   return assembleCertificate(der, tbs, fields, facts, signature, publicKey)
@@ -151,51 +160,42 @@ function validity(
   }
 }
 
-interface CachedTemplate {
+interface PreparedTemplate {
   readonly signer: Signer
-  readonly signatureAlgorithm: string
+  readonly signatureAlgorithm: SignatureAlgorithm
   readonly urls: string
   readonly template: TbsTemplate
+  /** Whether a signature that was made for it has been verified. */
+  isProven: boolean
 }
 
 /** One template per issuer, profile and kind of key. The lint compares each result with the profile as it is now. */
 const templates = new WeakMap<
   Certificate,
-  WeakMap<Profile, { rsa?: CachedTemplate; other?: CachedTemplate }>
+  WeakMap<Profile, { rsa?: PreparedTemplate; other?: PreparedTemplate }>
 >()
 
-function templateFor(
-  decision: IssueDecision,
-  publicKeyInfo: Buffer,
-  isRsa: boolean,
-): { template: TbsTemplate; isNew: boolean } {
+function templateFor(decision: IssueDecision, publicKeyInfo: Buffer, isRsa: boolean): PreparedTemplate {
   const { profile, issuer, signer } = decision
   const signatureAlgorithm = signer.algorithm
-  if (issuer === undefined) {
-    const self = { subjectDer: decision.subject, subjectKeyId: keyIdentifier(publicKeyInfo).toString('hex') }
-    const template = makeTemplate({ profile, signatureAlgorithm, issuer: self, isRsa, urls: decision.urls })
-    return { template, isNew: true }
+  const urls = JSON.stringify([decision.urls.caIssuers, decision.urls.crl, decision.urls.ocsp])
+  const prepare = (subjectDer: Buffer, subjectKeyId: string): PreparedTemplate => {
+    const names = { subjectDer, subjectKeyId }
+    const template = makeTemplate({ profile, signatureAlgorithm, issuer: names, isRsa, urls: decision.urls })
+    return { signer, signatureAlgorithm, urls, template, isProven: false }
   }
+  if (issuer === undefined) return prepare(decision.subject, keyIdentifier(publicKeyInfo).toString('hex'))
+
   let ofIssuer = templates.get(issuer)
   if (ofIssuer === undefined) templates.set(issuer, (ofIssuer = new WeakMap()))
   let slots = ofIssuer.get(profile)
   if (slots === undefined) ofIssuer.set(profile, (slots = {}))
   const kind = isRsa ? 'rsa' : 'other'
-  const urls = JSON.stringify([decision.urls.caIssuers, decision.urls.crl, decision.urls.ocsp])
-  const cached = slots[kind]
-  if (cached?.signer === signer && cached.urls === urls && cached.signatureAlgorithm === signatureAlgorithm) {
-    return { template: cached.template, isNew: false }
+  const known = slots[kind]
+  if (known?.signer === signer && known.urls === urls && known.signatureAlgorithm === signatureAlgorithm) {
+    return known
   }
-  const subjectKeyId = checkIssuer({ certificate: issuer, signer })
-  const template = makeTemplate({
-    profile,
-    signatureAlgorithm,
-    issuer: { subjectDer: issuer.subjectDer, subjectKeyId },
-    isRsa,
-    urls: decision.urls,
-  })
-  slots[kind] = { signer, signatureAlgorithm, urls, template }
-  return { template, isNew: true }
+  return (slots[kind] = prepare(issuer.subjectDer, checkIssuer({ certificate: issuer, signer })))
 }
 
 function refuse(problem: string): PkiError {

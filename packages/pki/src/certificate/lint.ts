@@ -143,6 +143,7 @@ function lintExtensions(facts: ExtensionFacts, expected: LintExpectation, check:
     !encipherment || (isRsa && asked),
     'keyEncipherment is for RSA keys of profiles that ask for it',
   )
+  // A profile may give a named purpose by its object identifier; the facts have the name.
   const purposes = profile.extendedKeyUsage.map((purpose) => purposeName(purpose))
   check('extKeyUsage', sameSet(facts.extendedKeyUsage ?? [], purposes), "must be exactly the profile's")
   check('certificatePolicies', sameSet(facts.policies, profile.policies), "must be exactly the profile's")

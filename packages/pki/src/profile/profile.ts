@@ -36,10 +36,13 @@ export function purposeOid(purpose: ExtendedKeyUsage): string {
     : purpose
 }
 
+const purposeNames = new Map<string, ExtendedKeyUsage>(
+  Object.entries(namedPurposes).map(([name, oid]) => [oid, name]),
+)
+
 /** The RFC 5280 name of a purpose, or its object identifier where it has none here. */
 export function purposeName(oid: string): ExtendedKeyUsage {
-  const named = Object.entries(namedPurposes).find(([, value]) => value === oid)
-  return named === undefined ? oid : named[0]
+  return purposeNames.get(oid) ?? oid
 }
 
 /** Which key signs: the root itself, the root, one of the two issuing CAs, or any of the CAs (OCSP). */
