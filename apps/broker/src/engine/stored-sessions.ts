@@ -57,19 +57,14 @@ export function guardStore(store: SessionStore, questions: StoreQuestions): void
   }
 
   store.outgoingEnqueueCombi = async (subscriptions, packet) => {
-    if (subscriptions.length === 0) return undefined
-    if (subscriptions.length === 1 && !questions.mayQueue(subscriptions[0]!.clientId, packet.topic)) return undefined
-    if (subscriptions.length === 1) return await outgoingEnqueueCombi(subscriptions, packet)
-    const seen = new Set<string>()
-    const allowed = subscriptions.filter(({ clientId }) => {
-      const isFirst = seen.size < seen.add(clientId).size
-      return isFirst && questions.mayQueue(clientId, packet.topic)
-    })
-    return allowed.length > 0 ? await outgoingEnqueueCombi(allowed, packet) : undefined
+    const waiting = oncePerSession(subscriptions).filter(({ clientId }) =>
+      questions.mayQueue(clientId, packet.topic),
+    )
+    if (waiting.length > 0) await outgoingEnqueueCombi(waiting, packet)
   }
 
   store.outgoingClearMessageId = async (client, packet) => {
-    return packet.messageId === undefined ? undefined : await outgoingClearMessageId(client, packet)
+    return packet.messageId === undefined ? undefined : outgoingClearMessageId(client, packet)
   }
 
   store.delWill = async (client) => {
@@ -83,6 +78,14 @@ export function guardStore(store: SessionStore, questions: StoreQuestions): void
     await delWill(client)
     return never()
   }
+}
+
+function oncePerSession<Subscription extends { clientId: string }>(
+  subscriptions: Subscription[],
+): Subscription[] {
+  if (subscriptions.length < 2) return subscriptions
+  const seen = new Set<string>()
+  return subscriptions.filter(({ clientId }) => seen.size < seen.add(clientId).size)
 }
 
 /** Neither resolved nor rejected, because aedes would go on after both. A new one each: waiting is not free. */

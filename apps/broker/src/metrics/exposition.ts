@@ -1,0 +1,63 @@
+import { Counter, Gauge, type Operations } from '@fleetroot/service'
+import type { BrokerCounts } from './counts.ts'
+
+/** Shows the broker's counts at `/metrics`; they are read when somebody asks. */
+export function exposeCounts(register: Operations['register'], counts: BrokerCounts): void {
+  const registers = [register]
+
+  const total = (name: string, help: string, read: () => number): Counter =>
+    new Counter({
+      name: `fleetroot_broker_${name}_total`,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(read())
+      },
+    })
+  const labelled = (
+    name: string,
+    help: string,
+    labelNames: string[],
+    read: () => Map<string, number>,
+  ): Counter =>
+    new Counter({
+      name: `fleetroot_broker_${name}_total`,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset()
+        for (const [key, value] of read()) {
+          const values = key.split(' ')
+          this.inc(Object.fromEntries(labelNames.map((label, i) => [label, values[i] ?? ''])), value)
+        }
+      },
+    })
+
+  const now = (name: string, help: string, read: () => number): Gauge =>
+    new Gauge({
+      name: `fleetroot_broker_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      },
+    })
+
+  now('connections', 'Connections that are open', () => counts.open)
+  total('admitted', 'CONNECTs admitted', () => counts.admitted)
+  total('published', 'Messages accepted from clients', () => counts.published)
+  total('published_bytes', 'Payload of messages accepted from clients', () => counts.publishedBytes)
+  total('delivered', 'Messages handed to clients', () => counts.delivered)
+  total('delivered_bytes', 'Payload of messages handed to clients', () => counts.deliveredBytes)
+  labelled('refused', 'Connections refused', ['reason'], () => counts.refused)
+  labelled(
+    'denied',
+    'Publishes, subscriptions and deliveries denied',
+    ['action', 'reason'],
+    () => counts.denied,
+  )
+  labelled('ended', 'Sessions ended by the broker', ['reason'], () => counts.ended)
+  labelled('tls', 'TLS sessions admitted', ['version', 'group', 'handshake'], () => counts.tls)
+}

@@ -1,0 +1,55 @@
+import { byteSize, duration, port, setting } from '@fleetroot/service'
+import { z } from 'zod'
+
+/** Everything about the broker that its user can choose. */
+export const settings = {
+  port: setting(port(8883), { env: 'FLEETROOT_BROKER_PORT', help: 'MQTT over TLS; 0 picks a free port' }),
+  wssPort: setting(port(8884), {
+    env: 'FLEETROOT_BROKER_WSS_PORT',
+    help: 'MQTT over secure WebSocket at /mqtt; 0 picks a free port',
+  }),
+  metricsPort: setting(port(9465), {
+    env: 'FLEETROOT_BROKER_METRICS_PORT',
+    help: 'health and metrics on loopback; 0 picks a free port',
+  }),
+  id: setting(z.string().default('broker'), { help: 'device id of the broker itself' }),
+  tlsMode: setting(z.enum(['compatible', 'strict']).default('compatible'), {
+    env: 'FLEETROOT_TLS_MODE',
+    help: 'compatible: TLS 1.2 and 1.3; strict: TLS 1.3 only',
+  }),
+  policy: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_POLICY',
+    help: 'policy file; left out: broker/policy.yaml in the data directory, made on first start',
+  }),
+  enrollmentUrl: setting(z.url({ protocol: /^https$/ }).optional(), {
+    env: 'FLEETROOT_ENROLLMENT_URL',
+    help: 'the enrollment server; left out: this machine',
+  }),
+  enrollmentPort: setting(port(8443), {
+    env: 'FLEETROOT_ENROLLMENT_PORT',
+    help: 'port of the enrollment server on this machine',
+  }),
+  trustFile: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_TRUST_FILE',
+    help: 'root certificate, PEM; left out: public/root.crt in the data directory',
+  }),
+  bootstrapTokenFile: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_BOOTSTRAP_TOKEN_FILE',
+    help: 'one-time token for the first start; left out: bootstrap/broker.token in the data directory',
+  }),
+  wait: setting(duration('60s'), { help: 'how long to wait for the enrollment server when it is needed' }),
+  maxConnectSize: setting(byteSize('8KiB'), { help: 'largest CONNECT packet' }),
+  maxPacketSize: setting(byteSize('128KiB'), { help: 'largest packet of any other kind' }),
+  maxDenials: setting(z.int().min(1).default(20), {
+    help: 'denied publishes and subscriptions after which a client is disconnected',
+  }),
+  maxFilters: setting(z.int().min(1).default(100), { help: 'topic filters of one session' }),
+  maxInflight: setting(z.int().min(1).max(65_535).default(100), {
+    help: 'QoS 2 messages of one client that may wait for their PUBREL',
+  }),
+  maxKeepalive: setting(duration('1h'), { help: 'longest keep alive of a client' }),
+  connectTimeout: setting(duration('10s'), { help: 'time for a client’s CONNECT after its handshake' }),
+  drainTimeout: setting(duration('2s'), {
+    help: 'how long a client may leave its connection full before it is disconnected',
+  }),
+}

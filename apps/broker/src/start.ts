@@ -1,0 +1,98 @@
+import { existsSync } from 'node:fs'
+import type { AppContext, DataDirectory } from '@fleetroot/service'
+import { type Broker, createBroker } from './broker.ts'
+import { enrol } from './enrolment/enrolment.ts'
+import type { BrokerCounts } from './metrics/counts.ts'
+import { openPolicy, readDefaultPolicy } from './policy/policy-file.ts'
+import type { Policy } from './policy/policy.ts'
+import type { settings } from './settings.ts'
+
+/** How often a running broker looks whether its own certificate is due for renewal. */
+const renewalCheckMs = 3_600_000
+
+/** What `startBroker` needs from the process around it. */
+export interface StartOptions extends Pick<
+  AppContext<typeof settings>,
+  'config' | 'logger' | 'signal' | 'onStop' | 'onHangup'
+> {
+  readonly data: DataDirectory
+  readonly counts: BrokerCounts
+  /** Hears what the start is waiting for. */
+  readonly onWait: (what: string) => void
+}
+
+/** Policy, own certificate, listeners: everything between a configuration and a broker that serves. */
+export async function startBroker(options: StartOptions): Promise<Broker> {
+  const { config, logger, signal, onStop, onHangup, data, counts, onWait } = options
+  const running: { broker?: Broker; newPolicy?: Policy } = {}
+
+  const policyFile = await openPolicy(await policyPath(config.policy, data), {
+    onPolicy: (policy) => {
+      running.newPolicy = policy
+      running.broker?.setPolicy(policy)
+      logger.info('the new policy is in force')
+    },
+    onError: (err) => logger.error({ err }, 'the policy in force stays'),
+  })
+  onStop('policy', policyFile.close)
+  onHangup(policyFile.check)
+
+  const { identity, issuers, root, renew } = await enrol({
+    id: config.id,
+    url: config.enrollmentUrl ?? `https://127.0.0.1:${config.enrollmentPort}`,
+    mode: config.tlsMode,
+    data,
+    trustFile: config.trustFile,
+    tokenFile: config.bootstrapTokenFile,
+    waitMs: config.wait,
+    signal,
+    log: logger,
+    onWait,
+  })
+  const broker = await createBroker({
+    identity,
+    trust: [root, ...[...issuers.devices, ...issuers.services].map(({ pem }) => pem)],
+    issuers,
+    policy: running.newPolicy ?? policyFile.policy,
+    log: logger,
+    host: config.host,
+    port: config.port,
+    wssPort: config.wssPort,
+    mode: config.tlsMode,
+    counts,
+    limits: {
+      maxConnectBytes: config.maxConnectSize,
+      maxPacketBytes: config.maxPacketSize,
+      maxDenials: config.maxDenials,
+      maxFilters: config.maxFilters,
+      maxInflight: config.maxInflight,
+      maxKeepaliveSeconds: Math.floor(config.maxKeepalive / 1000),
+      connectTimeoutMs: config.connectTimeout,
+      drainTimeoutMs: config.drainTimeout,
+    },
+  })
+  running.broker = broker
+  onStop('broker', broker.close)
+
+  const renewIfDue = async (): Promise<void> => {
+    try {
+      const next = await renew()
+      if (next !== undefined) broker.setIdentity(next)
+    } catch (error) {
+      logger.error({ err: error }, 'cannot renew the certificate')
+    }
+  }
+  const renewal = setInterval(() => void renewIfDue(), renewalCheckMs)
+  onStop('renewal', () => clearInterval(renewal))
+  return broker
+}
+
+/** The file that was asked for, or the one in the data directory, which is made when it is not there. */
+async function policyPath(chosen: string | undefined, data: DataDirectory): Promise<string> {
+  if (chosen !== undefined) return chosen
+  return data.locked('broker', async () => {
+    const path = data.file('broker/policy.yaml')
+    if (!existsSync(path)) await data.write('broker/policy.yaml', await readDefaultPolicy())
+    return path
+  })
+}
