@@ -41,7 +41,7 @@ export const settings = {
   plain: setting(z.boolean().default(false), { help: 'lines instead of the live view on a terminal' }),
   wait: setting(duration('60s'), { help: 'how long to wait for the two servers' }),
   settle: setting(duration('10s'), {
-    help: 'how long to wait at the end for messages that are under way (5s at most after Ctrl-C)',
+    help: 'how long to wait at the end for messages that are under way (3s at most after Ctrl-C)',
   }),
   metricsPort: setting(port(9466), {
     env: 'FLEETROOT_SIMULATOR_METRICS_PORT',

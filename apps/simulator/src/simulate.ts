@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type AppContext, createOperations, formatDuration, openDataDirectory } from '@fleetroot/service'
 import { createCensus } from './accounting/census.ts'
+import { describeThrown } from './accounting/failures.ts'
 import { registerMetrics } from './fleet/metrics.ts'
 import { runFleet } from './fleet/run.ts'
 import { checkReportFile, writeReport } from './report/file.ts'
@@ -12,6 +13,33 @@ import { waitingWords } from './view/narration.ts'
 import { plainView } from './view/plain.ts'
 import { summaryLines } from './view/summary.ts'
 import { count } from './view/words.ts'
+
+/**
+ * `simulate`, of which a signal ends the run and not the process: the process ends when the run has settled
+ * and said how it went.
+ */
+export async function simulateUntilSettled(context: AppContext<typeof settings>): Promise<number> {
+  let settled = false
+  const work = simulate(context).finally(() => {
+    settled = true
+  })
+  context.onStop('fleet', async () => {
+    // Whatever came of it, the shell has seen it already.
+    if (settled) return
+    try {
+      context.stop('the fleet is done', await work)
+    } catch (thrown) {
+      process.stderr.write(`simulator: ${sentenceOfStop(thrown)}\n`)
+      context.stop('stopped before the fleet was on its way', 1)
+    }
+  })
+  return work
+}
+
+function sentenceOfStop(thrown: unknown): string {
+  const { code, message } = describeThrown(thrown)
+  return code === 'interrupted' ? message : `stopped before the fleet was on its way (${message})`
+}
 
 /**
  * The whole work of the process: waits for the servers, runs the fleet, writes the report. Resolves with the

@@ -34,12 +34,12 @@ export function registerMetrics(register: Operations['register'], census: Census
     labelNames: ['of', 'quantile'],
     registers: [register],
     collect() {
-      for (const of of ['enroll', 'connect', 'delivery'] as const) {
-        const { p50, p90, p99, max } = census[of].percentiles()
-        this.set({ of, quantile: '0.5' }, p50 / 1_000)
-        this.set({ of, quantile: '0.9' }, p90 / 1_000)
-        this.set({ of, quantile: '0.99' }, p99 / 1_000)
-        this.set({ of, quantile: '1' }, max / 1_000)
+      for (const kind of ['enroll', 'connect', 'delivery'] as const) {
+        const { p50, p90, p99, max } = census[kind].percentiles()
+        this.set({ of: kind, quantile: '0.5' }, p50 / 1_000)
+        this.set({ of: kind, quantile: '0.9' }, p90 / 1_000)
+        this.set({ of: kind, quantile: '0.99' }, p99 / 1_000)
+        this.set({ of: kind, quantile: '1' }, max / 1_000)
       }
     },
   })

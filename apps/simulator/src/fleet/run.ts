@@ -23,7 +23,7 @@ import { watchProgress } from './progress.ts'
 
 // After a signal the process has 10 s in all, of which closing the connections takes its share.
 const giveUpAfterSignalMs = 2_000
-const settleAfterSignalMs = 3_500
+const settleAfterSignalMs = 3_000
 
 /**
  * Runs a fleet of `census.devices` devices against servers that are ready, from registration to the last

@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import * as z from 'zod'
 
 /** What a readiness endpoint says. `detail` is a clause for people. */
@@ -18,8 +19,21 @@ const answerSchema = z.union([
 
 const longestAnswer = 64 * 1024
 
-/** Asks the `/readyz` at `url` once. Never rejects: every outcome, hangs of `timeoutMs` included, is a state. */
-export function askReadiness(url: string, timeoutMs = 2_000): Promise<Readiness> {
+/**
+ * Asks the `/readyz` at `url`. Never rejects: every outcome, hangs of `timeoutMs` included, is a state. Who
+ * accepts and hangs up may be a server of ours that stops at this moment, so it is asked again; who does it
+ * three times, as a TLS server that hears HTTP does, is none of ours.
+ */
+export async function askReadiness(url: string, timeoutMs = 2_000): Promise<Readiness> {
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    const answer = await askOnce(url, timeoutMs)
+    if (answer !== 'hung-up') return answer
+    await delay(50)
+  }
+  return { state: 'foreign', detail: 'it hangs up on HTTP' }
+}
+
+function askOnce(url: string, timeoutMs: number): Promise<Readiness | 'hung-up'> {
   return new Promise((resolve) => {
     const outgoing = request(url, { agent: false, timeout: timeoutMs }, (response) => {
       let body = ''
@@ -59,11 +73,11 @@ function readAnswer(status: number, body: string): Readiness {
   return { state: 'not-ready', detail: reasons.join(', ') }
 }
 
-function readFailure(error: NodeJS.ErrnoException): Readiness {
+function readFailure(error: NodeJS.ErrnoException): Readiness | 'hung-up' {
   // llhttp's own codes: whoever answers does not speak HTTP.
   if (error.code?.startsWith('HPE_') === true) return { state: 'foreign', detail: 'it does not speak HTTP' }
   if (error.code === 'ECONNREFUSED') return { state: 'absent', detail: 'nothing listens there' }
   if (error.message === 'timeout') return { state: 'absent', detail: 'it does not answer' }
-  // A server that is just starting or stopping may hang up as well, so this is worth another try.
+  if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return 'hung-up'
   return { state: 'absent', detail: error.code ?? error.message }
 }

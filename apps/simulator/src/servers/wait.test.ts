@@ -138,6 +138,11 @@ describe('askReadiness', () => {
     expect(await askReadiness(url)).toEqual({ state: 'foreign', detail: 'it does not speak HTTP' })
   })
 
+  test('knows a program that hangs up on HTTP, as a TLS server may', async () => {
+    const url = await listen(createTcpServer((socket) => socket.resetAndDestroy()))
+    expect(await askReadiness(url)).toEqual({ state: 'foreign', detail: 'it hangs up on HTTP' })
+  })
+
   test('does not hang on a program that accepts and says nothing', async () => {
     const url = await listen(createTcpServer(() => undefined))
     expect(await askReadiness(url, 50)).toEqual({ state: 'absent', detail: 'it does not answer' })
