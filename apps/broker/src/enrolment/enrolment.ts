@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import {
   createEstClient,
+  DeviceClientError,
   enrollDevice,
   openIdentityStore,
+  retryVerdict,
   type StoredIdentity,
 } from '@fleetroot/device-client'
 import type { DataDirectory, Logger } from '@fleetroot/service'
