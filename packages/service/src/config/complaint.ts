@@ -3,7 +3,6 @@ import { suggestion } from './spelling.ts'
 
 /** Says what a value must be, in our words; a message that the schema carries itself comes first. */
 export const sentenceOf: z.core.$ZodErrorMap = (issue) => {
-  // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- zod's own words do for the rare codes
   switch (issue.code) {
     case 'invalid_type':
       return issue.input === undefined ? 'is missing' : `must be ${nameOf(issue.expected)}`
@@ -22,8 +21,15 @@ export const sentenceOf: z.core.$ZodErrorMap = (issue) => {
         : `must be a valid ${issue.format}`
     case 'unrecognized_keys':
       return `has unknown keys: ${issue.keys.join(', ')}`
-    default:
+    case 'not_multiple_of':
+      return `must be a multiple of ${issue.divisor}`
+    case 'custom':
+    case 'invalid_element':
+    case 'invalid_key':
+    case 'invalid_union':
       return undefined
+    default:
+      return issue satisfies never
   }
 }
 

@@ -30,14 +30,23 @@ export function createLogger(options: {
     name: options.name,
     level: options.level ?? (isTerminal ? 'info' : 'warn'),
     timestamp: stdTimeFunctions.isoTime,
-    formatters: {
-      level: (label) => ({ level: label }),
-      log: redact,
-      bindings: ({ name, ...rest }) => ({ ...redact(rest), name }),
-    },
+    formatters: { level: (label) => ({ level: label }), log: redact },
     hooks: { streamWrite: redactText },
   }
-  return pino(settings, readable ? prettyStream(options.stream) : (options.stream ?? stderr()))
+  return redactBindings(
+    pino(settings, readable ? prettyStream(options.stream) : (options.stream ?? stderr())),
+  )
+}
+
+/** pino's own formatter for bindings sees those of the root only, so the fields of children need this. */
+function redactBindings(logger: Logger): Logger {
+  const child = Reflect.get<object, string>(logger, 'child') as (...args: unknown[]) => Logger
+  // Children have the root as their prototype and so inherit this.
+  return Object.assign(logger, {
+    child(this: Logger, bindings: Record<string, unknown>, options?: object) {
+      return child.call(this, redact(bindings), options)
+    },
+  })
 }
 
 /** Synchronous, so that the line that explains an exit is out before the exit. */

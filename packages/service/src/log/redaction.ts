@@ -49,11 +49,11 @@ function redactValue(value: unknown, depth: number, seen: Set<object>): unknown 
 }
 
 /**
- * The last gate, over the finished line: private keys in PEM and Authorization values wherever they stand,
- * so that an error message which quotes a request cannot leak them.
+ * The last gate, over the finished line of JSON: private keys in PEM (up to the end of the string when they are
+ * cut off) and Authorization values wherever they stand, so that an error that quotes a request cannot leak them.
  */
 export function redactText(line: string): string {
   return line
-    .replace(/-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?(-----END \1PRIVATE KEY-----|$)/gs, censored)
+    .replace(/-----BEGIN ([A-Z ]*)PRIVATE KEY-----[^"]*?(-----END \1PRIVATE KEY-----|(?=")|$)/g, censored)
     .replace(/\b(Bearer|Basic) +[A-Za-z0-9+/=._~-]{8,}/gi, `$1 ${censored}`)
 }

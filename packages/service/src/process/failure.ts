@@ -15,18 +15,27 @@ export interface FailureContext {
  */
 export function explainFailure(error: unknown, context: FailureContext): string {
   if (error instanceof ServiceError) return error.message
-  const { code, syscall, path, port, address } = (error ?? {}) as NodeJS.ErrnoException & {
-    port?: number
-    address?: string
-  }
+  const { code, syscall, path, port, address, hostname } = (error ?? {}) as SystemError
   if (syscall === 'listen' || syscall === 'bind') {
     return explainListen(code ?? '', address ?? '', port, context)
+  }
+  if (syscall === 'getaddrinfo' && hostname === context.config?.['host']) {
+    return explainListen(code ?? '', hostname ?? '', undefined, context)
   }
   const trouble = fileTroubles[code ?? '']
   if (trouble !== undefined && path !== undefined) {
     return `cannot use ${path}: ${trouble}${dataHint(path, context)}`
   }
-  return firstLine(error)
+  // A write to an open file does not name its path.
+  if (code === 'ENOSPC' || code === 'EDQUOT') return `cannot write: ${trouble}`
+  const isBug = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError
+  return `${firstLine(error)}${isBug ? ' (this is a bug: FLEETROOT_LOG_LEVEL=debug shows where)' : ''}`
+}
+
+interface SystemError extends NodeJS.ErrnoException {
+  port?: number
+  address?: string
+  hostname?: string
 }
 
 const fileTroubles: Readonly<Record<string, string>> = {
@@ -57,6 +66,7 @@ function explainListen(
     case 'EACCES':
       return `cannot listen on ${where}: ports below 1024 need a privilege that this user lacks; ${another}`
     case 'EADDRNOTAVAIL':
+    case 'EAI_AGAIN':
     case 'ENOTFOUND': {
       const host = setTo(address, context, /host$/i)
       return `cannot listen on ${where}: this machine has no such address${host === '' ? '' : `; change ${host}`}`

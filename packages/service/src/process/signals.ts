@@ -10,16 +10,13 @@ export function handleSignals(
   logger: () => Logger,
 ): { onHangup: (hook: () => void | Promise<void>) => void } {
   const hangupHooks: (() => void | Promise<void>)[] = []
-  let first: { signal: NodeJS.Signals; at: number } | undefined
+  let signalled = false
 
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
-      if (!first) {
-        first = { signal: name, at: Date.now() }
-        shutdown.begin(name, 0)
-      } else if (!isEcho(first, name)) {
-        process.exit(1)
-      }
+      if (signalled) process.exit(1)
+      signalled = true
+      shutdown.begin(name, 0)
     })
   }
   process.on('SIGHUP', () => {
@@ -30,12 +27,4 @@ export function handleSignals(
     }
   })
   return { onHangup: (hook) => void hangupHooks.push(hook) }
-}
-
-/**
- * Ctrl-C under a task runner arrives twice: SIGINT from the terminal to the whole process group, and SIGTERM
- * from the runner that passes it on. The second is the same wish, not impatience: it must not cut the drain off.
- */
-function isEcho(first: { signal: NodeJS.Signals; at: number }, name: NodeJS.Signals): boolean {
-  return first.signal === 'SIGINT' && name === 'SIGTERM' && Date.now() - first.at < 2000
 }

@@ -1,0 +1,101 @@
+import { createServer } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { Counter } from 'prom-client'
+import { createOperations, type Operations } from './operations.ts'
+
+let open: Operations[] = []
+afterEach(async () => {
+  await Promise.all(open.map((operations) => operations.close()))
+  open = []
+})
+
+async function started(options: { checks?: string[]; signal?: AbortSignal } = {}) {
+  const operations = createOperations({ port: 0, ...options })
+  open.push(operations)
+  const port = await operations.listen()
+  const get = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`)
+    return {
+      status: response.status,
+      type: response.headers.get('content-type'),
+      text: await response.text(),
+    }
+  }
+  return { operations, port, get, ready: async () => JSON.parse((await get('/readyz')).text) as unknown }
+}
+
+describe('the operations listener', () => {
+  it('is alive as soon as it listens', async () => {
+    const { get } = await started()
+    const { status, text } = await get('/livez')
+    expect(status).toBe(200)
+    expect(JSON.parse(text)).toEqual({ status: 'alive', eventLoopLagMs: expect.any(Number) })
+  })
+
+  it('is not ready until every check is, and says which one is missing and why', async () => {
+    const { operations, get, ready } = await started({ checks: ['identity', 'listener'] })
+    operations.setNotReady('identity', 'waiting for the enrollment server')
+    expect((await get('/readyz')).status).toBe(503)
+    expect(await ready()).toEqual({
+      status: 'not ready',
+      checks: { identity: 'waiting for the enrollment server', listener: 'not started' },
+    })
+    operations.setReady('identity')
+    expect(await ready()).toEqual({ status: 'not ready', checks: { listener: 'not started' } })
+    operations.setReady('listener')
+    expect((await get('/readyz')).status).toBe(200)
+    expect(await ready()).toEqual({ status: 'ready' })
+  })
+
+  it('becomes not ready again', async () => {
+    const { operations, get } = await started({ checks: ['identity'] })
+    operations.setReady('identity')
+    operations.setNotReady('identity', 'expired')
+    expect((await get('/readyz')).status).toBe(503)
+  })
+
+  it('is not ready when nothing has said that it serves', async () => {
+    const { get } = await started()
+    expect((await get('/readyz')).status).toBe(503)
+  })
+
+  it('is not ready once the stop began', async () => {
+    const stop = new AbortController()
+    const { operations, ready } = await started({ checks: ['listener'], signal: stop.signal })
+    operations.setReady('listener')
+    stop.abort()
+    expect(await ready()).toEqual({ status: 'not ready', checks: { app: 'stopping' } })
+  })
+
+  it("serves Node's metrics, event-loop lag included, beside the app's own", async () => {
+    const { operations, get } = await started()
+    const issued = new Counter({
+      name: 'fleetroot_certificates_issued_total',
+      help: 'certificates issued',
+      registers: [operations.register],
+    })
+    issued.inc(3)
+    const { text, type } = await get('/metrics')
+    expect(type).toMatch(/^text\/plain; version=0\.0\.4/)
+    expect(text).toContain('fleetroot_certificates_issued_total 3')
+    expect(text).toContain('nodejs_eventloop_lag_p99_seconds')
+    expect(text).toContain('process_resident_memory_bytes')
+  })
+
+  it('listens on loopback only unless told otherwise', async () => {
+    const { port } = await started()
+    // The same port is free on another loopback address, so it cannot be bound to all of them.
+    const other = createServer()
+    await new Promise<void>((resolve, reject) => {
+      other.once('error', reject).listen(port, '127.0.0.2', resolve)
+    })
+    expect(other.listening).toBe(true)
+    await new Promise((resolve) => other.close(resolve))
+  })
+
+  it('allows two of them in one process', async () => {
+    const [a, b] = await Promise.all([started(), started()])
+    expect((await a.get('/metrics')).status).toBe(200)
+    expect((await b.get('/metrics')).status).toBe(200)
+  })
+})
