@@ -52,7 +52,10 @@ export async function enrollDevice(options: EnrollmentOptions): Promise<Enrollme
   const now = (options.now ?? (() => new Date()))()
   const stored = await loadOwn(options.store, id)
   const state = stored ? stateOf(stored, options.est, now) : 'unusable'
-  if (stored && state === 'valid') return { identity: stored, reused: true, how: 'reused' }
+  if (stored && state === 'valid') {
+    await options.store.sweep()
+    return { identity: stored, reused: true, how: 'reused' }
+  }
   if (stored && state === 'renewal-due') return renew(options, id, stored)
   return enrollWithToken(options, id, stored)
 }
@@ -103,7 +106,8 @@ async function obtain(
   try {
     const certificate = await retrying(async () => ask(request), retryOptions)
     const chain = await retrying(async () => est.issuersOf(certificate), retryOptions)
-    await store.save({ privateKey: request.privateKey, certificate, chain })
+    const obtainedAt = (options.now ?? (() => new Date()))()
+    await store.save({ privateKey: request.privateKey, certificate, chain, obtainedAt })
     await store.forgetRequest(request)
   } catch (error) {
     // Another process on this store was faster: its certificate is as good, and its answer the last word.
@@ -140,5 +144,5 @@ function stateOf(stored: StoredIdentity, est: EstClient, now: Date): 'valid' | '
   } catch {
     return 'unusable'
   }
-  return now < renewalDue(stored.certificate) ? 'valid' : 'renewal-due'
+  return now < renewalDue(stored) ? 'valid' : 'renewal-due'
 }

@@ -1,11 +1,12 @@
-import type { Certificate } from '@fleetroot/pki'
+import type { StoredIdentity } from '../identity/stored-identity.ts'
 
 /**
- * When a certificate is due for renewal: after two thirds of its life, counted from notBefore. That leaves a
- * third of it for an enrollment server that is down.
+ * When an identity is due for renewal: after two thirds of the life that its certificate had when it was
+ * obtained. That leaves a third of it for an enrollment server that is down. notBefore is no beginning: it is
+ * backdated for devices without a clock, by more than a short-lived certificate lives.
  */
-export function renewalDue(certificate: Pick<Certificate, 'notBefore' | 'notAfter'>): Date {
-  const { notBefore, notAfter } = certificate
-  const lifetimeMs = notAfter.getTime() - notBefore.getTime()
-  return new Date(notBefore.getTime() + Math.floor((lifetimeMs * 2) / 3))
+export function renewalDue(identity: Pick<StoredIdentity, 'certificate' | 'obtainedAt'>): Date {
+  const { notBefore, notAfter } = identity.certificate
+  const start = Math.max(notBefore.getTime(), identity.obtainedAt.getTime())
+  return new Date(start + Math.floor(((notAfter.getTime() - start) * 2) / 3))
 }

@@ -59,7 +59,7 @@ function problemDetail(text: string): string {
 /** The reason goes into logs and terminals: one line, no control characters, not endless. */
 function printable(text: string): string {
   return text
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+    .replace(/[\p{Cc}\p{Cf}\p{Z}]+/gu, ' ')
     .trim()
     .slice(0, MAX_REASON_CHARACTERS)
 }

@@ -1,7 +1,5 @@
 import { join } from 'node:path'
 
-import { exportPrivateKey } from '@fleetroot/pki'
-
 import { createRecord, readRecord, removeRecord, replaceRecord, sweepAbandoned } from './record.ts'
 import { formatIdentity, type NewIdentity, parseIdentity, type StoredIdentity } from './stored-identity.ts'
 import {
@@ -30,6 +28,8 @@ export interface IdentityStore {
   pendingRequest(subject: RequestSubject): Promise<PendingRequest>
   /** Forgets `request`, because it was answered or refused for good; leaves another one alone. */
   forgetRequest(request: PendingRequest): Promise<void>
+  /** Removes what killed processes left: temporary files, and a request whose certificate is stored. */
+  sweep(): Promise<void>
 }
 
 /**
@@ -77,6 +77,12 @@ export function openIdentityStore(directory: string): IdentityStore {
       const text = await readRecord(pendingFile)
       if (text === formatPendingRequest(request)) await removeRecord(pendingFile)
     },
+
+    async sweep() {
+      await sweepAbandoned(directory)
+      const text = await readRecord(pendingFile)
+      if (text !== undefined && (await isAnswered(text))) await removeRecord(pendingFile)
+    },
   }
 
   async function keptRequest(
@@ -85,9 +91,14 @@ export function openIdentityStore(directory: string): IdentityStore {
     const text = await readRecord(pendingFile)
     if (text === undefined) return { exists: false }
     const fitting = await parsePendingRequest(text, subject)
-    // Answered and stored already, by a run that died before it could forget: the next one needs a new key.
-    const identity = await readRecord(identityFile)
-    if (fitting && identity?.startsWith(exportPrivateKey(fitting.privateKey))) return { exists: true }
+    // A run that died before it could forget: a new request needs a new key.
+    if (fitting && (await isAnswered(text))) return { exists: true }
     return fitting ? { exists: true, fitting } : { exists: true }
+  }
+
+  /** Whether the key of a pending record is that of the stored identity. */
+  async function isAnswered(pending: string): Promise<boolean> {
+    const key = pending.slice(0, pending.indexOf('-----BEGIN CERTIFICATE REQUEST'))
+    return key !== '' && ((await readRecord(identityFile))?.includes(key) ?? false)
   }
 }

@@ -23,6 +23,8 @@ export interface StoredIdentity {
   readonly cert: string
   readonly certificate: Certificate
   readonly chain: readonly Certificate[]
+  /** When the certificate was stored first; its notBefore if the record does not say. */
+  readonly obtainedAt: Date
 }
 
 /** What `IdentityStore.save` takes. */
@@ -31,12 +33,17 @@ export interface NewIdentity {
   certificate: Certificate
   /** Issuing CAs, nearest first, without the root. */
   chain: readonly Certificate[]
+  /** Default: now. */
+  obtainedAt?: Date
 }
 
-/** Text of the record: the key first, then leaf and issuing CAs, which OpenSSL's loaders read from one file. */
+const obtainedLine = /^Obtained: (\S+)$/m
+
+/** Text of the record: a line that PEM readers skip (RFC 7468 section 2), the key, then leaf and issuing CAs, which OpenSSL's loaders read from one file. */
 export function formatIdentity(identity: NewIdentity): string {
-  const { privateKey, certificate, chain } = identity
-  return exportPrivateKey(privateKey) + [certificate, ...chain].map(({ pem }) => withNewline(pem)).join('')
+  const { privateKey, certificate, chain, obtainedAt = new Date() } = identity
+  const certificates = [certificate, ...chain].map(({ pem }) => pem)
+  return `Obtained: ${obtainedAt.toISOString()}\n${exportPrivateKey(privateKey)}${certificates.join('')}`
 }
 
 /**
@@ -47,8 +54,9 @@ export function parseIdentity(text: string, source: string): StoredIdentity {
   try {
     const blocks = fromPem(text)
     const key = blocks.find(({ label }) => label === 'PRIVATE KEY')
-    const certificates = blocks.filter(({ label }) => label === 'CERTIFICATE')
-    const [certificate, ...chain] = certificates.map(({ der }) => parseCertificate(der))
+    const [leaf, ...issuers] = blocks.filter(({ label }) => label === 'CERTIFICATE')
+    const certificate = leaf && parseCertificate(leaf.der)
+    const chain = issuers.map(({ der }) => issuingCertificate(der))
     if (!key || !certificate) throw damaged(source, 'it needs one PRIVATE KEY and at least one CERTIFICATE')
     const keyPem = text.slice(text.indexOf('-----BEGIN PRIVATE KEY'), text.indexOf('-----BEGIN CERTIFICATE'))
     const ownKey = publicKeyFingerprint(publicHalf(importPrivateKey(keyPem)))
@@ -56,16 +64,28 @@ export function parseIdentity(text: string, source: string): StoredIdentity {
       throw damaged(source, 'the key is not that of the certificate')
     const identity = certificateIdentity(certificate)
     if ('refused' in identity) throw damaged(source, `the certificate names no identity: ${identity.detail}`)
-    const cert = [certificate, ...chain].map(({ pem }) => withNewline(pem)).join('')
-    return { id: identity.id, key: keyPem, cert, certificate, chain }
+    const cert = [certificate, ...chain].map(({ pem }) => pem).join('')
+    const obtained = Date.parse(obtainedLine.exec(text)?.[1] ?? '')
+    const obtainedAt = Number.isNaN(obtained) ? certificate.notBefore : new Date(obtained)
+    return { id: identity.id, key: keyPem, cert, certificate, chain, obtainedAt }
   } catch (error) {
     if (error instanceof DeviceClientError) throw error
     throw damaged(source, error instanceof Error ? error.message : 'unreadable', error)
   }
 }
 
-function withNewline(pem: string): string {
-  return pem.endsWith('\n') ? pem : `${pem}\n`
+/** Thousands of identities in one process have the same few issuers: one parsed copy of each is enough. */
+const issuingCertificates = new Map<string, Certificate>()
+const MAX_ISSUING_CERTIFICATES = 16
+
+function issuingCertificate(der: Buffer): Certificate {
+  const key = der.toString('latin1')
+  const known = issuingCertificates.get(key)
+  if (known) return known
+  const certificate = parseCertificate(der)
+  if (issuingCertificates.size >= MAX_ISSUING_CERTIFICATES) issuingCertificates.clear()
+  issuingCertificates.set(key, certificate)
+  return certificate
 }
 
 function damaged(source: string, why: string, cause?: unknown): DeviceClientError {
