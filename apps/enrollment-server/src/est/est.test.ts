@@ -1,0 +1,206 @@
+import { decodeCertsOnly, formatName } from '@fleetroot/pki'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { basic, certificateIn, csrFor, enrolledDevice, simpleEnroll } from '../testbed/enroll.ts'
+import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+
+let testbed: Testbed
+beforeAll(async () => {
+  testbed = await openTestbed()
+})
+afterAll(() => testbed.close())
+
+const est = '/.well-known/est'
+const pkcs10 = { 'content-type': 'application/pkcs10' }
+
+function reenroll(csr: string, identity: { key: string; cert: string }) {
+  return testbed.request(`${est}/simplereenroll`, { method: 'POST', headers: pkcs10, body: csr, identity })
+}
+
+describe('cacerts', () => {
+  it.each(['', '/device', '/service'])(
+    'gives the root and both issuing CAs to everybody, at the label "%s"',
+    async (label) => {
+      const answer = await testbed.request(`${est}${label}/cacerts`)
+      expect(answer.status).toBe(200)
+      expect(answer.headers['content-type']).toBe('application/pkcs7-mime; smime-type=certs-only')
+      const names = decodeCertsOnly(Buffer.from(answer.body, 'base64')).map(({ subject }) =>
+        formatName(subject),
+      )
+      expect(names.sort()).toEqual([
+        'CN=Fleetroot Devices CA',
+        'CN=Fleetroot Root CA',
+        'CN=Fleetroot Services CA',
+      ])
+    },
+  )
+
+  it('is at the path that strongSwan makes of a label', async () => {
+    expect((await testbed.request(`/device${est}/cacerts`)).status).toBe(200)
+  })
+
+  it('has lines of 64 columns for libest and one line for clients without a name', async () => {
+    const headers = { 'user-agent': 'libest 3.2.0' }
+    const wrapped = await testbed.request(`${est}/cacerts`, { headers })
+    expect(wrapped.body.split('\n')[0]).toHaveLength(64)
+    const plain = await testbed.request(`${est}/cacerts`)
+    expect(plain.body.trimEnd()).not.toContain('\n')
+    expect(plain.body).toHaveLength(wrapped.body.replaceAll('\n', '').length + 1)
+  })
+})
+
+describe('csrattrs', () => {
+  it('says that any CSR will do', async () => {
+    expect((await testbed.request(`${est}/csrattrs`)).status).toBe(204)
+  })
+})
+
+describe('simpleenroll', () => {
+  it('without credentials answers 401 and says how to send them', async () => {
+    const answer = await testbed.request(`${est}/simpleenroll`, {
+      method: 'POST',
+      headers: pkcs10,
+      body: 'x',
+    })
+    expect(answer.status).toBe(401)
+    expect(answer.headers['www-authenticate']).toBe('Basic realm="est"')
+    expect(answer.headers['content-type']).toBe('text/plain; charset=utf-8')
+    expect(answer.body).toMatch(/^credential-missing: Authorization: send Basic /)
+  })
+
+  it('gives the certificate alone, in one line', async () => {
+    const token = await testbed.token('single')
+    const answer = await simpleEnroll(testbed, 'single', token, csrFor('single'))
+    expect(answer.headers['content-type']).toBe('application/pkcs7-mime; smime-type=certs-only')
+    expect(answer.headers['cache-control']).toBe('no-store')
+    expect(answer.body).toMatch(/^[A-Za-z0-9+/=]+\n$/)
+    expect(decodeCertsOnly(Buffer.from(answer.body, 'base64'))).toHaveLength(1)
+    const certificate = certificateIn(answer)
+    expect(formatName(certificate.subject)).toBe('CN=single')
+    expect(certificate.subjectAltNames).toEqual([
+      { type: 'uri', value: 'spiffe://fleet.example/device/single' },
+    ])
+  })
+
+  it('takes the body for what it is, whatever Content-Transfer-Encoding says', async () => {
+    const token = await testbed.token('der')
+    const answer = await testbed.request(`${est}/simpleenroll`, {
+      method: 'POST',
+      headers: { ...pkcs10, 'content-transfer-encoding': 'base64', ...basic('der', token) },
+      body: Buffer.from(csrFor('der'), 'base64'),
+    })
+    expect(answer.status).toBe(200)
+  })
+
+  it('gives a service its names', async () => {
+    const device = { profile: 'service', dns: ['gw.example'], ip: ['192.0.2.7', '2001:db8::7'] }
+    const { certificate } = await enrolledDevice(testbed, 'gateway', device)
+    expect(certificate.extendedKeyUsage).toEqual(['serverAuth', 'clientAuth'])
+    expect(certificate.subjectAltNames).toHaveLength(4)
+  })
+
+  it.each([
+    ['the token of another device', 'wrong-id', 401, 'token-invalid'],
+    ['an unknown token', 'unknown', 401, 'token-invalid'],
+  ])('with %s is refused', async (_what, kind, status, code) => {
+    const token = await testbed.token(`owner-${kind}`)
+    await testbed.token(`thief-${kind}`)
+    const sent = kind === 'unknown' ? 'A'.repeat(43) : token
+    const id = `thief-${kind}`
+    const answer = await simpleEnroll(testbed, id, sent, csrFor(id))
+    expect(answer).toMatchObject({ status, body: expect.stringMatching(new RegExp(`^${code}: `)) })
+  })
+
+  it('refuses a token after its time', async () => {
+    const late = await openTestbed({ tokenLifetime: 60_000 })
+    try {
+      const token = await late.token('slow')
+      late.advance(60_000)
+      const answer = await simpleEnroll(late, 'slow', token, csrFor('slow'))
+      expect(answer).toMatchObject({ status: 401, body: expect.stringMatching(/^token-expired: /) })
+    } finally {
+      await late.close()
+    }
+  })
+
+  it('issues under the profile of the label, and refuses that of another', async () => {
+    const token = await testbed.token('labelled')
+    const wrong = await simpleEnroll(
+      testbed,
+      'labelled',
+      token,
+      csrFor('labelled'),
+      `${est}/service/simpleenroll`,
+    )
+    expect(wrong).toMatchObject({ status: 403, body: expect.stringMatching(/^profile-mismatch: /) })
+    const path = `/device${est}/simpleenroll`
+    expect((await simpleEnroll(testbed, 'labelled', token, csrFor('labelled'), path)).status).toBe(200)
+  })
+})
+
+describe('simplereenroll', () => {
+  const spiffe = (id: string) => [{ type: 'uri', value: `spiffe://fleet.example/device/${id}` }] as const
+
+  it('renews with the same names, for the same key and for a new one', async () => {
+    const { identity, certificate, privateKey } = await enrolledDevice(testbed, 'renewing')
+    const subjectAltNames = spiffe('renewing')
+    const same = await reenroll(csrFor('renewing', { subjectAltNames, privateKey }), identity)
+    const fresh = await reenroll(csrFor('renewing', { subjectAltNames }), identity)
+    const renewed = [same, fresh].map(certificateIn)
+    expect(new Set([certificate, ...renewed].map(({ serial }) => serial)).size).toBe(3)
+    for (const { subject } of renewed) expect(formatName(subject)).toBe('CN=renewing')
+  })
+
+  it.each([
+    ['another subject', 'somebody', spiffe('strict')],
+    ['no subjectAltName', 'strict', []],
+    ['another subjectAltName', 'strict', spiffe('somebody')],
+    ['a name more', 'strict', [...spiffe('strict'), { type: 'dns', value: 'x.example' } as const]],
+  ])('with %s is refused', async (what, commonName, subjectAltNames) => {
+    const id = 'strict'
+    const { identity } = await shared(id)
+    const answer = await reenroll(csrFor(commonName, { subjectAltNames }), identity)
+    expect(answer.status, what).toBe(403)
+    expect(answer.body).toMatch(/^subject-mismatch: /)
+  })
+
+  it('without a client certificate is refused, token or not', async () => {
+    const token = await testbed.token('bare')
+    const answer = await testbed.request(`${est}/simplereenroll`, {
+      method: 'POST',
+      headers: { ...pkcs10, ...basic('bare', token) },
+      body: csrFor('bare'),
+    })
+    expect(answer).toMatchObject({ status: 403, body: expect.stringMatching(/^certificate-required: /) })
+  })
+
+  it('renews the operator, who got the certificate on the server', async () => {
+    const subjectAltNames = [{ type: 'uri', value: 'spiffe://fleet.example/operator/operator' }] as const
+    const answer = await reenroll(csrFor('operator', { subjectAltNames }), testbed.operator)
+    expect(answer.status).toBe(200)
+  })
+
+  it('refuses an expired certificate, on a new connection and on one that was kept alive', async () => {
+    const short = await openTestbed({ deviceLifetime: 3_600_000 })
+    try {
+      const { identity } = await enrolledDevice(short, 'expiring')
+      const path = `${est}/simplereenroll`
+      const post = () =>
+        short.request(path, { method: 'POST', headers: pkcs10, body: csrFor('expiring'), identity })
+      expect((await post()).body).toMatch(/^subject-mismatch: /)
+      short.advance(3_600_001)
+      expect(await post()).toMatchObject({
+        status: 403,
+        body: expect.stringMatching(/^certificate-refused: /),
+      })
+    } finally {
+      await short.close()
+    }
+  })
+
+  const devices = new Map<string, ReturnType<typeof enrolledDevice>>()
+  function shared(id: string) {
+    const device = devices.get(id) ?? enrolledDevice(testbed, id)
+    devices.set(id, device)
+    return device
+  }
+})

@@ -1,0 +1,108 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Config, createLogger, openDataDirectory } from '@fleetroot/service'
+import { settings } from '../config/settings.ts'
+import type { ServerOptions } from '../server/start.ts'
+import { startServer } from '../server/start.ts'
+import { type Answer, createRequester, type Identity, type Request } from './request.ts'
+
+/** A real server on a data directory of its own and on free ports, and what a test needs to talk to it. */
+export interface Testbed {
+  readonly port: number
+  readonly httpPort: number
+  readonly root: string
+  readonly operator: Identity
+  readonly lines: readonly Record<string, unknown>[]
+  readonly decisions: readonly string[]
+  /** Moves the server's clock. */
+  advance(ms: number): void
+  refresh(): Promise<void>
+  file(...parts: string[]): string
+  request(path: string, options?: Request): Promise<Answer>
+  /** Registers a device and resolves to a token for it. */
+  token(id: string, device?: object): Promise<string>
+  close(): Promise<void>
+}
+
+const defaults = {
+  host: '127.0.0.1',
+  port: 0,
+  httpPort: 0,
+  metricsPort: 0,
+  serverNames: ['localhost', '127.0.0.1'],
+  brokerNames: ['localhost'],
+  trustDomain: 'fleet.example',
+  publicUrl: undefined,
+  caKeyAlgorithm: 'P-256',
+  caPassphrase: 'a passphrase for tests',
+  deviceLifetime: 30 * 86_400_000,
+  serviceLifetime: 30 * 86_400_000,
+  operatorLifetime: 86_400_000,
+  tokenLifetime: 86_400_000,
+  rateLimit: 1_000_000,
+  failedTokenLimit: 1_000_000,
+} satisfies Config<typeof settings> & { host: string }
+
+/** Starts a server in this process. Close it when the test is over. */
+export async function openTestbed(config: Partial<ServerOptions['config']> = {}): Promise<Testbed> {
+  const folder = await mkdtemp(join(tmpdir(), 'fleetroot-enrollment-'))
+  const data = await openDataDirectory(folder)
+  const closers: (() => Promise<void>)[] = []
+  const lines: Record<string, unknown>[] = []
+  const decisions: string[] = []
+  let offsetMs = 0
+  const server = await startServer({
+    config: { ...defaults, ...config },
+    data,
+    version: '0.0.0',
+    logger: createLogger({
+      name: 'enrollment-server',
+      level: 'info',
+      stream: { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) },
+    }),
+    metrics: {
+      decided: (_protocol, decision) => decisions.push(decision),
+      refusedAtGate: (code) => decisions.push(code),
+    },
+    now: () => new Date(Date.now() + offsetMs),
+    made: () => {},
+    onStop: (_what, close) => closers.unshift(close),
+    onFailure: (error) => {
+      throw error
+    },
+  })
+  const read = (...parts: string[]): Promise<string> => readFile(data.file(...parts), 'utf8')
+  const root = await read('public', 'root.crt')
+  const operator = { cert: await read('operator', 'cert.pem'), key: await read('operator', 'key.pem') }
+  const requester = createRequester(server.port, root)
+
+  const asOperator = async (path: string, json: object): Promise<Answer> => {
+    const answer = await requester.request(path, { method: 'POST', json, identity: operator })
+    if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${answer.body}`)
+    return answer
+  }
+  return {
+    port: server.port,
+    httpPort: server.httpPort,
+    root,
+    operator,
+    lines,
+    decisions,
+    advance: (ms) => {
+      offsetMs += ms
+    },
+    refresh: () => server.refresh(),
+    file: (...parts) => data.file(...parts),
+    request: (path, options) => requester.request(path, options),
+    token: async (id, device = {}) => {
+      await asOperator('/v1/devices', { id, ...device })
+      return (await asOperator(`/v1/devices/${id}/tokens`, {})).json['token'] as string
+    },
+    close: async () => {
+      requester.close()
+      for (const close of closers) await close()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
