@@ -47,6 +47,17 @@ describe('the logger', () => {
   })
 })
 
+describe('an error on a terminal', () => {
+  it('is one line, with its stack only at level debug', () => {
+    const quiet = logged({ pretty: true, level: 'info' })
+    quiet.logger.error({ err: new Error('it broke') }, 'failed')
+    expect(quiet.lines.join('')).toMatch(/^\[[\d:]+\] ERROR: failed \{"cause":"it broke"\}\n$/)
+    const debugging = logged({ pretty: true, level: 'debug' })
+    debugging.logger.error({ err: new Error('it broke') }, 'failed')
+    expect(debugging.lines.join('')).toContain('logger.test.ts')
+  })
+})
+
 describe('redaction', () => {
   const secret = 'c2VjcmV0LXNlY3JldA'
 

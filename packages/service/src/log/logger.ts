@@ -11,6 +11,7 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
  * A pino logger on stderr: readable lines on a terminal, JSON lines elsewhere. stdout stays free for the ready
  * line and for what a command prints. Off a terminal the default level is `warn`, so that the servers of a
  * development fleet are quiet after their ready line; `FLEETROOT_LOG_LEVEL=info` changes that.
+ * A readable line shows an error by its message, and its stack only at level `debug` or `trace`.
  * Secrets are removed by field name, private keys and Authorization values also from text (see redaction.ts).
  *
  *     logger.info({ deviceId, serial }, 'certificate issued')
@@ -33,9 +34,9 @@ export function createLogger(options: {
     formatters: { level: (label) => ({ level: label }), log: redact },
     hooks: { streamWrite: redactText },
   }
-  return redactBindings(
-    pino(settings, readable ? prettyStream(options.stream) : (options.stream ?? stderr())),
-  )
+  const withStacks = options.level === 'debug' || options.level === 'trace'
+  const stream = readable ? prettyStream(options.stream, withStacks) : (options.stream ?? stderr())
+  return redactBindings(pino(settings, stream))
 }
 
 /** pino's own formatter for bindings sees those of the root only, so the fields of children need this. */
@@ -57,7 +58,7 @@ function stderr() {
   return stream
 }
 
-function prettyStream(stream: { write(line: string): void } | undefined) {
+function prettyStream(stream: { write(line: string): void } | undefined, withStacks: boolean) {
   const format = pretty.prettyFactory({
     colorize: stream === undefined && process.stderr.isTTY && process.stderr.hasColors(),
     translateTime: 'SYS:HH:MM:ss',
@@ -68,7 +69,10 @@ function prettyStream(stream: { write(line: string): void } | undefined) {
   const out = stream ?? stderr()
   return {
     write: (line: string) => {
-      out.write(format(JSON.parse(line) as object) ?? line)
+      const { err, ...record } = JSON.parse(line) as { err?: { message?: unknown } }
+      // A stack is for whoever debugs; everybody else gets one line. (pino-pretty spreads out a field named err.)
+      const shown = err && (withStacks ? { ...record, err } : { ...record, cause: err.message ?? err })
+      out.write(format(shown ?? record) ?? line)
     },
   }
 }
