@@ -1,4 +1,4 @@
-import { type DerReader, readDer, rememberOids } from '../der/index.ts'
+import { contextConstructed, type DerReader, readDer, rememberOids } from '../der/index.ts'
 import { PkiError } from '../error.ts'
 import {
   decodeBasicConstraints,
@@ -29,7 +29,9 @@ rememberOids([...Object.values(attributeOids), microsoftExtensionRequest])
  * @throws PkiError `csr-malformed` when a type occurs twice
  */
 export function readAttributes(info: DerReader): CsrAttribute[] {
-  const set = info.implicitSetOf(0, 'CSR attributes')
+  // The one place where order is not asked for: strongSwan 5.9.8 writes extensionRequest before a shorter
+  // challengePassword. It changes nothing that is understood, and what was signed is kept as it stands.
+  const set = info.constructed(contextConstructed(0), 'CSR attributes')
   const attributes = new Map<string, CsrAttribute>()
   while (!set.done) {
     const attribute = set.sequence('CSR attribute')

@@ -24,7 +24,7 @@ export interface CsrOptions {
 
 /**
  * Makes a certificate signing request in DER, signed with the key that it is for. Runs on the calling thread:
- * about 40 µs for P-256, a millisecond for RSA-2048. The same key and options give the same CSR for RSA and
+ * about 0.1 ms for P-256, a millisecond for RSA-2048. The same key and options give the same CSR for RSA and
  * Ed25519 only: ECDSA signatures are random, so whoever must repeat a request keeps its bytes.
  *
  * @throws PkiError `key-unsupported`, `name-invalid`, `subject-alt-name-invalid`, `extension-invalid`

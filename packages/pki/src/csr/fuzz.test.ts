@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { bitString, implicitSetOf, integer, oid, sequence, setOf } from '../der/index.ts'
+import { bitString, contextConstructed, integer, oid, sequence, setOf, tlv } from '../der/index.ts'
 import { mutated } from '../der/mutation.test-support.ts'
 import { PkiError } from '../error.ts'
 import { encodeExtensionsAgain } from '../extension/again.test-support.ts'
@@ -54,7 +54,7 @@ function encodeAgain(csr: Csr): Buffer {
     return sequence(oid(type), setOf(...(isRequest ? [encodeExtensionsAgain(csr)] : values)))
   })
   const spki = csr.publicKey.export({ format: 'der', type: 'spki' })
-  const info = sequence(integer(0), encodeName(csr.subject), spki, implicitSetOf(0, ...attributes))
+  const info = sequence(integer(0), encodeName(csr.subject), spki, tlv(contextConstructed(0), ...attributes))
   return sequence(info, encodeSignatureAlgorithm(csr.signatureAlgorithm), bitString(csr.signature))
 }
 

@@ -2,6 +2,7 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import {
   bitString,
+  contextConstructed,
   implicitSetOf,
   integer,
   nullValue,
@@ -10,6 +11,7 @@ import {
   sequence,
   setOf,
   string,
+  tlv,
 } from '../der/index.ts'
 import { PkiError } from '../error.ts'
 import { encodeExtension, encodeExtendedKeyUsage, encodeKeyUsage, extensionOids } from '../extension/index.ts'
@@ -122,6 +124,16 @@ describe('a CSR', () => {
     const unstructuredName = attribute('1.2.840.113549.1.9.2', string('utf8', 'x'))
     const csr = await parseCsr(signedCsr({ attributes: implicitSetOf(0, unstructuredName) }))
     expect(csr.attributes).toEqual([{ type: '1.2.840.113549.1.9.2', values: [string('utf8', 'x')] }])
+  })
+
+  it('may have its attributes in any order, as strongSwan writes them', async () => {
+    const request = sequence(encodeExtension({ oid: '1.2.3', critical: false, value: Buffer.alloc(9) }))
+    const parts = [attribute(extensionRequest, request), attribute(challenge, string('utf8', 'a'))]
+    const attributes = tlv(contextConstructed(0), ...parts)
+    expect(attributes).not.toEqual(implicitSetOf(0, ...parts))
+    const csr = await parseCsr(signedCsr({ attributes }))
+    expect(csr.attributes.map(({ type }) => type)).toEqual([extensionRequest, challenge])
+    expect(csr.challengePassword).toBe('a')
   })
 
   it('is heard when it asks in the form of Microsoft', async () => {

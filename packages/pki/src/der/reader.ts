@@ -77,16 +77,7 @@ export class DerReader {
 
   /** A reader over a SET OF, whose order is checked before anything is read from it. */
   setOf(what: string): DerReader {
-    return this.ordered(Tag.set, what)
-  }
-
-  /** A reader over `[n] IMPLICIT SET OF`, whose order is checked before anything is read from it. */
-  implicitSetOf(n: number, what: string): DerReader {
-    return this.ordered(contextConstructed(n), what)
-  }
-
-  private ordered(tag: number, what: string): DerReader {
-    const set = this.constructed(tag, what)
+    const set = this.constructed(Tag.set, what)
     const { bytes, stop } = set
     let previous = -1
     for (let at = set.at; at < stop;) {
