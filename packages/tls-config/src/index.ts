@@ -10,8 +10,8 @@ export { type HandshakeFailureCode } from './failure/handshake.ts'
 export { type IdentityFiles, loadIdentity, type TlsIdentity } from './identity/load.ts'
 export { type IdentityWatch, watchIdentity, type WatchSettings } from './identity/watch.ts'
 export { type ClientTlsSettings, clientTlsOptions } from './options/client.ts'
-export { type TlsMode } from './options/protocol.ts'
-export { type KeyAndCertificate, serverTlsOptions, type ServerTlsSettings } from './options/server.ts'
+export { type KeyAndCertificate, type TlsMode } from './options/protocol.ts'
+export { serverTlsOptions, type ServerTlsSettings } from './options/server.ts'
 export {
   type NoPeer,
   peerIdentity,

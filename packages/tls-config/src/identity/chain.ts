@@ -1,8 +1,10 @@
-import { createPublicKey, X509Certificate } from 'node:crypto'
+import { createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { formatName, parseCertificates, PkiError } from '@fleetroot/pki'
+import { formatName } from '@fleetroot/pki'
 import type { Certificate } from '@fleetroot/pki'
 import { TlsConfigError } from '../error.ts'
+import { certificatesIn } from '../pem/certificates.ts'
+import { isSignedBy } from '../trust/signature.ts'
 
 type Chain = readonly [Certificate, ...Certificate[]]
 
@@ -12,7 +14,7 @@ type Chain = readonly [Certificate, ...Certificate[]]
  * @throws TlsConfigError `certificate-missing` or `certificate-malformed`
  */
 export function parseChain(pem: string, file: string): Chain {
-  const [certificate, ...chain] = parsePem(pem, `certificate file ${file}`)
+  const [certificate, ...chain] = certificatesIn(pem, `certificate file ${file}`)
   if (certificate === undefined) {
     throw new TlsConfigError(
       'certificate-missing',
@@ -20,17 +22,6 @@ export function parseChain(pem: string, file: string): Chain {
     )
   }
   return [certificate, ...chain]
-}
-
-/** Every certificate in a PEM text, none if there is none. `source` begins the error. */
-export function parsePem(pem: string, source: string): Certificate[] {
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) return []
-  try {
-    return parseCertificates(pem)
-  } catch (error) {
-    if (!(error instanceof PkiError)) throw error
-    throw new TlsConfigError('certificate-malformed', `${source}: ${error.message}`, { cause: error })
-  }
 }
 
 /**
@@ -59,7 +50,7 @@ export function checkChain(
     throw outOfOrder(source, `the key's own certificate is number ${owner + 1}, it must be the first`)
   for (const [index, certificate] of certificates.entries()) {
     const issuer = certificates[index + 1]
-    if (issuer !== undefined && !isSignedBy(certificate, issuer)) {
+    if (issuer !== undefined && !isIssuedBy(certificate, issuer)) {
       throw outOfOrder(
         source,
         `${formatName(issuer.subject)} did not issue ${formatName(certificate.subject)} before it`,
@@ -73,9 +64,8 @@ function outOfOrder(source: string, problem: string): TlsConfigError {
   return new TlsConfigError('chain-order', `${source}: ${problem}; order it leaf first, then each issuer`)
 }
 
-function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
-  const x509 = new X509Certificate(certificate.der)
-  return x509.checkIssued(new X509Certificate(issuer.der)) && x509.verify(issuer.publicKey)
+function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
+  return certificate.issuerDer.equals(issuer.subjectDer) && isSignedBy(certificate, issuer)
 }
 
 function checkDates(certificate: Certificate, source: string, now: Date): void {

@@ -1,11 +1,19 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { exportPrivateKey, generateKeyPair, importPrivateKey } from '@fleetroot/pki'
+import {
+  createRootCertificate,
+  exportPrivateKey,
+  generateKeyPair,
+  importPrivateKey,
+  newSerial,
+  toPem,
+} from '@fleetroot/pki'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TlsConfigError } from '../error.ts'
 import { createFleet } from '../testing/fleet.ts'
 import type { Fleet, Leaf } from '../testing/fleet.ts'
+import { unusualCertificate } from '../testing/unusual-certificate.ts'
 import { loadIdentity } from './load.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'fleetroot-load-'))
@@ -113,6 +121,15 @@ test('a chain with the root before the issuing CA', () => {
 test('a chain with a CA of the same name and another key', async () => {
   const cert = leaf.certificate.pem + (await createFleet()).devices.certificate.pem
   expect(refusal(() => loadIdentity(files({ cert }), now)).code).toBe('chain-order')
+})
+
+test('a chain with a CA whose key did not sign, and one whose name is not the one', async () => {
+  const forged = await unusualCertificate(fleet.devices, { forged: true })
+  expect(refusal(() => loadIdentity(files(forged), now)).code).toBe('chain-order')
+  const underRoot = await unusualCertificate(fleet.root, {})
+  const renamed = { signer: fleet.root.signer, commonName: 'Renamed', serial: newSerial(), now }
+  const cert = toPem('CERTIFICATE', underRoot.certificate.der) + (await createRootCertificate(renamed)).pem
+  expect(refusal(() => loadIdentity(files({ key: underRoot.key, cert }), now)).code).toBe('chain-order')
 })
 
 test('an expired certificate', async () => {

@@ -1,8 +1,8 @@
 import { exportPrivateKey } from '@fleetroot/pki'
 import type { Certificate } from '@fleetroot/pki'
 import { checkChain, parseChain } from './chain.ts'
-import { readPrivateText, readText } from './file.ts'
-import { parsePrivateKey } from './private-key.ts'
+import { readPrivateText, readText } from '../pem/file.ts'
+import { parsePrivateKey } from '../pem/private-key.ts'
 
 /** Where a key and its certificate are. `certFile` holds the leaf first, then its issuing CA; PEM. */
 export interface IdentityFiles {

@@ -122,6 +122,31 @@ test('a bad state is tried on every poll but reported once, and time alone can m
   expect(attempts).toBe(6)
 })
 
+test('files that stay as they are, are not handed out', async () => {
+  write(first)
+  const looked = Promise.withResolvers<void>()
+  const now = (): Date => {
+    looked.resolve()
+    return new Date()
+  }
+  const next = watched({ pollMs: 20, current: loadIdentity(files, new Date()), now })
+  await looked.promise
+  write(second)
+  expect(await next()).toMatchObject({ cert: second.cert })
+})
+
+test('a directory that is never quiet does not put a change off for ever', async () => {
+  write(first)
+  const next = watched({ pollMs: NEVER_MS })
+  write(second)
+  const noise = setInterval(() => writeFileSync(join(directory, 'noise'), 'x'), 5)
+  try {
+    expect(await next()).toMatchObject({ cert: second.cert })
+  } finally {
+    clearInterval(noise)
+  }
+})
+
 test('a change between loading and watching is not missed', async () => {
   write(first)
   const current = loadIdentity(files, new Date())

@@ -49,10 +49,7 @@ export function watchIdentity(
   function check(): void {
     schedule(pollMs)
     const { state, parse } = look(files)
-    if (state === accepted) {
-      rejected = { state: '', reported: false }
-      return
-    }
+    if (state === accepted) return
     try {
       const identity = parse(now())
       if (identity.cert !== held?.cert || identity.key !== held.key) onChange(identity)

@@ -3,8 +3,7 @@ import { checkServerIdentity } from 'node:tls'
 import type { ConnectionOptions, PeerCertificate } from 'node:tls'
 import { parseTrust } from '../trust/anchors.ts'
 import { protocolOptions } from './protocol.ts'
-import type { TlsMode } from './protocol.ts'
-import type { KeyAndCertificate } from './server.ts'
+import type { KeyAndCertificate, TlsMode } from './protocol.ts'
 
 /** What `clientTlsOptions` needs to know. */
 export interface ClientTlsSettings {

@@ -58,6 +58,10 @@ describe('protocol', () => {
     expect(aes.seen).toBe('TLSv1.3 TLS_AES_256_GCM_SHA384')
   })
 
+  test('a server waits 10 s for a handshake and resumes sessions for 5 minutes', () => {
+    expect(listen()).toMatchObject({ handshakeTimeout: 10_000, sessionTimeout: 300 })
+  })
+
   test('a client may not renegotiate', async () => {
     const listener = createServer(listen(), (socket) => socket.on('error', () => {}).resume())
     await once(listener.listen(0, '127.0.0.1'), 'listening')

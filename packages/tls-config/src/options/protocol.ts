@@ -4,6 +4,12 @@ import type { SecureContextOptions } from 'node:tls'
 /** `compatible`: TLS 1.2 with ECDHE and AEAD only, and TLS 1.3. `strict`: TLS 1.3 only. */
 export type TlsMode = 'compatible' | 'strict'
 
+/** A private key and a certificate chain (leaf first), both PEM. */
+export interface KeyAndCertificate {
+  readonly key: string
+  readonly cert: string
+}
+
 /** The hybrid post-quantum group first (draft-ietf-tls-ecdhe-mlkem), then what small devices have. P-256 must
  * stay: in TLS 1.2 the list also says which curves certificates may use (RFC 8422 section 5.1). */
 const groups = ['X25519MLKEM768', 'X25519', 'P-256', 'P-384'].join(':')

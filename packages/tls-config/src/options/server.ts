@@ -2,18 +2,16 @@ import { createHash } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
 import { parseTrust } from '../trust/anchors.ts'
 import { protocolOptions } from './protocol.ts'
-import type { TlsMode } from './protocol.ts'
-
-/** A private key and a certificate chain (leaf first), both PEM. */
-export interface KeyAndCertificate {
-  readonly key: string
-  readonly cert: string
-}
+import type { KeyAndCertificate, TlsMode } from './protocol.ts'
 
 /** What `serverTlsOptions` needs to know. */
 export interface ServerTlsSettings {
   readonly identity: KeyAndCertificate
-  /** Trust anchors for client certificates, PEM. They replace the system's, they are not added to them. */
+  /**
+   * Trust anchors for client certificates, PEM. They replace the system's, they are not added to them. The
+   * issuing CAs may be listed after their root: it helps clients that send their leaf alone, and trusts
+   * nobody new, because only a root ends a chain.
+   */
   readonly trust: readonly string[]
   readonly mode: TlsMode
   /** `optional`: clients without a certificate, or with a bad one, get in; ask `peerIdentity` on every request. */

@@ -6,7 +6,7 @@ import type { IdentityRefusalCode, Name } from '@fleetroot/pki'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { clientTlsOptions } from '../options/client.ts'
 import { serverTlsOptions } from '../options/server.ts'
-import type { KeyAndCertificate } from '../options/server.ts'
+import type { KeyAndCertificate } from '../options/protocol.ts'
 import { createFleet } from '../testing/fleet.ts'
 import type { Fleet, Leaf } from '../testing/fleet.ts'
 import { handshake } from '../testing/handshake.ts'
@@ -121,19 +121,30 @@ describe('no identity', () => {
     expect(await seen(leaf, fleet.peerTrust(early))).toMatchObject({ code: 'certificate-not-yet-valid' })
   })
 
-  test('a certificate of an issuing CA that has expired', async () => {
-    const soon = new Date(Date.now() + 2 * HOUR_MS)
-    const ca = { subject: nameOf({ commonName: 'Old Devices' }), ca: {} }
+  test.each([1, 9])(
+    'a certificate of an issuing CA that has expired, itself good for %i h',
+    async (hours) => {
+      const ca = { subject: nameOf({ commonName: 'Old Devices' }), ca: {} }
+      const old = await unusualCertificate(fleet.root, ca)
+      const notAfter = new Date(Date.now() + hours * HOUR_MS)
+      const leaf = await unusualCertificate(old, { ...named('dev-1'), notAfter })
+      const issuers = [{ certificate: old.certificate, roles: ['device'] as const }]
+      const now = new Date(Date.now() + 2 * HOUR_MS)
+      expect(await seen(leaf, { issuers, now })).toMatchObject({ kind: 'refused', code: 'issuer-expired' })
+    },
+  )
+
+  test('a certificate below an issuing CA that has expired by the clock of OpenSSL', async () => {
+    const ca = {
+      subject: nameOf({ commonName: 'Old Devices' }),
+      ca: {},
+      notAfter: new Date(Date.now() - 1_000),
+    }
     const old = await unusualCertificate(fleet.root, ca)
-    const leaf = await unusualCertificate(old, {
-      ...named('dev-1'),
-      notAfter: new Date(Date.now() + 9 * HOUR_MS),
-    })
+    const leaf = await unusualCertificate(old, named('dev-1'))
     const issuers = [{ certificate: old.certificate, roles: ['device'] as const }]
-    expect(await seen(leaf, { issuers, now: soon })).toMatchObject({
-      kind: 'refused',
-      code: 'issuer-expired',
-    })
+    const now = new Date(Date.now() - HOUR_MS / 2)
+    expect(await seen(leaf, { issuers, now })).toMatchObject({ kind: 'refused', code: 'issuer-expired' })
   })
 
   test('the role device from the Services CA', async () => {
@@ -149,6 +160,13 @@ describe('no identity', () => {
     const other = await unusualCertificate(fleet.root, { subject: nameOf({ commonName: 'Other' }), ca: {} })
     const leaf = await unusualCertificate(other, named('dev-1'))
     expect(await seen(leaf)).toMatchObject({ kind: 'refused', code: 'unknown-authority' })
+  })
+
+  test('what OpenSSL refuses, though its issuer is on the list: the root is not an anchor of the listener', async () => {
+    const foreign = await createFleet()
+    const leaf = await fleet.issue()
+    const refused = { kind: 'refused', code: 'unknown-authority' }
+    expect(await seen(leaf, fleet.peerTrust(), foreign.trust)).toMatchObject(refused)
   })
 
   test('an issuing CA that copies name and key identifier, under another trusted root', async () => {

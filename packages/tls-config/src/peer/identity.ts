@@ -4,7 +4,8 @@ import type { Certificate, DeviceId, IdentityRefusalCode, Role, SerialNumber } f
 import { certificateFailure } from '../failure/certificate.ts'
 import type { CertificateFailureCode } from '../failure/certificate.ts'
 import { authorizationCode, certificateSentence } from '../failure/explain.ts'
-import { findIssuer, isSignedBy } from './issuer.ts'
+import { isSignedBy } from '../trust/signature.ts'
+import { findIssuer } from './issuer.ts'
 import type { TrustedIssuer } from './issuer.ts'
 import { sessionFacts } from './session.ts'
 
@@ -125,12 +126,11 @@ export function peerIdentity(socket: TLSSocket, trust: PeerTrust): PeerIdentity 
 
 function refuseForDates(leaf: Certificate, issuer: Certificate, now: Date, openSslSaysExpired: boolean) {
   if (now < leaf.notBefore) return refuseFor('CERT_NOT_YET_VALID')
+  // The issuer first: where the CA itself has expired there is nothing to be graceful about.
+  if (now > issuer.notAfter) return issuerExpired
   if (now > leaf.notAfter) return refuseFor('CERT_HAS_EXPIRED')
-  // Not the leaf, so a CA above it; or this clock and OpenSSL's disagree. Never a reason for grace.
-  if (now > issuer.notAfter || openSslSaysExpired) {
-    return refuse('issuer-expired', 'a CA certificate above it has expired: renew the CA')
-  }
-  return undefined
+  // Neither of them, so a CA higher up; or this clock and OpenSSL's disagree.
+  return openSslSaysExpired ? issuerExpired : undefined
 }
 
 function refuseFor(openSslName: string): PeerRefusal {
@@ -141,3 +141,5 @@ function refuseFor(openSslName: string): PeerRefusal {
 function refuse(code: PeerRefusalCode, detail: string): PeerRefusal {
   return { kind: 'refused', code, detail }
 }
+
+const issuerExpired = refuse('issuer-expired', 'a CA above the certificate has expired: renew the CA')

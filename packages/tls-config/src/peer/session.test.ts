@@ -53,3 +53,17 @@ test.each<SecureVersion>(['TLSv1.2', 'TLSv1.3'])(
     expect(seen).toEqual({ certificate: undefined, group: 'secp256r1', official: undefined })
   },
 )
+
+test('the record with the master secret is wiped after reading', async () => {
+  const { trust } = fleet
+  const identity = await fleet.issueServer()
+  const server = serverTlsOptions({ identity, trust, mode: 'compatible', clientCertificate: 'optional' })
+  const { seen } = await handshake(server, clientTlsOptions({ trust, mode: 'compatible' }), (socket) => {
+    const record = socket.getSession()
+    socket.getSession = () => record
+    sessionFacts(socket)
+    return record
+  })
+  expect(seen?.length).toBeGreaterThan(48)
+  expect(seen?.every((octet) => octet === 0)).toBe(true)
+})

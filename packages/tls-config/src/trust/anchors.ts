@@ -1,8 +1,8 @@
 import { formatName } from '@fleetroot/pki'
 import type { Certificate } from '@fleetroot/pki'
 import { TlsConfigError } from '../error.ts'
-import { parsePem } from '../identity/chain.ts'
-import { readText } from '../identity/file.ts'
+import { certificatesIn } from '../pem/certificates.ts'
+import { readText } from '../pem/file.ts'
 
 /**
  * Reads the trust anchors in a PEM file, one or several.
@@ -21,7 +21,7 @@ export function loadTrust(file: string): Certificate[] {
  * @throws TlsConfigError `certificate-malformed`, `trust-missing` or `trust-not-a-ca`
  */
 export function parseTrust(texts: readonly string[], source: string): Certificate[] {
-  const anchors = texts.map((text) => parsePem(text, source))
+  const anchors = texts.map((text) => certificatesIn(text, source))
   if (anchors.length === 0 || anchors.some((found) => found.length === 0)) {
     throw new TlsConfigError('trust-missing', `${source}: no certificate in it; give the root CA's PEM`)
   }
