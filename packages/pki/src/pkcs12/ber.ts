@@ -25,21 +25,21 @@ export function readBer(bytes: Uint8Array, what: string): Asn1Node {
   }
 }
 
-/** The children of a SEQUENCE, a SET or a constructed context tag. */
-export function children(node: Asn1Node | undefined, what: string): Asn1Node[] {
-  if (node === undefined || !node.constructed || typeof node.value === 'string') {
-    throw invalid(`${what} is missing or has no elements`)
+/** The elements of a SEQUENCE. */
+export function elements(node: Asn1Node | undefined, what: string): Asn1Node[] {
+  if (node?.tagClass !== 0 || node.type !== 16 || typeof node.value === 'string') {
+    throw invalid(`${what} must be a SEQUENCE`)
   }
   return node.value
 }
 
 /** The content of `[0] EXPLICIT`. */
 export function explicitContent(node: Asn1Node | undefined, what: string): Asn1Node {
-  const [content, ...rest] = children(node, what)
-  if (node?.tagClass !== 0x80 || node.type !== 0 || content === undefined || rest.length > 0) {
+  const content = node?.tagClass === 0x80 && node.type === 0 ? node.value : undefined
+  if (typeof content === 'string' || content?.[0] === undefined || content.length > 1) {
     throw invalid(`${what} must be [0] with one element`)
   }
-  return content
+  return content[0]
 }
 
 /** The octets of an OCTET STRING, whole or in the pieces that BER allows; `implicit` takes `[0]` instead. */

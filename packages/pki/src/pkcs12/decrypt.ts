@@ -3,7 +3,7 @@ import { createDecipheriv, pbkdf2Sync } from 'node:crypto'
 import forge from 'node-forge'
 import type { Asn1Node } from 'node-forge'
 import { PkiError } from '../error.ts'
-import { children, invalid, objectIdentifier, octets, smallInteger } from './ber.ts'
+import { elements, invalid, objectIdentifier, octets, smallInteger } from './ber.ts'
 import { pbes2Ciphers, pkcsOids, prfHashes } from './oids.ts'
 
 /** Beyond this a file is an attempt to keep us busy; OpenSSL and Java write 2,048 to 10,000. */
@@ -25,7 +25,7 @@ export function checkIterations(iterations: number, maximum = maximumIterations)
  * @throws PkiError `pkcs12-password-wrong`, `pkcs12-unsupported` or `pkcs12-invalid`.
  */
 export function decrypt(algorithm: Asn1Node | undefined, encrypted: Buffer, password: string): Buffer {
-  const [oidNode, parameters] = children(algorithm, 'encryption algorithm')
+  const [oidNode, parameters] = elements(algorithm, 'encryption algorithm')
   const oid = objectIdentifier(oidNode, 'encryption algorithm')
   if (parameters === undefined) throw invalid('encryption algorithm has no parameters')
   return oid === pkcsOids.pbes2
@@ -34,17 +34,17 @@ export function decrypt(algorithm: Asn1Node | undefined, encrypted: Buffer, pass
 }
 
 function decryptPbes2(parameters: Asn1Node, encrypted: Buffer, password: string): Buffer {
-  const [derivation, scheme] = children(parameters, 'PBES2-params')
-  const [kdf, kdfParameters] = children(derivation, 'keyDerivationFunc')
+  const [derivation, scheme] = elements(parameters, 'PBES2-params')
+  const [kdf, kdfParameters] = elements(derivation, 'keyDerivationFunc')
   if (objectIdentifier(kdf, 'keyDerivationFunc') !== pkcsOids.pbkdf2) {
     throw unsupported('key derivation is not PBKDF2')
   }
-  const [salt, rounds, ...optional] = children(kdfParameters, 'PBKDF2-params')
+  const [salt, rounds, ...optional] = elements(kdfParameters, 'PBKDF2-params')
   // keyLength INTEGER OPTIONAL, prf AlgorithmIdentifier DEFAULT hmacWithSHA1
   const prf = optional.find((node) => node.type === 16)
-  const prfOid = prf === undefined ? '1.2.840.113549.2.7' : objectIdentifier(children(prf, 'prf')[0], 'prf')
+  const prfOid = prf === undefined ? '1.2.840.113549.2.7' : objectIdentifier(elements(prf, 'prf')[0], 'prf')
   const digest = prfHashes[prfOid]
-  const [cipherOid, iv] = children(scheme, 'encryptionScheme')
+  const [cipherOid, iv] = elements(scheme, 'encryptionScheme')
   const cipher = pbes2Ciphers[objectIdentifier(cipherOid, 'encryptionScheme')]
   if (digest === undefined || cipher === undefined) throw unsupported('PBES2 with an unknown PRF or cipher')
   const iterations = checkIterations(smallInteger(rounds, 'iterationCount'))
@@ -59,7 +59,7 @@ function decryptPbes2(parameters: Asn1Node, encrypted: Buffer, password: string)
 
 function decryptLegacy(oid: string, parameters: Asn1Node, encrypted: Buffer, password: string): Buffer {
   // pkcs-12PbeParams ::= SEQUENCE { salt OCTET STRING, iterations INTEGER }
-  const [, rounds] = children(parameters, 'pkcs-12PbeParams')
+  const [, rounds] = elements(parameters, 'pkcs-12PbeParams')
   checkIterations(smallInteger(rounds, 'iterations'), maximumLegacyIterations)
   let cipher
   try {

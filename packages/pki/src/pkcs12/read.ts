@@ -6,7 +6,7 @@ import type { Asn1Node } from 'node-forge'
 import type { Certificate } from '../certificate/certificate.ts'
 import { parseCertificate } from '../certificate/parse.ts'
 import { PkiError } from '../error.ts'
-import { children, explicitContent, invalid, objectIdentifier, octets, readBer, smallInteger } from './ber.ts'
+import { elements, explicitContent, invalid, objectIdentifier, octets, readBer, smallInteger } from './ber.ts'
 import { checkIterations, decrypt } from './decrypt.ts'
 import { deriveMacKey } from './key-derivation.ts'
 import { macHashOids, pkcsOids } from './oids.ts'
@@ -29,16 +29,16 @@ export interface Pkcs12Identity {
  *   several keys or without the key's certificate; `pkcs12-unsupported` for other algorithms.
  */
 export function readPkcs12(der: Uint8Array, password: string): Pkcs12Identity {
-  const [version, authSafe, mac] = children(readBer(der, 'file'), 'PFX')
+  const [version, authSafe, mac] = elements(readBer(der, 'file'), 'PFX')
   if (smallInteger(version, 'version') !== 3) throw invalid('version must be 3')
   const safe = octets(contentOf(authSafe, pkcsOids.data, 'authSafe'), 'authSafe')
   verifyMac(mac, safe, password)
 
   const keys: Buffer[] = []
   const certificates: Certificate[] = []
-  for (const contentInfo of children(readBer(safe, 'AuthenticatedSafe'), 'AuthenticatedSafe')) {
+  for (const contentInfo of elements(readBer(safe, 'AuthenticatedSafe'), 'AuthenticatedSafe')) {
     const contents = readBer(safeContents(contentInfo, password), 'SafeContents')
-    for (const bag of children(contents, 'SafeContents')) readBag(bag, password, keys, certificates)
+    for (const bag of elements(contents, 'SafeContents')) readBag(bag, password, keys, certificates)
   }
   const [key, ...otherKeys] = keys
   if (key === undefined || otherKeys.length > 0)
@@ -48,7 +48,7 @@ export function readPkcs12(der: Uint8Array, password: string): Pkcs12Identity {
 
 /** The content of a ContentInfo of that type. */
 function contentOf(contentInfo: Asn1Node | undefined, type: string, what: string): Asn1Node {
-  const [contentType, content] = children(contentInfo, what)
+  const [contentType, content] = elements(contentInfo, what)
   if (objectIdentifier(contentType, what) !== type) throw invalid(`${what} has an unknown content type`)
   return explicitContent(content, what)
 }
@@ -56,9 +56,9 @@ function contentOf(contentInfo: Asn1Node | undefined, type: string, what: string
 /** RFC 7292, 5.1. The MAC is checked before anything else is looked at; a file without one is refused. */
 function verifyMac(mac: Asn1Node | undefined, safe: Buffer, password: string): void {
   if (mac === undefined) throw invalid('has no MAC; write it again with a password')
-  const [digestInfo, salt, iterations] = children(mac, 'macData')
-  const [algorithm, expected] = children(digestInfo, 'mac')
-  const oid = objectIdentifier(children(algorithm, 'mac algorithm')[0], 'mac algorithm')
+  const [digestInfo, salt, iterations] = elements(mac, 'macData')
+  const [algorithm, expected] = elements(digestInfo, 'mac')
+  const oid = objectIdentifier(elements(algorithm, 'mac algorithm')[0], 'mac algorithm')
   const digest = Object.hasOwn(macHashOids, oid) ? macHashOids[oid as keyof typeof macHashOids] : undefined
   if (digest === undefined)
     throw new PkiError('pkcs12-unsupported', `PKCS#12: MAC with ${oid} is not supported`)
@@ -77,7 +77,7 @@ function verifyMac(mac: Asn1Node | undefined, safe: Buffer, password: string): v
 
 /** A part of the AuthenticatedSafe: Data, or EncryptedData with the same password. */
 function safeContents(contentInfo: Asn1Node, password: string): Buffer {
-  const type = objectIdentifier(children(contentInfo, 'ContentInfo')[0], 'contentType')
+  const type = objectIdentifier(elements(contentInfo, 'ContentInfo')[0], 'contentType')
   const content = contentOf(contentInfo, type, 'ContentInfo')
   if (type === pkcsOids.data) return octets(content, 'SafeContents')
   if (type !== pkcsOids.encryptedData) {
@@ -86,22 +86,22 @@ function safeContents(contentInfo: Asn1Node, password: string): Buffer {
       'PKCS#12: content that is encrypted for a public key is not supported',
     )
   }
-  const [, info] = children(content, 'EncryptedData')
-  const [, algorithm, encrypted] = children(info, 'EncryptedContentInfo')
+  const [, info] = elements(content, 'EncryptedData')
+  const [, algorithm, encrypted] = elements(info, 'EncryptedContentInfo')
   return decrypt(algorithm, octets(encrypted, 'encryptedContent', true), password)
 }
 
 function readBag(bag: Asn1Node, password: string, keys: Buffer[], certificates: Certificate[]): void {
-  const [bagId, bagValue] = children(bag, 'SafeBag')
+  const [bagId, bagValue] = elements(bag, 'SafeBag')
   const type = objectIdentifier(bagId, 'bagId')
   const value = explicitContent(bagValue, 'bagValue')
   if (type === pkcsOids.shroudedKeyBag) {
-    const [algorithm, encrypted] = children(value, 'EncryptedPrivateKeyInfo')
+    const [algorithm, encrypted] = elements(value, 'EncryptedPrivateKeyInfo')
     keys.push(decrypt(algorithm, octets(encrypted, 'encryptedData'), password))
   } else if (type === pkcsOids.keyBag) {
     keys.push(Buffer.from(forge.asn1.toDer(value).getBytes(), 'latin1'))
   } else if (type === pkcsOids.certBag) {
-    const [certId, certValue] = children(value, 'CertBag')
+    const [certId, certValue] = elements(value, 'CertBag')
     if (objectIdentifier(certId, 'certId') !== pkcsOids.x509Certificate) return
     certificates.push(parseCertificate(octets(explicitContent(certValue, 'certValue'), 'certValue')))
   }

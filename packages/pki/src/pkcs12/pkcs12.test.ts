@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { type Certificate, issueCertificate, type Issuer } from '../certificate/index.ts'
+import { PkiError } from '../error.ts'
+import { commonNames } from '../name/index.ts'
+import { defaultProfiles } from '../profile/index.ts'
+import { newSerial } from '../serial.ts'
+import { pump7, testAuthority, testKeyPair, testNow } from '../testing/authority.ts'
+import { readPkcs12, writePkcs12 } from './index.ts'
+
+const password = 'correct horse'
+const { privateKey, publicKey } = testKeyPair('P-256', 'leaf')
+let root: Issuer
+let issuing: Issuer
+let certificate: Certificate
+let chain: Certificate[]
+
+async function leafFor(key = publicKey): Promise<Certificate> {
+  return await issueCertificate({
+    profile: defaultProfiles.device,
+    issuer: issuing,
+    subject: pump7,
+    publicKey: key,
+    serial: newSerial(),
+    now: testNow,
+  })
+}
+
+beforeAll(async () => {
+  ;({ root, issuing } = await testAuthority())
+  certificate = await leafFor()
+  chain = [issuing.certificate, root.certificate]
+})
+
+const write = (changes: Partial<Parameters<typeof writePkcs12>[0]> = {}) =>
+  writePkcs12({ privateKey, certificate, chain, password, iterations: 100, ...changes })
+
+function refusal(act: () => unknown): string {
+  try {
+    act()
+  } catch (error) {
+    if (error instanceof PkiError) return `${error.code}: ${error.message}`
+    throw error
+  }
+  return 'accepted'
+}
+
+describe('a PKCS#12 file', () => {
+  it('gives back the key, the certificate and the chain that it was written with', () => {
+    const read = readPkcs12(write({ friendlyName: 'pump-7 im Keller', iterations: 2048 }), password)
+    expect(read.privateKey.equals(privateKey)).toBe(true)
+    expect(read.certificate.der).toEqual(certificate.der)
+    expect(read.chain.map(({ der }) => der)).toEqual(chain.map(({ der }) => der))
+  })
+
+  it.each(['P-384', 'Ed25519', 'RSA-2048'] as const)('carries a %s key as well', async (algorithm) => {
+    const pair = testKeyPair(algorithm, 'leaf')
+    const leaf = await leafFor(pair.publicKey)
+    const read = readPkcs12(write({ privateKey: pair.privateKey, certificate: leaf }), password)
+    expect(read.privateKey.equals(pair.privateKey)).toBe(true)
+    expect(read.certificate.der).toEqual(leaf.der)
+  })
+
+  it('holds neither the key nor the names in the clear', () => {
+    const file = write()
+    expect(file.includes(certificate.subjectDer)).toBe(false)
+    expect(file.includes(privateKey.export({ format: 'der', type: 'pkcs8' }))).toBe(false)
+  })
+
+  it('uses fresh salts, or those of the generator that it is given', () => {
+    expect(write()).not.toEqual(write())
+    const random = (octets: number) => Buffer.alloc(octets, 7)
+    expect(write({ random })).toEqual(write({ random }))
+    const given = randomBytes(16)
+    expect(write({ random: () => given }).includes(given)).toBe(true)
+  })
+
+  it('leaves out certificates that are not on the path from the leaf', () => {
+    const read = readPkcs12(write({ chain: [root.certificate, issuing.certificate, certificate] }), password)
+    expect(read.chain.map(({ der }) => der)).toEqual(chain.map(({ der }) => der))
+    expect(readPkcs12(write({ chain: [root.certificate] }), password).chain).toEqual([])
+  })
+
+  it('is not written for a key that is not that of the certificate', () => {
+    const other = testKeyPair('P-256', 'other').privateKey
+    expect(refusal(() => write({ privateKey: other }))).toMatch(/^key-mismatch: /)
+  })
+
+  it.each(['', 'pässwort', 'a\nb', 'x'.repeat(1025)])('is not written under the password %j', (bad) => {
+    expect(refusal(() => write({ password: bad }))).toMatch(/^pkcs12-password-invalid: /)
+  })
+
+  it('is not opened by another password', () => {
+    expect(refusal(() => readPkcs12(write(), 'correct hors'))).toMatch(/^pkcs12-password-wrong: /)
+    expect(refusal(() => readPkcs12(write(), ''))).toMatch(/^pkcs12-password-wrong: /)
+  })
+
+  it('gives back the same or nothing after any octet of it was changed', () => {
+    const file = write()
+    fc.assert(
+      fc.property(fc.nat({ max: file.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, difference) => {
+        const changed = Buffer.from(file)
+        changed[at] = (changed[at] ?? 0) ^ difference
+        const outcome = refusal(() => {
+          const read = readPkcs12(changed, password)
+          expect(read.privateKey.equals(privateKey)).toBe(true)
+          expect([read.certificate, ...read.chain].map(({ der }) => der)).toEqual(
+            [certificate, ...chain].map(({ der }) => der),
+          )
+        })
+        // Outside the MAC's reach are only the parameters of the MAC's own algorithm, which nobody reads.
+        expect(outcome).toMatch(/^(accepted$|pkcs12-)/)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('is refused when it is cut off, too large or something else', () => {
+    const file = write()
+    expect(refusal(() => readPkcs12(file.subarray(0, -1), password))).toMatch(/^pkcs12-invalid: /)
+    expect(refusal(() => readPkcs12(Buffer.alloc(300_000), password))).toMatch(/^pkcs12-invalid: .* 262144/)
+    expect(refusal(() => readPkcs12(certificate.der, password))).toMatch(/^pkcs12-invalid: /)
+  })
+
+  it('is refused when it asks for more rounds than a reader should spend', () => {
+    const file = write({ iterations: 100 })
+    // The MAC's count is the last INTEGER of the file: 02 01 64.
+    const asked = Buffer.from(file)
+    asked[asked.length - 1] = 0
+    expect(refusal(() => readPkcs12(asked, password))).toMatch(
+      /^pkcs12-invalid: .*iterations must be 1 to 1000000/,
+    )
+  })
+})
+
+describe('a PKCS#12 file in BER', () => {
+  /** Writes the content of an OCTET STRING in two pieces of indefinite length, as NSS and Windows do. */
+  function inPieces(octets: Buffer): Buffer {
+    const half = octets.length >> 1
+    const piece = (part: Buffer) =>
+      Buffer.concat([Buffer.of(4, 0x82, part.length >> 8, part.length & 0xff), part])
+    return indefinite(0x24, piece(octets.subarray(0, half)), piece(octets.subarray(half)))
+  }
+  const indefinite = (tag: number, ...content: Buffer[]) =>
+    Buffer.concat([Buffer.of(tag, 0x80), ...content, Buffer.of(0, 0)])
+
+  it('of indefinite lengths and strings in pieces is read like the one in DER', () => {
+    const file = write()
+    // PFX { version, ContentInfo { id-data, [0] { OCTET STRING } }, MacData }; all lengths have two octets.
+    const contentInfo = file.indexOf(Buffer.from('06092a864886f70d010701a082', 'hex'))
+    const safe = contentInfo + 11 + 4
+    const length = file.readUInt16BE(safe + 2)
+    const octets = file.subarray(safe + 4, safe + 4 + length)
+    const mac = file.subarray(safe + 4 + length)
+    const oid = file.subarray(contentInfo, contentInfo + 11)
+    const ber = indefinite(
+      0x30,
+      Buffer.of(2, 1, 3),
+      indefinite(0x30, oid, indefinite(0xa0, inPieces(octets))),
+      mac,
+    )
+    const read = readPkcs12(ber, password)
+    expect(read.certificate.der).toEqual(certificate.der)
+    expect(read.chain).toHaveLength(2)
+  })
+})
+
+describe('a PKCS#12 file of another program', () => {
+  const vector = (name: string) => readFileSync(join(import.meta.dirname, 'vectors', `${name}.p12`))
+
+  it.each([
+    ['openssl-ec', 'vector-ec'],
+    ['openssl-rsa', 'vector-rsa'],
+    ['openssl-legacy-ec', 'vector-ec'],
+    ['openssl-legacy-rsa', 'vector-rsa'],
+    ['openssl-3des-rsa', 'vector-rsa'],
+    ['java-ec', 'vector-ec'],
+    ['gnutls-ec', 'vector-ec'],
+  ])('%s is read: key, certificate and chain', (name, commonName) => {
+    const read = readPkcs12(vector(name), 'fleetroot')
+    expect(commonNames(read.certificate.subject)).toEqual([commonName])
+    expect(read.chain.map(({ subject }) => commonNames(subject))).toEqual([['Vector Root']])
+    expect(refusal(() => readPkcs12(vector(name), 'wrong'))).toMatch(/^pkcs12-password-wrong: /)
+  })
+
+  it('without a MAC is refused: nobody could tell whether it was changed', () => {
+    expect(refusal(() => readPkcs12(vector('openssl-nomac-ec'), 'fleetroot'))).toBe(
+      'pkcs12-invalid: PKCS#12: has no MAC; write it again with a password',
+    )
+  })
+})
