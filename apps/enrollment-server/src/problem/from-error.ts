@@ -14,6 +14,7 @@ const clientErrors: Readonly<Record<string, Refusal>> = {
     code: 'request-malformed',
     detail: 'Content-Length: must be the length of the body',
   },
+  FST_ERR_MAX_PARAM_LENGTH: { code: 'path-unknown', detail: 'path: a part of it is too long to be anything' },
   FST_ERR_BAD_URL: { code: 'request-malformed', detail: 'path: must be a valid URL path' },
 }
 

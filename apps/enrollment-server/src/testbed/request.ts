@@ -49,7 +49,8 @@ export function createRequester(
             agent: agentOf(identity),
             headers: {
               ...(json !== undefined && { 'content-type': 'application/json' }),
-              ...(sent !== undefined && { 'content-length': Buffer.byteLength(sent) }),
+              ...(sent !== undefined &&
+                !('transfer-encoding' in headers) && { 'content-length': Buffer.byteLength(sent) }),
               ...headers,
             },
           },
@@ -74,6 +75,7 @@ export function createRequester(
       }),
     close: () => {
       for (const agent of agents.values()) agent.destroy()
+      agents.clear()
     },
   }
 }

@@ -20,6 +20,8 @@ export interface Testbed {
   refresh(): Promise<void>
   file(...parts: string[]): string
   request(path: string, options?: Request): Promise<Answer>
+  /** Closes the connections that were kept alive. */
+  reconnect(): void
   /** Registers a device and resolves to a token for it. */
   token(id: string, device?: object): Promise<string>
   close(): Promise<void>
@@ -94,6 +96,7 @@ export async function openTestbed(config: Partial<ServerOptions['config']> = {})
     },
     refresh: () => server.refresh(),
     file: (...parts) => data.file(...parts),
+    reconnect: () => requester.close(),
     request: (path, options) => requester.request(path, options),
     token: async (id, device = {}) => {
       await asOperator('/v1/devices', { id, ...device })

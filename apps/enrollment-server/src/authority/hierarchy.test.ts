@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs'
+import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type DataDirectory, openDataDirectory } from '@fleetroot/service'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openHierarchy } from './hierarchy.ts'
+
+const now = new Date()
+let folder: string
+let data: DataDirectory
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fleetroot-hierarchy-'))
+  data = await openDataDirectory(folder)
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+class Killed extends Error {}
+
+/** Opens the hierarchy; `killAfter` stops the work right after that many files were written. */
+function open(options: { passphrase?: string; killAfter?: number; made?: string[] } = {}) {
+  const { passphrase = 'a passphrase for tests', killAfter = Infinity, made = [] } = options
+  return openHierarchy(data, {
+    passphrase,
+    algorithm: 'P-256',
+    now,
+    made: (file) => {
+      made.push(file)
+      if (made.length >= killAfter) throw new Killed()
+    },
+  })
+}
+
+const fingerprint = async (name: string) => (await readFile(data.file('ca', `${name}.crt`))).toString()
+
+describe('the first start', () => {
+  it('makes root, Devices and Services, keys first, and publishes the root', async () => {
+    const made: string[] = []
+    const { root, issuers } = await open({ made })
+    expect(made).toEqual([
+      'ca/root.key',
+      'ca/root.crt',
+      'ca/devices.key',
+      'ca/devices.crt',
+      'ca/services.key',
+      'ca/services.crt',
+      'public/root.crt',
+    ])
+    expect(issuers.devices.certificate.issuerDer).toEqual(root.subjectDer)
+    expect(await readFile(data.file('public/root.crt'), 'utf8')).toBe(root.pem)
+  })
+
+  it('keeps keys and passphrase from everybody else', async () => {
+    await openHierarchy(data, { algorithm: 'P-256', now, made: () => {} })
+    for (const name of await readdir(data.file('ca'))) {
+      expect((await stat(data.file('ca', name))).mode & 0o777, name).toBe(0o600)
+      if (name.endsWith('.key')) {
+        expect(await readFile(data.file('ca', name), 'utf8')).toContain('BEGIN ENCRYPTED PRIVATE KEY')
+      }
+    }
+    expect((await stat(data.file('ca'))).mode & 0o777).toBe(0o700)
+    expect((await stat(data.file('public'))).mode & 0o777).toBe(0o755)
+  })
+
+  it.each([1, 2, 3, 4, 5, 6, 7])('killed after %i files is completed by the next one', async (killAfter) => {
+    const made: string[] = []
+    await expect(open({ killAfter, made })).rejects.toThrow(Killed)
+    const before = await Promise.all(made.map((file) => readFile(data.file(file), 'utf8')))
+    const { keys } = await open()
+    expect(keys.size).toBe(3)
+    expect(await Promise.all(made.map((file) => readFile(data.file(file), 'utf8')))).toEqual(before)
+  })
+})
+
+describe('a later start', () => {
+  it('makes nothing and needs no key of the root', async () => {
+    const first = await open()
+    await rename(data.file('ca/root.key'), join(folder, 'safe'))
+    const made: string[] = []
+    const second = await open({ made })
+    expect(made).toEqual([])
+    expect(second.root.pem).toBe(first.root.pem)
+    expect(existsSync(data.file('ca/root.key'))).toBe(false)
+  })
+
+  it('publishes the root again when that file is gone', async () => {
+    const { root } = await open()
+    await rm(data.file('public/root.crt'))
+    await open()
+    expect(await readFile(data.file('public/root.crt'), 'utf8')).toBe(root.pem)
+  })
+
+  it('with another passphrase says which file does not open and where the passphrase comes from', async () => {
+    await open()
+    await expect(open({ passphrase: 'another passphrase' })).rejects.toMatchObject({
+      code: 'passphrase-wrong',
+      message: expect.stringMatching(/ca\/devices\.key does not open: .*FLEETROOT_CA_PASSPHRASE/),
+    })
+  })
+
+  it.each(['devices', 'services'])('without the key of %s says that it must be restored', async (name) => {
+    await open()
+    await rm(data.file('ca', `${name}.key`))
+    await expect(open()).rejects.toMatchObject({
+      code: 'file-missing',
+      message: expect.stringContaining('restore it from a backup'),
+    })
+  })
+
+  it('without the root certificate does not make a second root', async () => {
+    await open()
+    await rm(data.file('ca/root.crt'))
+    await rm(data.file('ca/services.crt'))
+    await expect(open()).rejects.toMatchObject({ code: 'file-missing' })
+  })
+
+  it('refuses the root of another hierarchy, though its name is the same', async () => {
+    await open()
+    const issuers = await fingerprint('devices')
+    const other = await mkdtemp(join(tmpdir(), 'fleetroot-hierarchy-'))
+    try {
+      const foreign = await openDataDirectory(other)
+      const { root } = await openHierarchy(foreign, { algorithm: 'P-256', now, made: () => {} })
+      await writeFile(data.file('ca/root.crt'), root.pem)
+    } finally {
+      await rm(other, { recursive: true })
+    }
+    await expect(open()).rejects.toMatchObject({
+      code: 'mismatch',
+      message: expect.stringContaining('ca/devices.crt does not belong to ca/root.crt'),
+    })
+    expect(await fingerprint('devices')).toBe(issuers)
+  })
+
+  it('refuses a key of another CA', async () => {
+    await open()
+    await writeFile(data.file('ca/devices.key'), await readFile(data.file('ca/services.key')))
+    await chmod(data.file('ca/devices.key'), 0o600)
+    await expect(open()).rejects.toMatchObject({ code: 'mismatch' })
+  })
+})
