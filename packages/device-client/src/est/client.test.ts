@@ -21,7 +21,10 @@ async function start(
 ): Promise<{ est: EstClient; server: EstResponder }> {
   const server = await startEstResponder(authority)
   const est = createEstClient({ url: server.url, trust: authority.trust, ...options })
-  open.push(() => est.close(), server.close)
+  open.push(
+    () => est.close(),
+    async () => server.close(),
+  )
   return { est, server }
 }
 
@@ -267,7 +270,10 @@ describe('the server', () => {
   it('must have a certificate for its host name', async () => {
     const server = await startEstResponder(authority, await authority.server({ dns: ['other.test'], ip: [] }))
     const est = createEstClient({ url: server.url, trust: authority.trust })
-    open.push(() => est.close(), server.close)
+    open.push(
+      () => est.close(),
+      async () => server.close(),
+    )
     await expect(est.cacerts()).rejects.toMatchObject({ code: 'tls-failed', tlsCode: 'wrong-host-name' })
   })
 

@@ -220,8 +220,6 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
     this.#outbox.requeue(reason)
     this.#acks.progress(0)
     this.#packetIds.retain(this.#outbox.packetIds())
-    // Nothing will come any more for which closing would have to wait.
-    if (this.#closing) this.#outbox.abandon(closedByUs())
   }
 
   #pump(): void {

@@ -116,6 +116,8 @@ export class Session {
   async end(timeoutMs: number): Promise<void> {
     const deadline = setTimeout(() => this.destroy(goodbye()), timeoutMs)
     this.#fate.ending = true
+    // MQTT.js would wait for their acknowledgements for ever.
+    for (const id of Object.keys(this.#client.outgoing)) this.#client.removeOutgoingMessage(Number(id))
     this.#client.end(false)
     await this.ended
     clearTimeout(deadline)
@@ -170,7 +172,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     client.once('close', () => {
       signal.removeEventListener('abort', onAbort)
       const lost = fate.ending ? undefined : (fate.reason ?? closedByPeer(url.host))
-      reject(lost ?? goodbye())
+      reject(lost ? withHint(lost) : goodbye())
       resolveEnded(lost)
       socket.destroy()
     })
@@ -224,6 +226,13 @@ function startMqtt(options: SessionOptions, socket: TLSSocket): MqttClient {
 
 function closedByPeer(host: string): DeviceClientError {
   return new DeviceClientError('connection-lost', `${host} closed the connection`)
+}
+
+/** Before CONNACK: a server on Node, and not only there, refuses a client certificate by closing without an alert. */
+function withHint(lost: DeviceClientError): DeviceClientError {
+  if (lost.code !== 'connection-lost' && lost.code !== 'network-failed') return lost
+  const hint = 'before CONNACK, which is how some brokers refuse a certificate: see the log of the broker'
+  return new DeviceClientError('connection-lost', `${lost.message} ${hint}`, { cause: lost })
 }
 
 function goodbye(): DeviceClientError {

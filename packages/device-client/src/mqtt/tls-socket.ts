@@ -17,8 +17,18 @@ import { hostOf } from '../https/url.ts'
 export interface BrokerTls {
   readonly options: ConnectionOptions
   readonly context: SecureContext
-  /** Session of the last connection, whose server was verified; resuming it saves both sides the signatures. */
-  session: Buffer | undefined
+  /** Of the last connection; resuming it saves both sides the signatures. */
+  session: VerifiedSession | undefined
+}
+
+/**
+ * A TLS session from a connection whose server was verified, chain and name, for this context and host. A
+ * resumed session shows no certificate, so what must be known of it later is kept beside it.
+ */
+export interface VerifiedSession {
+  readonly ticket: Buffer
+  /** Node would resume beyond it. */
+  readonly serverNotAfterMs: number
 }
 
 /** Settings of `brokerTls`. */
@@ -49,8 +59,8 @@ export function brokerTls(settings: BrokerTlsSettings): BrokerTls {
 }
 
 /**
- * Opens a TLS connection whose server is verified: its chain, its validity and its name, on resumed sessions
- * too. Nothing is written before.
+ * Opens a TLS connection whose server is verified: chain, validity and name, or that they were when the
+ * session that is resumed began and the certificate has not expired since. Nothing is written before.
  *
  * Throws DeviceClientError `network-failed`, `tls-failed`, `timed-out` or `aborted`.
  */
@@ -63,30 +73,37 @@ export async function openTlsSocket(
   if (signal.aborted) throw aborted()
   const host = hostOf(url)
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
+  const resumable =
+    tls.session !== undefined && Date.now() < tls.session.serverNotAfterMs ? tls.session : undefined
   const socket = connect({
     ...(isIP(host) === 0 ? { servername: host } : {}),
     ...tls.options,
     host,
     port: Number(url.port || (url.protocol === 'wss:' ? 443 : 8883)),
     secureContext: tls.context,
-    ...(tls.session === undefined ? {} : { session: tls.session }),
+    ...(resumable === undefined ? {} : { session: resumable.ticket }),
   })
   // A small PUBLISH must not wait for the acknowledgement of the one before.
   socket.setNoDelay(true)
-  let verified = false
-  let session: Buffer | undefined
-  socket.on('session', (latest) => {
-    session = latest
-    if (verified) tls.session = latest
+  let serverNotAfterMs: number | undefined
+  let early: Buffer | undefined
+  // TLS 1.2 gives the session before the server is verified, 1.3 after it, twice.
+  socket.on('session', (ticket) => {
+    if (serverNotAfterMs === undefined) early = ticket
+    else tls.session = { ticket, serverNotAfterMs }
   })
   const onSecure = () => {
-    const problem = socket.isSessionReused() ? resumedServerProblem(socket, tls.options, host) : undefined
-    if (problem) {
-      reject(problem)
+    const certificate = socket.getPeerX509Certificate()
+    serverNotAfterMs = certificate ? Date.parse(certificate.validTo) : resumable?.serverNotAfterMs
+    if (serverNotAfterMs === undefined) {
+      reject(
+        new DeviceClientError('tls-failed', `${url.host} showed no certificate`, {
+          tlsCode: 'no-certificate',
+        }),
+      )
       return
     }
-    verified = true
-    tls.session = session ?? tls.session
+    if (early) tls.session = { ticket: early, serverNotAfterMs }
     resolve(socket)
   }
   const onError = (error: Error) => reject(connectionFailure(error, url.host))
@@ -117,23 +134,6 @@ export async function openTlsSocket(
     socket.off('close', onClose)
     signal.removeEventListener('abort', onAbort)
   }
-}
-
-/** Node verifies neither name nor validity again when a session is resumed; a certificate may expire meanwhile. */
-function resumedServerProblem(
-  socket: TLSSocket,
-  options: ConnectionOptions,
-  host: string,
-): DeviceClientError | undefined {
-  const certificate = socket.getPeerX509Certificate()
-  const expired = certificate === undefined || Date.parse(certificate.validTo) <= Date.now()
-  const misnamed = options.checkServerIdentity?.(host, socket.getPeerCertificate())
-  if (!expired && misnamed === undefined) return undefined
-  return new DeviceClientError(
-    'tls-failed',
-    `the certificate of ${host} ${expired ? 'expired' : 'is for another host'} since the last connection`,
-    { tlsCode: expired ? 'CERT_HAS_EXPIRED' : 'ERR_TLS_CERT_ALTNAME_INVALID', cause: misnamed },
-  )
 }
 
 function aborted(): DeviceClientError {

@@ -75,7 +75,7 @@ export async function startEstResponder(authority: Authority, identity?: Leaf): 
       instead(request, response)
       return
     }
-    switch (request.url) {
+    switch (request.url ?? '') {
       case '/.well-known/est/cacerts':
         sendCertificates(response, request, authority.all)
         return
