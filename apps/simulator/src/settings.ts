@@ -16,7 +16,7 @@ export const settings = {
   rate: setting(z.number().min(0.001).max(1_000).default(1), {
     help: 'messages per second of each device',
   }),
-  arrivalRate: setting(z.number().min(0.01).max(10_000).default(50), {
+  arrivalRate: setting(z.number().min(0.01).max(10_000).default(25), {
     help: 'devices that arrive per second, whatever the servers do (open loop)',
   }),
   concurrency: setting(z.int().min(1).max(1_000).default(32), {

@@ -35,8 +35,10 @@ export interface LifeContext {
   readonly intervalMs: number
   /** Enrollments, and connections, under way at once. */
   readonly concurrency: number
+  /** The run is stopped from outside: servers may go away from now on, which is no failure. */
+  readonly stop: AbortSignal
   /** Gives up what is still trying. */
-  readonly signal: AbortSignal
+  readonly giveUp: AbortSignal
 }
 
 /** What a device does, step by step. No step rejects: what goes wrong is counted, and ends that device's run. */
@@ -52,7 +54,7 @@ export interface Life {
 
 /** The life of the devices of one run. */
 export function createLife(context: LifeContext): Life {
-  const { run, census, clock, agenda, commander, intervalMs, signal, trust } = context
+  const { run, census, clock, agenda, commander, intervalMs, stop, giveUp, trust } = context
   const enrollLimit = concurrencyLimit(context.concurrency)
   const connectLimit = concurrencyLimit(context.concurrency)
   let publishing = true
@@ -77,7 +79,7 @@ export function createLife(context: LifeContext): Life {
         store,
         ...(token === undefined ? {} : { credential: { token } }),
         retry: { maxAttempts: 5 },
-        signal,
+        signal: giveUp,
       })
     } finally {
       est.close()
@@ -118,7 +120,7 @@ export function createLife(context: LifeContext): Life {
       trust,
       identity,
       firstConnection: 'retry',
-      signal,
+      signal: giveUp,
     })
     let online = true
     census.online++
@@ -130,7 +132,7 @@ export function createLife(context: LifeContext): Life {
       // Attempts that fail while it is offline come here as well.
       if (online) census.online--
       online = false
-      if (!closing) fail(device, 'connect', reason)
+      if (!closing && !stop.aborted) fail(device, 'connect', reason)
     })
     connection.on('problem', (problem) => fail(device, 'command', problem))
     return connection

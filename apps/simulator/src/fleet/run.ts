@@ -6,7 +6,7 @@ import { versions } from '../report/versions.ts'
 import { createAgenda } from '../schedule/agenda.ts'
 import { arrivalSchedule } from '../schedule/arrivals.ts'
 import { monotonicClock as clock } from '../schedule/clock.ts'
-import { createCommander } from '../subscriber/commander.ts'
+import { type Commander, createCommander } from '../subscriber/commander.ts'
 import { createInbox } from '../subscriber/inbox.ts'
 import { serviceIdentity } from '../subscriber/service-identity.ts'
 import { openSubscriber } from '../subscriber/subscriber.ts'
@@ -54,7 +54,10 @@ export async function runFleet(options: {
     url: brokerUrl,
     trust,
     identity: own.identity,
-    onTrouble: (code, message) => census.failures.add({ phase: 'deliver', code, message }),
+    onTrouble: (code, message) => {
+      // Ctrl-C reaches the servers as well: that they go away then is no failure.
+      if (!signal.aborted) census.failures.add({ phase: 'deliver', code, message })
+    },
     signal,
   })
   resources.defer(() => subscriber.close())
@@ -76,7 +79,17 @@ export async function runFleet(options: {
 
   const agenda = createAgenda(clock)
   resources.defer(() => agenda.close())
-  const life = createLife({ ...plan, census, clock, agenda, commander, trust, intervalMs, signal: giveUp })
+  const life = createLife({
+    ...plan,
+    census,
+    clock,
+    agenda,
+    commander,
+    trust,
+    intervalMs,
+    stop: signal,
+    giveUp,
+  })
   resources.defer(() => life.close(devices))
   const firstArrivalAt = clock.now()
   const fleet = sendOff({ devices, arrivals, startAt: firstArrivalAt, agenda, clock, life })
@@ -89,7 +102,7 @@ export async function runFleet(options: {
   view.say('connect', connectedWords(census))
 
   progress.enter('publish')
-  void commander.allAnswered.then(() => view.say('command', commandedWords(census)))
+  void sayWhenAnswered(commander, census, view)
   if (census.connected > 0) await Promise.race([elapse(plan.durationMs), interrupted])
 
   progress.enter('settle')
@@ -105,6 +118,11 @@ export async function runFleet(options: {
     endedBy: signal.aborted ? 'signal' : 'duration',
     versions,
   })
+}
+
+async function sayWhenAnswered(commander: Commander, census: Census, view: View): Promise<void> {
+  await commander.allAnswered
+  view.say('command', commandedWords(census))
 }
 
 /** Resolves after `durationMs` milliseconds; never when it is undefined. */

@@ -63,6 +63,7 @@ describe('waitForServers', () => {
     const port = await operations.listen()
     const seen: string[] = []
     await wait([address('broker', `http://127.0.0.1:${port}/readyz`)], {
+      patienceMs: 0,
       onChange: ([awaited]) => {
         seen.push(awaited?.readiness.detail ?? '')
         if (seen.length === 1) operations.setNotReady('identity', 'enrolling')

@@ -12,7 +12,7 @@ export interface Awaited {
 
 /**
  * Resolves when every server with a readiness endpoint says that it is ready. Calls `onChange` with those
- * that are missing, first of all and whenever a reason changes. Throws SimulatorError with what to do:
+ * that are missing: at first, whenever there are fewer, and when a reason changed after `patienceMs`. Throws SimulatorError with what to do:
  * `server-foreign` at once when a port belongs to another program, `server-missing` or `server-not-ready`
  * after `waitMs`, and `interrupted` when `signal` aborts.
  */
@@ -23,10 +23,12 @@ export async function waitForServers(options: {
   onChange: (awaited: readonly Awaited[]) => void
   /** Time between two rounds of questions, in milliseconds. */
   everyMs?: number
+  /** How long a changed reason is no news, in milliseconds: what starts goes through several. */
+  patienceMs?: number
 }): Promise<void> {
-  const { waitMs, signal, onChange, everyMs = 200 } = options
+  const { waitMs, signal, onChange, everyMs = 200, patienceMs = 5_000 } = options
   const deadline = performance.now() + waitMs
-  let shown = ''
+  let shown = { names: '', reasons: '', at: 0 }
   for (;;) {
     const awaited = await askAll(options.servers)
     const first = awaited[0]
@@ -34,11 +36,15 @@ export async function waitForServers(options: {
     const foreign = awaited.find(({ readiness }) => readiness.state === 'foreign')
     if (foreign !== undefined) throw new SimulatorError('server-foreign', foreignSentence(foreign))
 
-    const text = awaited.map(({ server, readiness }) => `${server.name} ${readiness.detail}`).join()
-    if (text !== shown) onChange(awaited)
-    shown = text
+    const now = performance.now()
+    const names = awaited.map(({ server }) => server.name).join()
+    const reasons = awaited.map(({ readiness }) => readiness.detail).join()
+    if (names !== shown.names || (reasons !== shown.reasons && now - shown.at >= patienceMs)) {
+      onChange(awaited)
+      shown = { names, reasons, at: now }
+    }
 
-    const left = deadline - performance.now()
+    const left = deadline - now
     if (left <= 0) throw tooLate(first, waitMs)
     try {
       await delay(Math.min(everyMs, left), undefined, { signal })

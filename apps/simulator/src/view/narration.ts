@@ -42,7 +42,7 @@ export function connectedWords(census: Census): string {
 
 /** What came back on the commands. */
 export function commandedWords({ commands }: Census): string {
-  return `${figure(commands.answered)} of ${count(commands.sent, 'device')} answered a command and named the right certificate`
+  return `${figure(commands.answered)} of ${count(commands.sent, 'device')} answered a command, each with its own certificate`
 }
 
 function columns(left: string, right: string): string {

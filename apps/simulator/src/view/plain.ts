@@ -1,4 +1,4 @@
-import type { Snapshot } from '../accounting/census.ts'
+import type { RunPhase, Snapshot } from '../accounting/census.ts'
 import type { View } from './view.ts'
 import { count, elapsed, figure, line, percentileWords } from './words.ts'
 
@@ -8,14 +8,20 @@ import { count, elapsed, figure, line, percentileWords } from './words.ts'
  */
 export function plainView(options: { write: (text: string) => void; lineEveryMs?: number }): View {
   const { write, lineEveryMs = 5_000 } = options
-  let nextAt = lineEveryMs
+  let phase: RunPhase | undefined
+  let nextAt = 0
   return {
     everyMs: 500,
     say: (label, text) => write(`${line(label, text)}\n`),
     print: (lines) => write(lines.map((text) => `${text}\n`).join('')),
     show(state) {
-      if (state.elapsedMs < nextAt) return
-      while (nextAt <= state.elapsedMs) nextAt += spacing(state.elapsedMs, lineEveryMs)
+      const elapsedMs = state.phase === 'publish' ? state.publishingMs : state.elapsedMs
+      if (state.phase !== phase) {
+        phase = state.phase
+        nextAt = elapsedMs + lineEveryMs
+      }
+      if (elapsedMs < nextAt) return
+      while (nextAt <= elapsedMs) nextAt += spacing(elapsedMs, lineEveryMs)
       const text = progressLine(state)
       if (text !== undefined) write(`${text}\n`)
     },

@@ -22,28 +22,31 @@ describe('the plain view', () => {
     const view = plainView({ write: (text) => written.push(text) })
     view.say('register', '25 devices registered')
     view.say('enroll', '25 certificates')
-    expect(written).toEqual(['  register  25 devices registered\n', '  enroll    25 certificates\n'])
+    expect(written).toEqual(['  register    25 devices registered\n', '  enroll      25 certificates\n'])
   })
 
   test('prints figures once in five seconds, however often it is told', () => {
     const written: string[] = []
     const view = plainView({ write: (text) => written.push(text) })
-    for (let elapsedMs = 0; elapsedMs <= 20_000; elapsedMs += 100) view.show(publishing({ elapsedMs }))
+    for (let elapsedMs = 0; elapsedMs <= 20_000; elapsedMs += 100)
+      view.show(publishing({ publishingMs: elapsedMs }))
     expect(written).toHaveLength(4)
+    expect(written[0]).toContain('  publish        5 s')
   })
 
   test('grows quieter: an hour is fewer than forty lines', () => {
     const written: string[] = []
     const view = plainView({ write: (text) => written.push(text) })
     const state = publishing()
-    for (let elapsedMs = 0; elapsedMs <= 3_600_000; elapsedMs += 200) view.show({ ...state, elapsedMs })
+    for (let elapsedMs = 0; elapsedMs <= 3_600_000; elapsedMs += 200)
+      view.show({ ...state, publishingMs: elapsedMs })
     expect(written.length).toBeGreaterThan(20)
     expect(written.length).toBeLessThan(45)
   })
 
   test('shows what is published, acknowledged, delivered and on the way, and nothing about no errors', () => {
     expect(progressLine(publishing())).toBe(
-      '  publish      5 s  25 online  1,200 published  1,200 acknowledged  1,197 delivered  3 in flight  p50 2.0 ms  p99 2.0 ms',
+      '  publish        5 s  25 online  1,200 published  1,200 acknowledged  1,197 delivered  3 in flight  p50 2.0 ms  p99 2.0 ms',
     )
     expect(progressLine(publishing({ errors: 2, lastError: 'connection lost' }))).toMatch(
       /2 errors: connection lost$/,
@@ -52,7 +55,7 @@ describe('the plain view', () => {
 
   test('shows how far the fleet is while it arrives', () => {
     expect(progressLine(publishing({ phase: 'arrive', enrolled: 7, connected: 3 }))).toBe(
-      '  arrive       7 s  12 of 25 enrolled  3 connected',
+      '  arrive         7 s  12 of 25 enrolled  3 connected',
     )
     expect(progressLine(publishing({ phase: 'register' }))).toBeUndefined()
   })
@@ -74,7 +77,7 @@ describe('the live view', () => {
     view.say('command', '25 of 25 answered')
     view.close()
     expect(written[0]).toBe('\u001B[?25l')
-    expect(written[2]).toContain('\u001B[5A\r\u001B[J  command   25 of 25 answered\n')
+    expect(written[2]).toContain('\u001B[5A\r\u001B[J  command     25 of 25 answered\n')
     expect(written.slice(-2)).toEqual(['\u001B[5A\r\u001B[J', '\u001B[?25h'])
   })
 

@@ -33,5 +33,5 @@ export function elapsed(milliseconds: number): string {
 
 /** One line of the narration: a label in a column of its own, then what happened. */
 export function line(label: string, text: string): string {
-  return `  ${label.padEnd(10)}${text}`
+  return `  ${label.padEnd(12)}${text}`
 }
