@@ -82,8 +82,9 @@ describe('beside node-forge', () => {
       fc.property(tree, fc.array(flip, { minLength: 1, maxLength: 3 }), (original, flips) => {
         const bytes = Buffer.from(original)
         for (const { at, value } of flips) bytes[at % bytes.length] = value
-        // forge 1.4.3 goes by the number of a tag without its class: it reads [30] as a BMPString.
-        fc.pre(!bytes.includes(0x9e))
+        // forge 1.4.3 gives the characters of a BMPString instead of its octets, and takes [30] for one: it goes
+        // by the number of a tag without its class.
+        fc.pre(!bytes.includes(0x1e) && !bytes.includes(0x9e))
         try {
           readDer(bytes, 'tree', (reader) => reader.element('tree'))
         } catch {
