@@ -16,13 +16,14 @@ import type { Fleet, Leaf } from '../testing/fleet.ts'
 import { unusualCertificate } from '../testing/unusual-certificate.ts'
 import { loadIdentity } from './load.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'fleetroot-load-'))
 const now = new Date()
 const DAY_MS = 86_400_000
 
+let directory: string
 let fleet: Fleet
 let leaf: Leaf
 beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'fleetroot-load-'))
   fleet = await createFleet()
   leaf = await fleet.issue()
 })

@@ -8,14 +8,15 @@ import { createFleet } from '../testing/fleet.ts'
 import type { Fleet } from '../testing/fleet.ts'
 import { loadTrust } from './anchors.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'fleetroot-trust-'))
-const file = join(directory, 'root.crt')
-afterAll(() => rmSync(directory, { recursive: true }))
-
+let directory: string
+let file: string
 let fleet: Fleet
 beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'fleetroot-trust-'))
+  file = join(directory, 'root.crt')
   fleet = await createFleet()
 })
+afterAll(() => rmSync(directory, { recursive: true }))
 
 test('every CA of the file is an anchor', () => {
   writeFileSync(file, `# two of them\n${fleet.root.certificate.pem}\n${fleet.devices.certificate.pem}`)
