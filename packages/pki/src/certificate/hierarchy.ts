@@ -24,7 +24,7 @@ export async function createRootCertificate(
   options: AuthorityOptions & { signer: Signer },
 ): Promise<Certificate> {
   const { signer, serial, now } = options
-  return await issue({
+  return issue({
     profile: defaultProfiles.root,
     signer,
     issuer: undefined,
@@ -47,7 +47,7 @@ export async function createIssuingCertificate(
   options: AuthorityOptions & { issuer: Issuer; publicKey: KeyObject },
 ): Promise<Certificate> {
   const { issuer, publicKey, serial, now } = options
-  return await issue({
+  return issue({
     profile: defaultProfiles.issuing,
     signer: issuer.signer,
     issuer: issuer.certificate,

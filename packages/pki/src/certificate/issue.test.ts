@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parseDeviceId } from '../device-id.ts'
 import { PkiError } from '../error.ts'
@@ -19,7 +19,7 @@ beforeAll(async () => {
 const leafKey = testKeyPair('P-256', 'leaf').publicKey
 
 async function issue(changes: Partial<Parameters<typeof issueCertificate>[0]> = {}) {
-  return await issueCertificate({
+  return issueCertificate({
     profile: defaultProfiles.device,
     issuer: issuing,
     subject: pump7,

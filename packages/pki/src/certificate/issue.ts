@@ -54,7 +54,7 @@ export interface IssueOptions {
 export async function issueCertificate(options: IssueOptions): Promise<Certificate> {
   const { profile, issuer, subject, publicKey, serial, now, urls = {} } = options
   if (profile.ca) throw refuse(`profile ${profile.name} makes a CA; use createIssuingCertificate`)
-  return await issue({
+  return issue({
     profile,
     signer: issuer.signer,
     issuer: issuer.certificate,

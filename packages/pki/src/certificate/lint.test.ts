@@ -108,7 +108,7 @@ function broken(changes: Partial<TbsParts>, expected: Partial<LintExpectation> =
   return [...new Set(findings.map(({ field }) => field))]
 }
 
-function withExtension(id: keyof typeof extensionOids | string, critical: boolean, value?: Buffer) {
+function withExtension(id: string, critical: boolean, value?: Buffer) {
   const key = id in extensionOids ? extensionOids[id as keyof typeof extensionOids] : id
   return { extensions: { [key]: value === undefined ? undefined : ([critical, value] as [boolean, Buffer]) } }
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { bitString, explicit, integer, oid, sequence } from '../der/index.ts'
 import { PkiError } from '../error.ts'

@@ -1,7 +1,5 @@
-/// <reference path="./node-forge.d.ts" />
-import forge from 'node-forge'
-import type { Asn1Node } from 'node-forge'
 import { PkiError } from '../error.ts'
+import { type Asn1Node, forge } from './forge.ts'
 
 /** A key with its chain has a few KiB; whatever is larger is not one. */
 const maximumOctets = 256 * 1024
@@ -15,7 +13,7 @@ const maximumOctets = 256 * 1024
 export function readBer(bytes: Uint8Array, what: string): Asn1Node {
   if (bytes.byteLength > maximumOctets) throw invalid(`${what} has more than ${maximumOctets} octets`)
   try {
-    return forge.asn1.fromDer(Buffer.from(bytes).toString('latin1'), {
+    return forge().asn1.fromDer(Buffer.from(bytes).toString('latin1'), {
       strict: false,
       parseAllBytes: true,
       decodeBitStrings: false,
@@ -26,7 +24,7 @@ export function readBer(bytes: Uint8Array, what: string): Asn1Node {
 }
 
 /** The elements of a SEQUENCE. */
-export function elements(node: Asn1Node | undefined, what: string): Asn1Node[] {
+export function elements(node: Asn1Node | undefined, what: string): readonly Asn1Node[] {
   if (node?.tagClass !== 0 || node.type !== 16 || typeof node.value === 'string') {
     throw invalid(`${what} must be a SEQUENCE`)
   }
@@ -57,7 +55,7 @@ export function objectIdentifier(node: Asn1Node | undefined, what: string): stri
   if (node === undefined || node.tagClass !== 0 || node.type !== 6 || typeof node.value !== 'string') {
     throw invalid(`${what} must be an OBJECT IDENTIFIER`)
   }
-  return forge.asn1.derToOid(node.value)
+  return forge().asn1.derToOid(node.value)
 }
 
 /** A non-negative INTEGER that fits 31 bits. */

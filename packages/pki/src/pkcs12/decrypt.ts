@@ -1,9 +1,7 @@
-/// <reference path="./node-forge.d.ts" />
 import { createDecipheriv, pbkdf2Sync } from 'node:crypto'
-import forge from 'node-forge'
-import type { Asn1Node } from 'node-forge'
 import { PkiError } from '../error.ts'
 import { elements, invalid, objectIdentifier, octets, smallInteger } from './ber.ts'
+import { type Asn1Node, forge } from './forge.ts'
 import { pbes2Ciphers, pkcsOids, prfHashes } from './oids.ts'
 
 /** Beyond this a file is an attempt to keep us busy; OpenSSL and Java write 2,048 to 10,000. */
@@ -63,13 +61,13 @@ function decryptLegacy(oid: string, parameters: Asn1Node, encrypted: Buffer, pas
   checkIterations(smallInteger(rounds, 'iterations'), maximumLegacyIterations)
   let cipher
   try {
-    cipher = forge.pki.pbe.getCipher(oid, parameters, password)
+    cipher = forge().pki.pbe.getCipher(oid, parameters, password)
   } catch (error) {
     throw new PkiError('pkcs12-unsupported', `PKCS#12: encryption algorithm ${oid} is not supported`, {
       cause: error,
     })
   }
-  cipher.update(forge.util.createBuffer(encrypted.toString('latin1')))
+  cipher.update(forge().util.createBuffer(encrypted.toString('latin1')))
   if (!cipher.finish()) throw wrongPassword(undefined)
   return Buffer.from(cipher.output.getBytes(), 'latin1')
 }

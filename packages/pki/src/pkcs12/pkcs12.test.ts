@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Certificate, issueCertificate, type Issuer } from '../certificate/index.ts'
 import { PkiError } from '../error.ts'
@@ -19,7 +19,7 @@ let certificate: Certificate
 let chain: Certificate[]
 
 async function leafFor(key = publicKey): Promise<Certificate> {
-  return await issueCertificate({
+  return issueCertificate({
     profile: defaultProfiles.device,
     issuer: issuing,
     subject: pump7,

@@ -1,13 +1,11 @@
-/// <reference path="./node-forge.d.ts" />
 import { createHmac, createPrivateKey, createPublicKey, timingSafeEqual } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import forge from 'node-forge'
-import type { Asn1Node } from 'node-forge'
 import type { Certificate } from '../certificate/certificate.ts'
 import { parseCertificate } from '../certificate/parse.ts'
 import { PkiError } from '../error.ts'
 import { elements, explicitContent, invalid, objectIdentifier, octets, readBer, smallInteger } from './ber.ts'
 import { checkIterations, decrypt } from './decrypt.ts'
+import { type Asn1Node, forge } from './forge.ts'
 import { deriveMacKey } from './key-derivation.ts'
 import { macHashOids, pkcsOids } from './oids.ts'
 
@@ -99,7 +97,7 @@ function readBag(bag: Asn1Node, password: string, keys: Buffer[], certificates: 
     const [algorithm, encrypted] = elements(value, 'EncryptedPrivateKeyInfo')
     keys.push(decrypt(algorithm, octets(encrypted, 'encryptedData'), password))
   } else if (type === pkcsOids.keyBag) {
-    keys.push(Buffer.from(forge.asn1.toDer(value).getBytes(), 'latin1'))
+    keys.push(Buffer.from(forge().asn1.toDer(value).getBytes(), 'latin1'))
   } else if (type === pkcsOids.certBag) {
     const [certId, certValue] = elements(value, 'CertBag')
     if (objectIdentifier(certId, 'certId') !== pkcsOids.x509Certificate) return

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PkiError } from '../error.ts'
 import { claimPolicy, defaultProfiles } from './defaults.ts'
