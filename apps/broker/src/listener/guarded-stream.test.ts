@@ -19,3 +19,11 @@ test('what the guard refuses never reaches the reader, and the stream is destroy
   expect(stream.read()).toBeNull()
   expect(refusals).toEqual([{ reason: 'packet-type', detail: 'CONNACK from a client' }])
 })
+
+test('what came in several chunks at once is read at once, as aedes expects', () => {
+  const stream = memoryStream()
+  guardStream(stream, defaultPacketLimits, () => undefined)
+  for (const byte of [0x10, 0x02, 0x00, 0x00]) stream.push(Buffer.of(byte))
+  expect(stream.read()).toEqual(Buffer.from([0x10, 0x02, 0x00, 0x00]))
+  expect(stream.read()).toBeNull()
+})

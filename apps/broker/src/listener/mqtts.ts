@@ -23,7 +23,7 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
     if (identity !== undefined) accept(socket, identity, origin)
   })
   server.on('tlsClientError', (error, socket) => {
-    reportHandshakeFailure(error, originOf(socket), options)
+    reportHandshakeFailure(error, socket, originOf(socket), options)
     socket.destroy()
   })
   server.listen({ host, port })

@@ -45,10 +45,11 @@ export function receive(
 /** Counts and logs a handshake that failed: no certificate, an unknown CA, plain text on the TLS port, silence. */
 export function reportHandshakeFailure(
   error: Error,
+  socket: TLSSocket,
   origin: Origin,
   { counts, log }: Pick<ListenerOptions, 'counts' | 'log'>,
 ): void {
-  const { code, sentence } = explainTlsFailure(error, { side: 'server' })
+  const { code, sentence } = explainTlsFailure(error, { side: 'server', socket })
   count(counts.refused, code)
   log.info({ ...origin, reason: code, detail: sentence }, 'handshake failed')
 }

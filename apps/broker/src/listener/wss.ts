@@ -67,7 +67,9 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
       accept(stream, identity, origin)
     })
   })
-  server.on('tlsClientError', (error, socket) => reportHandshakeFailure(error, originOf(socket), options))
+  server.on('tlsClientError', (error, socket) =>
+    reportHandshakeFailure(error, socket, originOf(socket), options),
+  )
   server.listen({ host, port })
   await once(server, 'listening')
 

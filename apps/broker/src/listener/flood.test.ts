@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type LiveBroker, startLiveBroker, type Transport } from '../fixture/live-broker.ts'
+import type { WireClient } from '../fixture/wire-client.ts'
+
+let live: LiveBroker
+
+beforeEach(async () => {
+  live = await startLiveBroker({ connectTimeoutMs: 300 })
+})
+afterEach(async () => {
+  await live.close()
+})
+
+const mebibyte = 1024 * 1024
+
+/** Sends zeros until the other side ends the connection; resolves to the bytes that were taken. */
+async function flood(client: WireClient, limit: number): Promise<number> {
+  const { stream } = client
+  const zeros = Buffer.alloc(64 * 1024)
+  let sent = 0
+  while (sent < limit && !stream.destroyed) {
+    sent += zeros.length
+    if (stream.write(zeros)) await new Promise((resolve) => setImmediate(resolve))
+    else await Promise.race([new Promise((resolve) => stream.once('drain', resolve)), client.closed])
+  }
+  return sent
+}
+
+describe.each<Transport>(['mqtts', 'wss'])('over %s', (transport) => {
+  test('a CONNECT that declares 200 MB is refused at its header, and nothing is collected', async () => {
+    const client = await live.open(await live.issue('device', 'eve'), { transport })
+    const before = process.memoryUsage()
+    client.send(Buffer.of(0x10, 0x80, 0x80, 0x80, 0x64))
+    const sent = await flood(client, 200 * mebibyte)
+    await client.closed
+    const after = process.memoryUsage()
+    expect(live.broker.counts.refused.get('packet-too-large')).toBe(1)
+    expect(sent).toBeLessThan(200 * mebibyte)
+    // Both ends are in this process; what is in flight between them stays far below what was declared.
+    expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(40 * mebibyte)
+  })
+
+  test('a CONNECT over 8 KiB is refused, one of exactly 8 KiB is read', async () => {
+    const identity = await live.issue('device', 'eve')
+    const small = await live.open(identity, { transport })
+    const fitting = { clientId: 'eve', username: 'u', password: Buffer.alloc(8192 - 3 - 10 - 5 - 3 - 2) }
+    expect((await small.connect(fitting)).returnCode).toBe(0)
+    const large = await live.open(identity, { transport })
+    await expect(large.connect({ ...fitting, username: 'uu' })).rejects.toThrow('ended')
+    expect(live.broker.counts.refused.get('packet-too-large')).toBe(1)
+  })
+
+  test('a PUBLISH over 128 KiB ends the connection, one below arrives', async () => {
+    const service = await live.join('service', 'backend')
+    await service.subscribe('devices/#')
+    const device = await live.join('device', 'eve', { transport })
+    const topic = 'devices/eve/telemetry'
+    const overhead = 1 + 3 + 2 + topic.length + 2
+    await device.publish(topic, Buffer.alloc(128 * 1024 - overhead))
+    expect((await service.message(topic)).payload.length).toBe(128 * 1024 - overhead)
+    device.publish(topic, Buffer.alloc(128 * 1024 - overhead + 1)).catch(() => undefined)
+    await device.closed
+    await service.ping()
+    expect(service.topics).toEqual([topic])
+  })
+
+  test.each([
+    ['a PUBLISH', Buffer.of(0x30, 3, 0, 1, 0x78), 'first-packet-not-connect'],
+    ['a CONNACK', Buffer.of(0x20, 2, 0, 0), 'first-packet-not-connect'],
+    ['an endless remaining length', Buffer.of(0x10, 0xff, 0xff, 0xff, 0xff, 0x01), 'packet-length'],
+  ])('%s instead of a CONNECT is refused', async (_what, bytes, reason) => {
+    const client = await live.open(await live.issue('device', 'eve'), { transport })
+    client.send(bytes)
+    await client.closed
+    expect(Object.fromEntries(live.broker.counts.refused)).toEqual({ [reason]: 1 })
+  })
+
+  test('a client that says nothing, or half a CONNECT, is cut off', async () => {
+    const silent = await live.open(await live.issue('device', 'eve'), { transport })
+    const slow = await live.open(await live.issue('device', 'bob'), { transport })
+    slow.send(Buffer.of(0x10, 20, 0, 4, 0x4d))
+    await Promise.all([silent.closed, slow.closed])
+    expect(live.broker.counts.admitted).toBe(0)
+  })
+})
+
+test('a client that leaves too many QoS 2 messages open is cut off', async () => {
+  await live.close()
+  live = await startLiveBroker({ maxInflight: 10 })
+  const client = await live.join('device', 'eve')
+  for (let messageId = 1; messageId <= 11; messageId++) {
+    client.send({
+      cmd: 'publish',
+      topic: 'devices/eve/state',
+      payload: 'x',
+      qos: 2,
+      messageId,
+      retain: false,
+      dup: false,
+    })
+  }
+  await client.closed
+  expect(client.waiting.filter(({ cmd }) => cmd === 'pubrec').length).toBeLessThanOrEqual(10)
+})
+
+test('a client that is denied again and again is disconnected', async () => {
+  await live.close()
+  live = await startLiveBroker({ maxDenials: 3 })
+  const client = await live.join('device', 'eve')
+  await client.publish('devices/bob/state')
+  expect(await client.subscribe('#')).toEqual([128])
+  await client.publish('devices/bob/state')
+  await client.closed
+  expect(live.broker.counts.ended.get('too-many-denials')).toBe(1)
+})
