@@ -1,7 +1,7 @@
 import { type Config, commonSettings, type Settings } from '../config/setting.ts'
 import { loadConfig } from '../config/load.ts'
 import { ServiceError } from '../error.ts'
-import { createLogger, type Logger } from '../log/logger.ts'
+import { createLogger, type Logger, type LogLevel } from '../log/logger.ts'
 import { explainFailure } from './failure.ts'
 import { readyLine } from './ready-line.ts'
 import { createShutdown } from './shutdown.ts'
@@ -38,6 +38,8 @@ export interface App<S extends Settings> {
    * done: the stop hooks run and the process ends with it. A rejection is a failed start.
    */
   readonly main: (context: AppContext<S>) => Promise<number | void>
+  /** Log level when nobody chooses one; for an app whose terminal belongs to something else than its log. */
+  readonly logLevel?: LogLevel
   /** Limit of the whole stop, 9.5 s by default, so that the process is gone within 10. */
   readonly stopWithinMs?: number
 }
@@ -127,7 +129,7 @@ async function start<S extends Settings>(app: App<S>): Promise<void> {
     }
     config = loaded.config
     const typed = loaded.config as AppContext<S>['config']
-    logger = createLogger({ name: app.name, level: loaded.config.logLevel })
+    logger = createLogger({ name: app.name, level: loaded.config.logLevel ?? app.logLevel })
     for (const warning of loaded.warnings) logger.warn(warning)
     const status = await app.main({
       name: app.name,
