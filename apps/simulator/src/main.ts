@@ -8,5 +8,7 @@ runApp({
   version: fleetrootVersion,
   summary: 'a fleet of devices: each enrolls, connects over mutual TLS, publishes and is counted',
   settings,
+  // On a terminal the live view redraws its lines in place: a line of the log would end up between them.
+  logLevel: 'warn',
   main: simulateUntilSettled,
 })

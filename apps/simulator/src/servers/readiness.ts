@@ -70,7 +70,9 @@ function readAnswer(status: number, body: string): Readiness {
   if (!answer.success) return foreign
   if (answer.data.status === 'ready') return status === 200 ? { state: 'ready' } : foreign
   const reasons = Object.entries(answer.data.checks).map(([check, reason]) => `${check}: ${reason}`)
-  return { state: 'not-ready', detail: reasons.join(', ') }
+  // What has not started waits for what has: only the latter is worth telling.
+  const telling = reasons.filter((reason) => !reason.endsWith(': not started'))
+  return { state: 'not-ready', detail: (telling.length > 0 ? telling : reasons).join(', ') }
 }
 
 function readFailure(error: NodeJS.ErrnoException): Readiness | 'hung-up' {
