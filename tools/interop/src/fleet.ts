@@ -1,0 +1,50 @@
+import { join } from 'node:path'
+import { type App, operator, type Operator, startApp, temporaryFolder } from '@fleetroot/harness'
+
+/** A running enrollment server, and a broker where asked for, on free ports with a data directory of their own. */
+export interface Fleet extends AsyncDisposable {
+  readonly data: string
+  readonly root: string
+  readonly enrollment: URL
+  readonly broker: URL
+  readonly admin: Operator
+  /** A path in a private folder beside the data directory. */
+  file(name: string): string
+}
+
+export async function startFleet(options: { broker: boolean }): Promise<Fleet> {
+  const folder = temporaryFolder()
+  const data = join(folder.path, 'data')
+  const apps: App[] = []
+  const dispose = async (): Promise<void> => {
+    await Promise.all(apps.map((app) => app.stop()))
+    folder[Symbol.dispose]()
+  }
+  try {
+    const server = startApp('enrollment-server', [], { FLEETROOT_DATA: data })
+    apps.push(server)
+    const enrollment = new URL(await server.ready())
+    let broker = new URL('mqtts://127.0.0.1:0')
+    if (options.broker) {
+      const app = startApp('broker', [], { FLEETROOT_DATA: data, FLEETROOT_ENROLLMENT_PORT: enrollment.port })
+      apps.push(app)
+      broker = new URL(await app.ready())
+    }
+    const admin = operator(data, enrollment.href)
+    return {
+      data,
+      root: join(data, 'public/root.crt'),
+      enrollment,
+      broker,
+      admin,
+      file: (name) => join(folder.path, name),
+      [Symbol.asyncDispose]: async () => {
+        admin.close()
+        await dispose()
+      },
+    }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+}
