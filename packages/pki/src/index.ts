@@ -25,7 +25,9 @@ export {
 export {
   commonNames,
   decodeName,
+  decodeSubjectAltNames,
   encodeName,
+  encodeSubjectAltNames,
   formatName,
   type Name,
   type NameAttribute,
@@ -46,7 +48,6 @@ export {
   maxCsrBytes,
   parseCsr,
 } from './csr/index.ts'
-export { decodeSubjectAltNames, encodeSubjectAltNames } from './name/index.ts'
 export type { BasicConstraints, Extension } from './extension/index.ts'
 export {
   claimPolicy,

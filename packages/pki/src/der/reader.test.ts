@@ -14,6 +14,7 @@ const notDer: Case[] = [
   ['a tag alone', '05', (r) => r.null('field')],
   ['indefinite length', '30800000', (r) => r.sequence('field')],
   ['a long form for a short length', '3081020500', (r) => r.sequence('field')],
+  ['127 in the long form', `04817f${'00'.repeat(127)}`, (r) => r.octetString('field')],
   ['a long form with a leading zero', `04820080${'00'.repeat(128)}`, (r) => r.octetString('field')],
   ['a length field of four octets', '048400000001aa', (r) => r.octetString('field')],
   ['the reserved length ff', '04ff00', (r) => r.octetString('field')],
