@@ -189,7 +189,7 @@ describe('simplereenroll', () => {
       const path = `${est}/simplereenroll`
       const post = () =>
         short.request(path, { method: 'POST', headers: pkcs10, body: csrFor('expiring'), identity })
-      expect((await post()).body).toMatch(/^subject-mismatch: /)
+      expect((await post()).status).toBe(200)
       short.advance(3_600_001)
       expect(await post()).toMatchObject({
         status: 403,
