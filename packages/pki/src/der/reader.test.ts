@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { refusalOf } from '../refusal.test-support.ts'
 import { type DerReader, openDer, readDer } from './reader.ts'
+import { sequence } from './writer.ts'
 
 /** Reads hex as one element. */
 function read<T>(hex: string, how: (reader: DerReader) => T): T {
@@ -116,6 +117,19 @@ describe('the strict reader', () => {
       code: 'der-too-large',
       message: 'CSR: has 11 bytes, at most 10 are allowed',
     })
+  })
+
+  it('goes exactly as deep as it is allowed', () => {
+    const nested = (levels: number): Buffer => (levels === 0 ? Buffer.alloc(0) : sequence(nested(levels - 1)))
+    const walk = (levels: number) =>
+      readDer(nested(levels), 'field', (r) => r.element('field'), { maxDepth: 5 })
+    expect(walk(5)).toHaveLength(10)
+    expect(refusalOf(() => walk(6)).code).toBe('der-too-deep')
+    const typed = (reader: DerReader): void => {
+      if (!reader.done) typed(reader.sequence('field'))
+    }
+    readDer(nested(5), 'field', typed, { maxDepth: 5 })
+    expect(refusalOf(() => readDer(nested(6), 'field', typed, { maxDepth: 5 })).code).toBe('der-too-deep')
   })
 
   it('refuses to go deeper than its limit, typed or not, without exhausting the stack', () => {
