@@ -266,6 +266,13 @@ describe('what is not issued', () => {
     expect(await refusal({ issuer })).toMatch(/^key-mismatch: /)
   })
 
+  it('is a URL that a relying party could not fetch', async () => {
+    expect(await refusal({ urls: { crl: 'ca.example/crl' } })).toBe(
+      'issuance-refused: urls: crl must be an http URL in ASCII',
+    )
+    expect(await refusal({ urls: { ocsp: 'http://ca.example/ö' } })).toMatch(/^issuance-refused: urls: ocsp /)
+  })
+
   it('is anything outside the validity of the issuer', async () => {
     const before = new Date(issuing.certificate.notBefore.getTime() - 1)
     const { notAfter } = issuing.certificate

@@ -163,7 +163,7 @@ function validity(
 interface PreparedTemplate {
   readonly signer: Signer
   readonly signatureAlgorithm: SignatureAlgorithm
-  readonly urls: string
+  readonly urls: CertificateUrls
   readonly template: TbsTemplate
   /** Whether a signature that was made for it has been verified. */
   isProven: boolean
@@ -178,10 +178,15 @@ const templates = new WeakMap<
 function templateFor(decision: IssueDecision, publicKeyInfo: Buffer, isRsa: boolean): PreparedTemplate {
   const { profile, issuer, signer } = decision
   const signatureAlgorithm = signer.algorithm
-  const urls = JSON.stringify([decision.urls.caIssuers, decision.urls.crl, decision.urls.ocsp])
+  // Copied: the caller's object may change while the template lives.
+  const urls = { ...decision.urls }
   const prepare = (subjectDer: Buffer, subjectKeyId: string): PreparedTemplate => {
+    for (const [field, url] of Object.entries(urls)) {
+      // RFC 5280, 4.2.1.13 and 4.2.2.1: relying parties fetch these in the clear; what is signed needs no TLS.
+      if (!/^https?:\/\/[!-~]+$/.test(url)) throw refuse(`urls: ${field} must be an http URL in ASCII`)
+    }
     const names = { subjectDer, subjectKeyId }
-    const template = makeTemplate({ profile, signatureAlgorithm, issuer: names, isRsa, urls: decision.urls })
+    const template = makeTemplate({ profile, signatureAlgorithm, issuer: names, isRsa, urls })
     return { signer, signatureAlgorithm, urls, template, isProven: false }
   }
   if (issuer === undefined) return prepare(decision.subject, keyIdentifier(publicKeyInfo).toString('hex'))
@@ -192,10 +197,18 @@ function templateFor(decision: IssueDecision, publicKeyInfo: Buffer, isRsa: bool
   if (slots === undefined) ofIssuer.set(profile, (slots = {}))
   const kind = isRsa ? 'rsa' : 'other'
   const known = slots[kind]
-  if (known?.signer === signer && known.urls === urls && known.signatureAlgorithm === signatureAlgorithm) {
+  if (
+    known?.signer === signer &&
+    sameUrls(known.urls, urls) &&
+    known.signatureAlgorithm === signatureAlgorithm
+  ) {
     return known
   }
   return (slots[kind] = prepare(issuer.subjectDer, checkIssuer({ certificate: issuer, signer })))
+}
+
+function sameUrls(one: CertificateUrls, other: CertificateUrls): boolean {
+  return one.caIssuers === other.caIssuers && one.crl === other.crl && one.ocsp === other.ocsp
 }
 
 function refuse(problem: string): PkiError {

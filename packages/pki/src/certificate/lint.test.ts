@@ -190,6 +190,17 @@ describe('the lint before signing', () => {
     expect(broken(validity('2026-11-20T11:30:00Z', '2026-12-01T00:00:00Z'), { issuer })).toEqual([])
   })
 
+  it('finds a validity that is not now, even when the issuer leaves no other', () => {
+    const later = { ...issuing.certificate, notBefore: new Date('2026-11-21T00:00:00Z') }
+    expect(broken(validity('2026-11-21T00:00:00Z', '2026-12-20T12:00:00Z'), { issuer: later })).toEqual([
+      'notBefore',
+    ])
+    const over = { ...issuing.certificate, notAfter: new Date('2026-11-20T12:00:00Z') }
+    expect(broken(validity('2026-11-20T11:00:00Z', '2026-11-20T12:00:00Z'), { issuer: over })).toEqual([
+      'notAfter',
+    ])
+  })
+
   it('finds a CA, with or without a path length', () => {
     const ca = (pathLength?: number) =>
       withExtension('basicConstraints', true, encodeBasicConstraints({ ca: true, pathLength }))
@@ -261,6 +272,8 @@ describe('the lint before signing', () => {
     expect(names(uri, { type: 'ip', value: '10.0.0.1' })).toEqual(['subjectAltName'])
     expect(names(uri, { type: 'email', value: 'a@b.example' })).toEqual(['subjectAltName'])
     expect(names(uri, uri)).toEqual(['subjectAltName'])
+    expect(names({ type: 'uri', value: 'spiffe://fleet.example/device/pump-8' })).toEqual(['subjectAltName'])
+    expect(names({ type: 'uri', value: 'spiffe://other.example/device/pump-7' })).toEqual(['subjectAltName'])
     expect(names({ type: 'uri', value: 'spiffe://fleet.example/operator/pump-7' })).toEqual([
       'subjectAltName',
     ])

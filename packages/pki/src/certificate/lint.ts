@@ -122,7 +122,6 @@ function lintExtensions(facts: ExtensionFacts, expected: LintExpectation, check:
     }
   }
   const constraints = facts.basicConstraints
-  check('basicConstraints', constraints !== undefined, 'must be present')
   check('basicConstraints', constraints?.ca === profile.ca, `cA must be ${profile.ca}`)
   check(
     'basicConstraints',
