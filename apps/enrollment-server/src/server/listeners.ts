@@ -9,6 +9,7 @@ import { createApp } from '../http/app.ts'
 import { guardRoutes } from '../http/access.ts'
 import { createAttempts } from '../http/attempts.ts'
 import { caCertificateRoutes } from '../http/ca-routes.ts'
+import { drainable } from '../http/drain.ts'
 import type { RateLimits } from '../http/limits.ts'
 import { createPeerReader } from '../http/peer.ts'
 import { type RestDependencies, restRoutes } from '../rest/routes.ts'
@@ -47,13 +48,14 @@ export async function startSecureListener(
   })
   await app.register(async (scope) => estRoutes(scope, options))
   await app.register(async (scope) => restRoutes(scope, options))
+  const drain = drainable(app.server)
   const port = await listen(app, options)
   const server = app.server as unknown as SecureServer
   // Scanners and clients that dislike our certificate: worth a line, never a crash.
   server.on('tlsClientError', (error) => logger.debug({ err: error }, 'TLS handshake failed'))
   return {
     port,
-    close: () => app.close(),
+    close: () => drain(() => app.close()),
     setIdentity: (identity) => server.setSecureContext(tlsOptions(authority, identity)),
   }
 }
@@ -64,7 +66,8 @@ export async function startPlainListener(
 ): Promise<Listener> {
   const app = await createApp(options)
   caCertificateRoutes(app, options.authority)
-  return { port: await listen(app, options), close: () => app.close() }
+  const drain = drainable(app.server)
+  return { port: await listen(app, options), close: () => drain(() => app.close()) }
 }
 
 async function listen(app: FastifyInstance, { host, port }: ListenerOptions): Promise<number> {

@@ -46,14 +46,20 @@ const defaults = {
   failedTokenLimit: 1_000_000,
 } satisfies Config<typeof settings> & { host: string }
 
-/** Starts a server in this process. Close it when the test is over. */
-export async function openTestbed(config: Partial<ServerOptions['config']> = {}): Promise<Testbed> {
+/**
+ * Starts a server in this process. Close it when the test is over. With `startedAgoMs` its clock begins in the
+ * past, so that what it makes after `advance` is valid by the clock of TLS, which no test can move.
+ */
+export async function openTestbed(
+  config: Partial<ServerOptions['config']> = {},
+  startedAgoMs = 0,
+): Promise<Testbed> {
   const folder = await mkdtemp(join(tmpdir(), 'fleetroot-enrollment-'))
   const data = await openDataDirectory(folder)
   const closers: (() => Promise<void>)[] = []
   const lines: Record<string, unknown>[] = []
   const decisions: string[] = []
-  let offsetMs = 0
+  let offsetMs = -startedAgoMs
   const server = await startServer({
     config: { ...defaults, ...config },
     data,

@@ -1,0 +1,236 @@
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { generateKeyPair } from '@fleetroot/pki'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { csrFor } from './testbed/enroll.ts'
+import { type ServerProcess, startProcess } from './testbed/process.ts'
+import { type Answer, createRequester, type Request } from './testbed/request.ts'
+
+let data: string
+const processes: ServerProcess[] = []
+const clients: { close(): void }[] = []
+beforeEach(async () => {
+  data = await mkdtemp(join(tmpdir(), 'fleetroot-process-'))
+})
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close()
+  for (const started of processes.splice(0)) await started.stop('SIGKILL')
+  await rm(data, { recursive: true })
+})
+
+function start(args: string[] = [], env: Record<string, string> = {}): ServerProcess {
+  const started = startProcess(data, args, env)
+  processes.push(started)
+  return started
+}
+
+/** A client that may be given the operator's identity. */
+async function clientOf(server: ServerProcess) {
+  const port = await server.port()
+  const read = (file: string): Promise<string> => readFile(join(data, file), 'utf8')
+  const client = createRequester(port, await read('public/root.crt'))
+  const operator = { cert: await read('operator/cert.pem'), key: await read('operator/key.pem') }
+  clients.push(client)
+  const asOperator = (path: string, options: Request = {}): Promise<Answer> =>
+    client.request(path, { identity: operator, ...options })
+  return {
+    asOperator,
+    enroll: (token: string, csr: string) =>
+      client.request('/v1/enrollments', {
+        method: 'POST',
+        json: { csr },
+        headers: { authorization: `Bearer ${token}` },
+      }),
+    token: async (id: string): Promise<string> => {
+      await asOperator('/v1/devices', { method: 'POST', json: { id } })
+      const answer = await asOperator(`/v1/devices/${id}/tokens`, { method: 'POST', json: {} })
+      return String(answer.json['token'])
+    },
+  }
+}
+
+describe('the process', () => {
+  it('says on first start what it made, then that it listens, and nothing on the second', async () => {
+    const first = start()
+    await first.port()
+    expect(first.output().split('\n')).toEqual([
+      expect.stringMatching(
+        /^enrollment-server: made in \S+: ca\/passphrase, ca\/root\.key, .*operator\/cert\.pem, bootstrap\/broker\.token, bootstrap\/simulator\.token$/,
+      ),
+      expect.stringMatching(/^enrollment-server: listening on https:/),
+      '',
+    ])
+    expect(await first.stop('SIGTERM')).toBe(0)
+
+    const second = start()
+    await second.port()
+    expect(second.output()).toMatch(/^enrollment-server: listening on https:\/\/127\.0\.0\.1:\d+\n$/)
+    expect(await second.stop('SIGINT')).toBe(0)
+  })
+
+  it('killed at any point of its first start is complete after the next', async () => {
+    const info = { FLEETROOT_LOG_LEVEL: 'info' }
+    for (const file of [
+      'ca/root.crt',
+      'ca/services.key',
+      'enrollment-server/key.pem',
+      'bootstrap/broker.token',
+    ]) {
+      const killed = start([], info)
+      await killed.waitFor(new RegExp(`"file":"${file}","msg":"made"`))
+      expect(await killed.stop('SIGKILL')).toBe('SIGKILL')
+    }
+    const client = await clientOf(start())
+    for (const id of ['broker', 'simulator']) {
+      const token = (await readFile(join(data, 'bootstrap', `${id}.token`), 'utf8')).trim()
+      expect((await client.enroll(token, csrFor(id))).status).toBe(201)
+    }
+    expect((await client.asOperator('/v1/devices')).status).toBe(200)
+  })
+
+  it('stops while requests are open, after it has answered them', async () => {
+    const server = start()
+    const client = await clientOf(server)
+    const tokens = await Promise.all(Array.from({ length: 20 }, (_, n) => client.token(`open-${n}`)))
+    // Neither a connection that is kept alive nor one that never finishes its handshake may hold it up.
+    const silent = connect({ host: '127.0.0.1', port: await server.port() })
+    await once(silent, 'connect')
+    const answers = tokens.map((token, n) => client.enroll(token, csrFor(`open-${n}`)))
+    await Promise.race(answers)
+    const ended = server.stop('SIGTERM')
+    const settled = await Promise.allSettled(answers)
+    expect(await ended).toBe(0)
+    silent.destroy()
+    for (const one of settled) {
+      // A request that was not yet accepted may find the door closed; one that was is answered.
+      if (one.status === 'fulfilled') expect(one.value.status).toBe(201)
+    }
+  })
+})
+
+describe('kill -9 during 500 enrollments', () => {
+  it('leaves a registry that knows every certificate a client holds, and lets every other client retry', async () => {
+    const server = start()
+    const client = await clientOf(server)
+    const devices = await Promise.all(
+      Array.from({ length: 500 }, async (_, n) => {
+        const id = `device-${n}`
+        const { privateKey } = generateKeyPair('P-256')
+        return { id, token: await client.token(id), csr: csrFor(id, { privateKey }) }
+      }),
+    )
+
+    const held = new Map<string, string>()
+    let killed: Promise<unknown> | undefined
+    await Promise.allSettled(
+      devices.map(async ({ id, token, csr }) => {
+        const answer = await client.enroll(token, csr)
+        if (answer.status !== 201) throw new Error(answer.body)
+        held.set(id, String(answer.json['certificate']))
+        if (held.size === 100) killed = server.stop('SIGKILL')
+      }),
+    )
+    expect(await killed).toBe('SIGKILL')
+    expect(held.size).toBeGreaterThanOrEqual(100)
+    expect(held.size).toBeLessThan(500)
+
+    const again = await clientOf(start())
+    for (const { id, token, csr } of devices) {
+      const { json: before } = await again.asOperator(`/v1/devices/${id}`)
+      const retried = await again.enroll(token, csr)
+      expect(retried.status, id).toBe(201)
+      const certificate = held.get(id)
+      // Who holds a certificate gets that one again; who was recorded but not answered gets what was recorded.
+      if (certificate !== undefined) expect(retried.json['certificate'], id).toBe(certificate)
+      const recorded = before['certificate'] as { serial: string } | undefined
+      if (recorded) expect(retried.json['serial'], id).toBe(recorded.serial)
+      if (certificate !== undefined) expect(recorded, id).toBeDefined()
+      const { json } = await again.asOperator(`/v1/certificates/${String(retried.json['serial'])}`)
+      expect(json['certificate'], id).toBe(retried.json['certificate'])
+    }
+  })
+})
+
+describe('two servers on one data directory', () => {
+  it('started at once make one hierarchy, and a token works once in both together', async () => {
+    const servers = [start(), start()]
+    const [one, other] = await Promise.all(servers.map(clientOf))
+    if (!one || !other) throw new Error('two were started')
+    const token = await one.token('shared')
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, n) => (n % 2 ? one : other).enroll(token, csrFor('shared'))),
+    )
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1)
+    const serial = answers.find(({ status }) => status === 201)?.json['serial']
+    for (const { asOperator } of [one, other]) {
+      expect((await asOperator('/v1/devices/shared')).json['certificate']).toMatchObject({ serial })
+    }
+  })
+})
+
+describe('a start that cannot work ends with one sentence', () => {
+  it('when the port is taken', async () => {
+    const squatter = createServer()
+    squatter.listen(0, '127.0.0.1')
+    await once(squatter, 'listening')
+    const { port } = squatter.address() as { port: number }
+    const failed = start([`--port=${port}`])
+    expect(await failed.ended).toBe(1)
+    const sentences = failed
+      .output()
+      .split('\n')
+      .filter((line) => !line.includes(': made in '))
+    expect(sentences).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^enrollment-server: cannot listen on 127\\.0\\.0\\.1:${port}: .*--port or FLEETROOT_ENROLLMENT_PORT`,
+        ),
+      ),
+      '',
+    ])
+    squatter.close()
+  })
+
+  it.each([
+    [['--prot=1'], 2, /unknown flag --prot|--port/],
+    [['--port=99999'], 2, /whole number from 0 to 65535/],
+    [['--token-lifetime=5'], 2, /has no unit/],
+    [['--public-url=https://x'], 2, /must be an http URL/],
+    [['--data=/dev/null/nothing'], 1, /cannot use data directory/],
+  ])('for %s', async (args, status, sentence) => {
+    const failed = start(args)
+    expect(await failed.ended).toBe(status)
+    expect(failed.output()).toMatch(sentence)
+    expect(failed.output().trimEnd().split('\n')).toHaveLength(1)
+  })
+
+  it('when the passphrase does not open the keys', async () => {
+    const first = start()
+    await first.port()
+    await first.stop('SIGTERM')
+    const failed = start([], { FLEETROOT_CA_PASSPHRASE: 'not the passphrase' })
+    expect(await failed.ended).toBe(1)
+    expect(failed.output()).toMatch(/^enrollment-server: .*ca\/devices\.key does not open: [^\n]+\n$/)
+    expect(failed.output()).not.toContain('not the passphrase')
+  })
+})
+
+describe('--help', () => {
+  it('names every setting with its variable and default', async () => {
+    const help = start(['--help'])
+    expect(await help.ended).toBe(0)
+    for (const text of [
+      '--port',
+      'FLEETROOT_ENROLLMENT_PORT',
+      '8443',
+      '--server-names',
+      '--trust-domain',
+      '--rate-limit',
+    ]) {
+      expect(help.output()).toContain(text)
+    }
+  })
+})
