@@ -252,6 +252,19 @@ describe('what is not issued', () => {
     )
   })
 
+  it.each([
+    ['may sign CRLs only', { keyUsage: ['cRLSign'] as const }],
+    ['says nothing about its key usage', { keyUsage: undefined }],
+    ['is marked as no CA', { basicConstraints: { ca: false, pathLength: undefined } }],
+    ['has no basicConstraints', { basicConstraints: undefined }],
+    ['has no key identifier', { subjectKeyId: undefined }],
+  ])('is anything by an issuer that %s', async (_what, change) => {
+    const certificate = { ...issuing.certificate, ...change }
+    expect(await refusal({ issuer: { certificate, signer: issuing.signer } })).toMatch(
+      /^issuance-refused: issuer: certificate /,
+    )
+  })
+
   it('is anything by a signer that holds another key', async () => {
     const signer = keySigner(generateKeyPair('P-256').privateKey)
     expect(await refusal({ issuer: { certificate: issuing.certificate, signer } })).toMatch(/^key-mismatch: /)
