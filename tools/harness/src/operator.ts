@@ -5,7 +5,12 @@ import { join } from 'node:path'
 /** Speaks REST to an enrollment server with the operator certificate of a data directory. */
 export interface Operator {
   /** One call; resolves to status and parsed body whatever the status. */
-  call(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: unknown }>
   /** Registers a device and returns a one-time token for it; throws on any other answer than 201. */
   token(id: string, record?: Record<string, unknown>): Promise<string>
   close(): void
@@ -19,10 +24,10 @@ export function operator(data: string, url: string): Operator {
     cert: readFileSync(join(data, 'operator/cert.pem')),
     key: readFileSync(join(data, 'operator/key.pem')),
   })
-  const call = (method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }> =>
+  const call: Operator['call'] = (method, path, body, extra = {}) =>
     new Promise((resolve, reject) => {
       const payload = body === undefined ? undefined : JSON.stringify(body)
-      const headers = payload === undefined ? {} : { 'content-type': 'application/json' }
+      const headers = { ...(payload === undefined ? {} : { 'content-type': 'application/json' }), ...extra }
       const outgoing = request(new URL(path, url), { agent, method, headers }, (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))

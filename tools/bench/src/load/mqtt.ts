@@ -21,7 +21,7 @@ export interface MqttLoad {
   close(): Promise<void>
 }
 
-/** Makes a full TLS handshake, sends CONNECT (clean session, no keepalive) and resolves at CONNACK 0. */
+/** Makes a full TLS handshake, sends CONNECT (clean session, keep alive 600 s) and resolves at CONNACK 0. */
 export async function connectMqtt(options: ConnectionOptions, clientId: string): Promise<MqttLoad> {
   const socket = connect(options)
   await once(socket, 'secureConnect')
@@ -84,7 +84,9 @@ export async function connectMqtt(options: ConnectionOptions, clientId: string):
     },
     received: (count) => until(() => published >= count),
     close: async () => {
-      const closed = once(socket, 'close')
+      // A broker may reset the connection at DISCONNECT instead of closing it: either is an end.
+      socket.on('error', () => {})
+      const closed = new Promise((resolve) => socket.once('close', resolve))
       socket.end(Buffer.from([0xe0, 0]))
       await closed
     },
@@ -128,7 +130,7 @@ function text(value: string): Buffer {
 }
 
 const connectPacket = (clientId: string): Buffer =>
-  packet(0x10, text('MQTT'), Buffer.from([4, 2, 0, 0]), text(clientId))
+  packet(0x10, text('MQTT'), Buffer.from([4, 2, 2, 88]), text(clientId))
 
 const subscribePacket = (filter: string, qos: number): Buffer =>
   packet(0x82, Buffer.from([0, 1]), text(filter), Buffer.from([qos]))

@@ -1,0 +1,90 @@
+import { connectMqtt } from './load/mqtt.ts'
+import { type Contender, startOurs, startTheirs } from './contenders.ts'
+import { machine } from './measure/machine.ts'
+import { cpuMs } from './measure/process.ts'
+import { formatRow } from './measure/report.ts'
+import { median } from './measure/statistics.ts'
+import { mosquittoVersion } from './peer/mosquitto.ts'
+
+// QoS 0: ten publishers to one subscriber, CPU of the broker per message delivered.
+// QoS 1: ten publishers with a window of 100, messages acknowledged per second. This broker keeps sessions in
+// memory so far; mosquitto writes nothing before its PUBACK either.
+
+const rounds = 5
+const perPublisher = 4000
+const publishers = Array.from({ length: 10 }, (_, i) => `bench-${i}`)
+const payload = Buffer.from(JSON.stringify({ id: 'bench', seq: 123_456, temperature: 21.5, humidity: 40.25 }))
+const topic = (id: string): string => `devices/${id}/telemetry/t`
+
+interface Figures {
+  cpuMicroseconds: number[]
+  perSecond: number[]
+}
+
+async function rounded(contender: Contender): Promise<() => Promise<Figures>> {
+  const connections = await Promise.all(
+    publishers.map(async (id) => ({ id, mqtt: await connectMqtt(contender.client(id), id) })),
+  )
+  const subscriber = await connectMqtt(contender.client('bench-service'), 'bench-service')
+  await subscriber.subscribe('devices/#', 0)
+  let delivered = 0
+  return async () => {
+    const figures: Figures = { cpuMicroseconds: [], perSecond: [] }
+    const total = publishers.length * perPublisher
+    const cpu = cpuMs(contender.pid)
+    const arrived = subscriber.received((delivered += total))
+    await Promise.all(connections.map(({ id, mqtt }) => mqtt.publish0(topic(id), payload, perPublisher)))
+    await arrived
+    figures.cpuMicroseconds.push(((cpuMs(contender.pid) - cpu) * 1000) / total)
+
+    const everything = subscriber.received((delivered += total))
+    const started = performance.now()
+    await Promise.all(connections.map(({ id, mqtt }) => mqtt.publish1(topic(id), payload, perPublisher, 100)))
+    figures.perSecond.push(total / ((performance.now() - started) / 1000))
+    await everything
+    return figures
+  }
+}
+
+console.log(`publish: ${machine()}`)
+console.log(
+  `${publishers.length} publishers, 1 subscriber, ${payload.length} octets, median of ${rounds} rounds of ${publishers.length * perPublisher}; ${mosquittoVersion() ?? 'mosquitto not installed'}`,
+)
+const ours = await startOurs(publishers, ['bench-service'])
+const theirs = mosquittoVersion() ? await startTheirs(publishers, ['bench-service']) : undefined
+try {
+  const run = { ours: await rounded(ours), theirs: theirs && (await rounded(theirs)) }
+  const figures: Record<'ours' | 'theirs', Figures[]> = { ours: [], theirs: [] }
+  for (let number = 0; number <= rounds; number++) {
+    const own = await run.ours()
+    const peers = await run.theirs?.()
+    if (number === 0) continue
+    figures.ours.push(own)
+    if (peers) figures.theirs.push(peers)
+  }
+  const of = (which: 'ours' | 'theirs', key: keyof Figures): number =>
+    median(figures[which].flatMap((figure) => figure[key]))
+  const peer = (key: keyof Figures): object =>
+    theirs ? { peer: { name: theirs.name, value: of('theirs', key) } } : {}
+  console.log(
+    formatRow({
+      what: 'QoS 0, 10 publishers to 1 subscriber, CPU of the broker',
+      ours: of('ours', 'cpuMicroseconds'),
+      unit: 'µs/msg',
+      ...peer('cpuMicroseconds'),
+      budget: { of: 'ratio', atMost: 1.6 },
+    }),
+  )
+  console.log(
+    formatRow({
+      what: 'QoS 1, acknowledged and delivered to 1 subscriber',
+      ours: of('ours', 'perSecond'),
+      unit: '/s',
+      ...peer('perSecond'),
+      budget: { of: 'ratio', atLeast: 0.8 },
+    }),
+  )
+} finally {
+  await ours.stop()
+  await theirs?.stop()
+}
