@@ -179,7 +179,7 @@ export const problemKinds = {
   internal: {
     status: 500,
     title: 'The server made a mistake; nothing was issued.',
-    fix: 'Retry; if it stays, give the operator the request id of the answer.',
+    fix: 'Retry; if it stays, give the operator the `instance` of the answer, or its time.',
   },
 } as const satisfies Record<string, ProblemKind>
 
