@@ -55,6 +55,31 @@ describe('a publish', () => {
     },
   )
 
+  test('that asks to be retained where the policy does not allow it goes nowhere', async () => {
+    bench.policy = parsePolicy(
+      [
+        'version: 1',
+        'roles:',
+        "  device: { clientIds: ['${id}'], publish: ['devices/${id}/#'], retain: ['devices/${id}/state'] }",
+        "  service: { clientIds: ['${id}'], subscribe: ['devices/#'] }",
+      ].join('\n'),
+      'retain',
+    )
+    const backend = await bench.connect(service)
+    await backend.subscribe('devices/#')
+    const device = await bench.connect(pump)
+    await device.publish('devices/pump/telemetry', 'x', { retain: true })
+    await device.publish('devices/pump/state', 'x', { retain: true })
+    await backend.message('devices/pump/state')
+    expect(backend.topics).toEqual(['devices/pump/state'])
+    const will = { topic: 'devices/pump/telemetry', payload: Buffer.from('x'), qos: 0, retain: true } as const
+    expect((await bench.open(valve).connect({ clientId: 'valve', will })).returnCode).toBe(5)
+    const ownWill = { ...will, topic: 'devices/valve/telemetry' }
+    expect((await bench.open(valve).connect({ clientId: 'valve', will: ownWill })).returnCode).toBe(5)
+    const fine = { ...will, topic: 'devices/valve/state' }
+    expect((await bench.open(valve).connect({ clientId: 'valve', will: fine })).returnCode).toBe(0)
+  })
+
   test('is denied so often and then the client is disconnected', async () => {
     const device = await bench.connect(pump)
     for (let i = 0; i < 4; i++) await device.publish('devices/valve/telemetry')

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type BenchEngine, identity, startBenchEngine } from '../fixture/bench-engine.ts'
+import { memoryConnection } from '../fixture/memory-connection.ts'
+import { Session } from './session.ts'
+import { Takeover } from './takeover.ts'
 
 const pump = identity('device', 'pump')
 const service = identity('service', 'backend')
@@ -11,6 +14,27 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await bench.engine.close()
+})
+
+test('a newcomer waits until its predecessor is gone, not only until it is told to go', async () => {
+  const takeover = new Takeover()
+  const events: string[] = []
+  const session = (name: string): Session =>
+    new Session(pump, { listener: 'mqtts', address: 'memory' }, memoryConnection()[0], () =>
+      events.push(`${name} ended`),
+    )
+  const [first, second, third] = [session('first'), session('second'), session('third')]
+  await takeover.enter(first, 'key')
+  const entered = [second, third].map(async (newcomer, i) => {
+    await takeover.enter(newcomer, 'key')
+    events.push(`${i + 2} entered`)
+    newcomer.markGone()
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  events.push('first gone')
+  first.markGone()
+  await Promise.all(entered)
+  expect(events).toEqual(['first ended', 'second ended', 'first gone', '2 entered', '3 entered'])
 })
 
 test('a newer connection of the same identity ends the older one and keeps its session', async () => {

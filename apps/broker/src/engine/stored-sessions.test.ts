@@ -1,0 +1,68 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { guardStore, type SessionStore } from './stored-sessions.ts'
+
+/** Everything that reached the store. */
+let reached: unknown[][]
+let store: SessionStore
+let allowed: Set<string>
+let ended: Set<string>
+
+beforeEach(() => {
+  reached = []
+  allowed = new Set(['mine'])
+  ended = new Set()
+  const record =
+    (name: string) =>
+    async (...call: unknown[]): Promise<unknown> => {
+      reached.push([name, ...call])
+      return name
+    }
+  store = {
+    addSubscriptions: record('add'),
+    removeSubscriptions: record('remove'),
+    outgoingEnqueueCombi: record('enqueue'),
+    outgoingClearMessageId: record('clear'),
+    delWill: record('delWill'),
+    putWill: record('putWill'),
+  }
+  guardStore(store, {
+    maySubscribe: (_client, filter) => allowed.has(filter),
+    mayQueue: (key, topic) => allowed.has(topic) && key !== 'stranger',
+    hasEnded: ({ id }) => ended.has(id),
+  })
+})
+
+const client = { id: 'x' }
+
+describe('the session store', () => {
+  test('keeps of several filters only those that are allowed', async () => {
+    await store.addSubscriptions(client, [{ topic: '#' }, { topic: 'mine' }, { topic: 'yours' }])
+    await store.addSubscriptions(client, [{ topic: '#' }])
+    expect(reached).toEqual([['add', client, [{ topic: 'mine' }]]])
+  })
+
+  test('queues a message once for each session that may receive it', async () => {
+    const subscriptions = ['x', 'x', 'stranger', 'y'].map((clientId) => ({ clientId }))
+    await store.outgoingEnqueueCombi(subscriptions, { topic: 'mine' })
+    await store.outgoingEnqueueCombi(subscriptions, { topic: 'yours' })
+    await store.outgoingEnqueueCombi([{ clientId: 'stranger' }], { topic: 'mine' })
+    await store.outgoingEnqueueCombi([], { topic: 'mine' })
+    expect(reached).toEqual([['enqueue', [{ clientId: 'x' }, { clientId: 'y' }], { topic: 'mine' }]])
+  })
+
+  test('takes out of the queue only what has a packet identifier', async () => {
+    expect(await store.outgoingClearMessageId(client, {})).toBeUndefined()
+    expect(await store.outgoingClearMessageId(client, { messageId: 7 })).toBe('clear')
+    expect(reached).toEqual([['clear', client, { messageId: 7 }]])
+  })
+
+  test('never answers the CONNECT of a connection that has ended, and keeps no will of it', async () => {
+    expect(await store.delWill(client)).toBe('delWill')
+    expect(await store.putWill(client, 'will')).toBe('putWill')
+    ended.add('x')
+    const answers = [store.delWill(client), store.putWill(client, 'will')]
+    const later = new Promise((resolve) => setTimeout(resolve, 20, 'no answer'))
+    expect(await Promise.race([...answers, later])).toBe('no answer')
+    expect(reached.map(([name]) => name)).toEqual(['delWill', 'putWill', 'delWill', 'putWill', 'delWill'])
+  })
+})
