@@ -45,7 +45,14 @@ export async function serviceIdentity(options: {
       { signal },
     )
   } catch (thrown) {
-    const { message } = describeThrown(thrown)
+    const { code, message } = describeThrown(thrown)
+    if (code === 'tls-failed') {
+      throw new SimulatorError(
+        'data-missing',
+        `${enrollmentUrl} is not the enrollment server of the data directory ${data.path}; set FLEETROOT_DATA to the one that it uses (${message})`,
+        { cause: thrown },
+      )
+    }
     throw new SimulatorError(
       'service-identity-failed',
       `the simulator cannot get its own certificate: ${message}`,
