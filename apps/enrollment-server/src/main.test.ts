@@ -141,15 +141,15 @@ describe('kill -9 during 500 enrollments', () => {
     for (const { id, token, csr } of devices) {
       const { json: before } = await again.asOperator(`/v1/devices/${id}`)
       const retried = await again.enroll(token, csr)
-      expect(retried.status, id).toBe(201)
+      expect(retried.status).toBe(201)
       const certificate = held.get(id)
       // Who holds a certificate gets that one again; who was recorded but not answered gets what was recorded.
-      if (certificate !== undefined) expect(retried.json['certificate'], id).toBe(certificate)
+      if (certificate !== undefined) expect(retried.json['certificate']).toBe(certificate)
       const recorded = before['certificate'] as { serial: string } | undefined
-      if (recorded) expect(retried.json['serial'], id).toBe(recorded.serial)
-      if (certificate !== undefined) expect(recorded, id).toBeDefined()
+      if (recorded) expect(retried.json['serial']).toBe(recorded.serial)
+      if (certificate !== undefined) expect(recorded).toBeDefined()
       const { json } = await again.asOperator(`/v1/certificates/${String(retried.json['serial'])}`)
-      expect(json['certificate'], id).toBe(retried.json['certificate'])
+      expect(json['certificate']).toBe(retried.json['certificate'])
     }
   })
 })

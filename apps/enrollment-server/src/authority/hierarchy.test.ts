@@ -53,7 +53,7 @@ describe('the first start', () => {
   it('keeps keys and passphrase from everybody else', async () => {
     await openHierarchy(data, { algorithm: 'P-256', now, made: () => {} })
     for (const name of await readdir(data.file('ca'))) {
-      expect((await stat(data.file('ca', name))).mode & 0o777, name).toBe(0o600)
+      expect((await stat(data.file('ca', name))).mode & 0o777).toBe(0o600)
       if (name.endsWith('.key')) {
         expect(await readFile(data.file('ca', name), 'utf8')).toContain('BEGIN ENCRYPTED PRIVATE KEY')
       }

@@ -158,11 +158,11 @@ describe('simplereenroll', () => {
     ['another subject', 'somebody', spiffe('strict')],
     ['another subjectAltName', 'strict', spiffe('somebody')],
     ['a name more', 'strict', [...spiffe('strict'), { type: 'dns', value: 'x.example' } as const]],
-  ])('with %s is refused', async (what, commonName, subjectAltNames) => {
+  ])('with %s is refused', async (_what, commonName, subjectAltNames) => {
     const id = 'strict'
     const { identity } = await shared(id)
     const answer = await reenroll(csrFor(commonName, { subjectAltNames }), identity)
-    expect(answer.status, what).toBe(403)
+    expect(answer.status).toBe(403)
     expect(answer.body).toMatch(/^subject-mismatch: /)
   })
 

@@ -39,7 +39,7 @@ describe('the access gate', () => {
           identity,
           ...(method === 'POST' && { json: {} }),
         })
-        expect(answer, path).toMatchObject({ status: 403, json: { code: 'role-not-allowed' } })
+        expect(answer).toMatchObject({ status: 403, json: { code: 'role-not-allowed' } })
       }
     }
   })

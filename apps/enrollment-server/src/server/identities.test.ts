@@ -86,7 +86,7 @@ describe('a bootstrap token', () => {
     for (const id of ['broker', 'simulator']) {
       const token = (await read('bootstrap', `${id}.token`)).trim()
       const answer = await restEnroll(testbed, token, csrFor(id))
-      expect(answer.status, id).toBe(201)
+      expect(answer.status).toBe(201)
       const certificate = parseCertificate(String(answer.json['certificate']))
       expect(certificate.extendedKeyUsage).toEqual(['serverAuth', 'clientAuth'])
       expect(certificate.subjectAltNames).toContainEqual({
