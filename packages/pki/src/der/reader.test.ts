@@ -34,6 +34,7 @@ const notDer: Case[] = [
   ['a NULL with content', '050100', (r) => r.null('field')],
   ['a BIT STRING without its first octet', '0300', (r) => r.bitString('field')],
   ['8 unused bits', '030208aa', (r) => r.namedBits('field')],
+  ['8 unused bits of zero', '03020800', (r) => r.namedBits('field')],
   ['unused bits of nothing', '030101', (r) => r.namedBits('field')],
   ['unused bits that are not zero', '03020103', (r) => r.namedBits('field')],
   ['an empty OBJECT IDENTIFIER', '0600', (r) => r.oid('field')],

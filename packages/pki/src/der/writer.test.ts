@@ -27,6 +27,8 @@ describe('the writer', () => {
     ['named bits, none', der.namedBits(0), '030100'],
     ['an OBJECT IDENTIFIER', der.oid('1.2.840.113549'), '06062a864886f70d'],
     ['a root arc of 2 with a large second', der.oid('2.999'), '06028837'],
+    ['the largest second arc below 1', der.oid('1.39'), '06014f'],
+    ['the smallest second arc below 2', der.oid('2.0'), '060150'],
     ['a SET OF, sorted', der.setOf(der.integer(2), der.integer(1)), '3106020101020102'],
     ['NULL', der.nullValue(), '0500'],
     ['[0] EXPLICIT', der.explicit(0, der.integer(2)), 'a003020102'],
@@ -129,6 +131,17 @@ describe('what the writer writes, the reader reads', () => {
       }),
       { numRuns: 1000 },
     )
+  })
+
+  it('as object identifiers at the borders between the root arcs', () => {
+    for (const dotted of ['0.0', '0.39', '1.0', '1.39', '2.0', '2.39', '2.40', '2.47', '2.48']) {
+      expect(back(der.oid(dotted), (r) => r.oid('field'))).toBe(dotted)
+    }
+  })
+
+  it('with a byte order mark as the character that it is: without it, two names would be one', () => {
+    const bytes = der.string('utf8', '\ufeffpump-7')
+    expect(back(bytes, (r) => r.string('field')).value).toBe('\ufeffpump-7')
   })
 
   it('as SET OF, in whatever order it was given', () => {

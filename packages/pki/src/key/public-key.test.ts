@@ -42,6 +42,11 @@ describe('a SubjectPublicKeyInfo', () => {
       'key-unsupported',
     ],
     [
+      'a point cut off',
+      sequence(sequence(ecPublicKey, p256), bitString(point.subarray(0, 64))),
+      'key-unsupported',
+    ],
+    [
       'a hybrid point',
       sequence(sequence(ecPublicKey, p256), bitString(Buffer.concat([Buffer.of(6), point.subarray(1)]))),
       'key-unsupported',

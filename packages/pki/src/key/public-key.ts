@@ -84,7 +84,7 @@ function checkSpki(info: DerReader, what: string): void {
     if (point[0] !== 4 || point.length !== octets) {
       throw new PkiError(
         'key-unsupported',
-        `${what}: the EC point must be uncompressed (RFC 5480 section 2.2)`,
+        `${what}: the EC point must be whole and uncompressed (RFC 5480 section 2.2)`,
       )
     }
   } else if (oid === rsaEncryption) {
