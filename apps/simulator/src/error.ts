@@ -5,6 +5,7 @@ export type SimulatorErrorCode =
   | 'server-missing'
   | 'server-not-ready'
   | 'server-foreign'
+  | 'server-gone'
   | 'data-missing'
   | 'operator-refused'
   | 'service-identity-failed'

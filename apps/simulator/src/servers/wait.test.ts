@@ -103,6 +103,16 @@ describe('waitForServers', () => {
     })
   })
 
+  test('gives up when a server that was starting has gone away', async () => {
+    const operations = createOperations({ port: 0, checks: ['listeners'] })
+    const url = `http://127.0.0.1:${await operations.listen()}/readyz`
+    const onChange = () => void operations.close()
+    await expect(wait([address('broker', url)], { onChange, goneMs: 20 })).rejects.toMatchObject({
+      code: 'server-gone',
+      message: 'the broker was starting and is gone; what it printed last says why',
+    })
+  })
+
   test('asks nothing of a server whose URL was given', async () => {
     await expect(wait([address('broker', undefined)])).resolves.toBeUndefined()
   })

@@ -13,8 +13,9 @@ export interface Awaited {
 /**
  * Resolves when every server with a readiness endpoint says that it is ready. Calls `onChange` with those
  * that are missing: at first, whenever there are fewer, and when a reason changed after `patienceMs`. Throws SimulatorError with what to do:
- * `server-foreign` at once when a port belongs to another program, `server-missing` or `server-not-ready`
- * after `waitMs`, and `interrupted` when `signal` aborts.
+ * `server-foreign` at once when a port belongs to another program, `server-gone` when one that had answered is
+ * away for `goneMs` (it could not start), `server-missing` or `server-not-ready` after `waitMs`, and `interrupted`
+ * when `signal` aborts.
  */
 export async function waitForServers(options: {
   servers: readonly ServerAddress[]
@@ -25,8 +26,11 @@ export async function waitForServers(options: {
   everyMs?: number
   /** How long a changed reason is no news, in milliseconds: what starts goes through several. */
   patienceMs?: number
+  /** How long a server that had answered may be away, in milliseconds: long enough for a restart. */
+  goneMs?: number
 }): Promise<void> {
-  const { waitMs, signal, onChange, everyMs = 200, patienceMs = 5_000 } = options
+  const { waitMs, signal, onChange, everyMs = 200, patienceMs = 5_000, goneMs = 3_000 } = options
+  const answered = new Map<string, number>()
   const deadline = performance.now() + waitMs
   let shown = { names: '', reasons: '', at: 0 }
   for (;;) {
@@ -37,6 +41,10 @@ export async function waitForServers(options: {
     if (foreign !== undefined) throw new SimulatorError('server-foreign', foreignSentence(foreign))
 
     const now = performance.now()
+    for (const { server, readiness } of awaited) {
+      if (readiness.state === 'not-ready') answered.set(server.name, now)
+      else if (now - (answered.get(server.name) ?? now) > goneMs) throw gone(server)
+    }
     const names = awaited.map(({ server }) => server.name).join()
     const reasons = awaited.map(({ readiness }) => readiness.detail).join()
     if (names !== shown.names || (reasons !== shown.reasons && now - shown.at >= patienceMs)) {
@@ -70,6 +78,13 @@ function foreignSentence({ server, readiness }: Awaited): string {
   return (
     `${server.readyUrl} is not the ${server.name}: ${readiness.detail}; ` +
     `stop that program, or set ${server.elsewhere} and start the ${server.name} there`
+  )
+}
+
+function gone({ name }: ServerAddress): SimulatorError {
+  return new SimulatorError(
+    'server-gone',
+    `the ${name} was starting and is gone; what it printed last says why`,
   )
 }
 
