@@ -70,8 +70,8 @@ describe('a fleet of ten devices', () => {
     })
     expect(report['acknowledged']).toBe(report['published'])
     expect(report['delivered']).toBe(report['acknowledged'])
-    // Each device publishes once when it is switched on, and then five times a second.
-    expect(report['published']).toBeGreaterThanOrEqual(10 * (1 + 14))
+    // Each device publishes once when it is switched on, and then on its beat.
+    expect(report['published']).toBeGreaterThanOrEqual(2 * 10)
     for (const latency of [report.enrollMs, report.connectMs, report.deliveryMs]) {
       expect(latency['p50']).toBeGreaterThan(0)
       expect(latency['p50']).toBeLessThanOrEqual(latency['p90'] ?? 0)
@@ -115,7 +115,7 @@ describe('a fleet of ten devices', () => {
     expect(await other.stop()).toEqual({ status: 0, signal: null })
     expect(status).toBe(0)
     expect(report).toMatchObject({ connected: 3, lost: 0, duplicated: 0, unexpected: 0 })
-    expect(report['published']).toBeLessThan(3 * 20)
+    expect(report['delivered']).toBe(report['published'])
   })
 })
 
