@@ -1,4 +1,5 @@
 export { startApp, type App, type AppName, type Exit } from './app.ts'
+export { shellBlocks } from './documents.ts'
 export { temporaryFolder } from './folder.ts'
 export { operator, type Operator } from './operator.ts'
 export { freePort } from './port.ts'

@@ -92,8 +92,8 @@ export const problemKinds = {
   },
   'subject-mismatch': {
     status: 403,
-    title: 'A renewal must ask for the same subject and the same subjectAltName.',
-    fix: 'Copy both from the current certificate into the CSR (RFC 7030, section 4.2.2).',
+    title: 'A renewal must ask for the same subject, and for the same subjectAltName or none.',
+    fix: 'Take the subject of the current certificate; leave the subjectAltName out, or copy it too (RFC 7030, section 4.2.2).',
   },
   'key-in-use': {
     status: 409,
