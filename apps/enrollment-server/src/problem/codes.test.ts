@@ -8,7 +8,7 @@ const documentation = readFileSync(join(import.meta.dirname, '../../../../docs/e
 
 describe('the list of codes in docs/enrollment.md', () => {
   it('is the list of the code: same codes, statuses, causes and fixes, in the same order', () => {
-    const rows = [...documentation.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \| (.+?) \| (.+) \|$/gm)]
+    const rows = [...documentation.matchAll(/^\| `([a-z-]+)` *\| (\d{3}) *\| (.+?) +\| (.+?) +\|$/gm)]
     expect(
       rows.map(([, code, status, title, fix]) => ({ code, status: Number(status), title, fix })),
     ).toEqual(Object.entries(problemKinds).map(([code, kind]) => ({ code, ...kind })))
