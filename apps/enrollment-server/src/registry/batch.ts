@@ -38,16 +38,25 @@ export function createBatchRunner(database: DatabaseSync): (calls: readonly Call
   const undo = database.prepare('ROLLBACK TO operation')
 
   function run([name, input]: Call): Answer {
-    savepoint.run()
+    // A read changes nothing that would have to be undone.
+    return writing.has(name) ? runWrite([name, input]) : attempt([name, input])
+  }
+
+  function attempt([name, input]: Call): Answer {
     try {
       const operation = operations[name] as (input: unknown) => unknown
       return { value: operation(input) }
     } catch (error) {
-      undo.run()
       return { error: String(error) }
-    } finally {
-      release.run()
     }
+  }
+
+  function runWrite(call: Call): Answer {
+    savepoint.run()
+    const answer = attempt(call)
+    if ('error' in answer) undo.run()
+    release.run()
+    return answer
   }
 
   return (calls) => {

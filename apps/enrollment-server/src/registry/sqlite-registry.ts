@@ -9,14 +9,18 @@ type FromWorker =
   | { readonly failed: { readonly code: RegistryErrorCode; readonly message: string } }
   | { readonly answers: readonly Answer[] }
 
+// Bounds how long the first of a batch waits for the last.
+const maxBatch = 512
+
 interface Waiting {
   resolve(value: unknown): void
   reject(error: Error): void
 }
 
 /**
- * Opens the SQLite registry in a thread of its own, so that no fsync holds up a handshake. What is asked in
- * one turn of the event loop travels as one message, what arrives during a commit shares the next one.
+ * Opens the SQLite registry in a thread of its own, so that no fsync holds up a handshake. One message is under
+ * way at a time: what is asked until its answer comes shares the next one, and its commit. An idle registry is
+ * asked at once; a busy one pays for a message and an fsync per batch instead of per operation.
  * @param onFailure called once if the thread dies by itself; everything asked then fails
  * @throws {RegistryError} `registry-open`, `registry-newer`
  */
@@ -26,7 +30,8 @@ export async function openSqliteRegistry(
 ): Promise<Registry> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { file } })
   const waiting: Waiting[] = []
-  let outbox: Call[] = []
+  const outbox: Call[] = []
+  let isBusy = false
   let closed: RegistryError | undefined
 
   const send = (message: ToWorker): void => {
@@ -34,9 +39,9 @@ export async function openSqliteRegistry(
     worker.postMessage(message)
   }
   const flush = (): void => {
-    const calls = outbox
-    outbox = []
-    if (!closed && calls.length > 0) send(calls)
+    if (closed || isBusy || outbox.length === 0) return
+    isBusy = true
+    send(outbox.splice(0, maxBatch))
   }
   const fail = (error: RegistryError): void => {
     closed ??= error
@@ -59,12 +64,15 @@ export async function openSqliteRegistry(
       if ('failed' in message) {
         return reject(new RegistryError(message.failed.code, `${file}: ${message.failed.message}`))
       }
+      isBusy = false
       // Answers come in the order of the calls, over all messages.
       for (const answer of message.answers) {
         const caller = waiting.shift()
         if ('value' in answer) caller?.resolve(answer.value)
         else caller?.reject(new RegistryError('registry-failed', answer.error))
       }
+      // Not at once: what the callers above ask next should travel along.
+      setImmediate(flush)
     })
   })
 
@@ -72,7 +80,7 @@ export async function openSqliteRegistry(
     const ask = (input: unknown): Promise<unknown> =>
       new Promise((resolve, reject) => {
         if (closed) return reject(closed)
-        if (outbox.length === 0) setImmediate(flush)
+        if (outbox.length === 0 && !isBusy) setImmediate(flush)
         outbox.push([name, input])
         waiting.push({ resolve, reject })
       })
@@ -91,8 +99,8 @@ export async function openSqliteRegistry(
     recordCertificate: operation('recordCertificate'),
     close: async () => {
       if (closed) return ended
-      flush()
       closed = new RegistryError('registry-closed', 'the registry is closed')
+      if (outbox.length > 0) send(outbox.splice(0))
       send(undefined)
       await ended
     },
