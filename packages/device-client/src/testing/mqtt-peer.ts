@@ -93,6 +93,7 @@ export async function startMqttPeer(
     },
     setIdentity: (identity) => server.setSecureContext(tlsOptions(identity)),
     async close() {
+      if (!server.listening) return
       const closed = new Promise((resolve) => server.close(resolve))
       peer.drop()
       await closed
