@@ -13,6 +13,7 @@ import {
 } from '@fleetroot/pki'
 import type { DataDirectory } from '@fleetroot/service'
 import type { Enroll } from '../enrollment/enrollment.ts'
+import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { AuthorityError } from './authority-error.ts'
 import type { Authority } from './authority.ts'
@@ -61,8 +62,8 @@ export async function ensureOwnIdentity(
   const current = await readLeaf(data.file(certificateFile))
   // The server lives by Services; a certificate of another hierarchy or registry is worth nothing here.
   const isOurs = current?.authorityKeyId === authority.issuers.services.certificate.subjectKeyId
-  const isKnown = current !== undefined && (await registry.findCertificate(current.serial)) !== undefined
-  if (current && isOurs && isKnown && isGood(current, fingerprint, identity, now())) return false
+  const record = current && (await registry.findCertificate(current.serial))
+  if (isOurs && record && current && isGood(current, record, fingerprint, identity, now())) return false
 
   const device = { id, profile, dns, ip, labels: {}, createdAtMs: now().getTime() }
   if (!(await registry.addDevice(device))) await registry.renameDevice(device)
@@ -89,14 +90,19 @@ async function readLeaf(path: string): Promise<Certificate | undefined> {
   }
 }
 
-function isGood(certificate: Certificate, fingerprint: string, identity: OwnIdentity, now: Date): boolean {
-  const begins = certificate.notBefore.getTime()
-  const ends = certificate.notAfter.getTime()
+function isGood(
+  certificate: Certificate,
+  { issuedAtMs, notAfterMs }: CertificateRecord,
+  fingerprint: string,
+  identity: OwnIdentity,
+  now: Date,
+): boolean {
   const names = certificate.subjectAltNames.filter(({ type }) => type !== 'uri').map(({ value }) => value)
   const wanted = [...identity.dns, ...identity.ip]
   return (
     certificate.publicKeyFingerprint === fingerprint &&
-    now.getTime() < begins + ((ends - begins) * 2) / 3 &&
+    // From the issuance: notBefore lies an hour before it, which is long for a short life.
+    now.getTime() < issuedAtMs + ((notAfterMs - issuedAtMs) * 2) / 3 &&
     names.length === wanted.length &&
     wanted.every((name) => names.includes(name))
   )
