@@ -103,4 +103,10 @@ describe('the description of a CA', () => {
       `SHA-256       ${certificate.fingerprint256}`,
     ])
   })
+
+  it('lets nothing through to a terminal that a certificate could have in its names', () => {
+    const names = [{ type: 'dns', value: 'a\u001B[31m\nserial 1\u0000' } as const]
+    const text = describeCertificate({ ...issuing.certificate, subjectAltNames: names })
+    expect(text).toContain(String.raw`names         dns a\u001b[31m\u000aserial 1\u0000`)
+  })
 })

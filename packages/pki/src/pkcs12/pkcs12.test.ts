@@ -1,15 +1,17 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Certificate, issueCertificate, type Issuer } from '../certificate/index.ts'
+import { explicit, integer, octetString, oid, sequence, setOf } from '../der/index.ts'
 import { PkiError } from '../error.ts'
 import { commonNames } from '../name/index.ts'
 import { defaultProfiles } from '../profile/index.ts'
 import { newSerial } from '../serial.ts'
 import { pump7, testAuthority, testKeyPair, testNow } from '../testing/authority.ts'
 import { readPkcs12, writePkcs12 } from './index.ts'
+import { deriveMacKey } from './key-derivation.ts'
 
 const password = 'correct horse'
 const { privateKey, publicKey } = testKeyPair('P-256', 'leaf')
@@ -125,14 +127,59 @@ describe('a PKCS#12 file', () => {
     expect(refusal(() => readPkcs12(certificate.der, password))).toMatch(/^pkcs12-invalid: /)
   })
 
-  it('is refused when it asks for more rounds than a reader should spend', () => {
-    const file = write({ iterations: 100 })
-    // The MAC's count is the last INTEGER of the file: 02 01 64.
-    const asked = Buffer.from(file)
-    asked[asked.length - 1] = 0
-    expect(refusal(() => readPkcs12(asked, password))).toMatch(
-      /^pkcs12-invalid: .*iterations must be 1 to 1000000/,
+  it('is refused when it asks for no rounds or for more than a reader should spend', () => {
+    // The MAC's count is the last INTEGER of the file.
+    const none = write({ iterations: 100 })
+    none[none.length - 1] = 0
+    const many = write({ iterations: 70_000 })
+    many.writeUIntBE(0x7fffff, many.length - 3, 3)
+    for (const file of [none, many]) {
+      expect(refusal(() => readPkcs12(file, password))).toMatch(
+        /^pkcs12-invalid: .*iterations must be 1 to 1000000/,
+      )
+    }
+  })
+
+  it('binds the key to its certificate by localKeyId, without which Java sees no key entry', () => {
+    const keyId = octetString(createHash('sha1').update(certificate.der).digest())
+    expect(write().includes(sequence(oid('1.2.840.113549.1.9.21'), setOf(keyId)))).toBe(true)
+  })
+})
+
+describe('a PKCS#12 file with bags in the clear under a MAC', () => {
+  const pkcs8 = privateKey.export({ format: 'der', type: 'pkcs8' })
+  const keyBag = sequence(oid('1.2.840.113549.1.12.10.1.1'), explicit(0, pkcs8))
+  const crlBag = sequence(oid('1.2.840.113549.1.12.10.1.4'), explicit(0, sequence()))
+  const certBag = () =>
+    sequence(
+      oid('1.2.840.113549.1.12.10.1.3'),
+      explicit(0, sequence(oid('1.2.840.113549.1.9.22.1'), explicit(0, octetString(certificate.der)))),
     )
+  const data = (content: Buffer) => sequence(oid('1.2.840.113549.1.7.1'), explicit(0, octetString(content)))
+
+  /** The file with these bags, its MAC by SHA-512 and a single round. */
+  function file(...bags: Buffer[]): Buffer {
+    const safe = sequence(data(sequence(...bags)))
+    const salt = Buffer.alloc(8, 1)
+    const mac = createHmac('sha512', deriveMacKey('sha512', password, salt, 1))
+      .update(safe)
+      .digest()
+    const digest = sequence(sequence(oid('2.16.840.1.101.3.4.2.3'), Buffer.of(5, 0)), octetString(mac))
+    return sequence(integer(3), data(safe), sequence(digest, octetString(salt)))
+  }
+
+  it('is read, bags of other kinds left out', () => {
+    const read = readPkcs12(file(keyBag, crlBag, certBag()), password)
+    expect(read.privateKey.equals(privateKey)).toBe(true)
+    expect(read.certificate.der).toEqual(certificate.der)
+  })
+
+  it('is refused without a key, with two, or without the certificate of its key', () => {
+    expect(refusal(() => readPkcs12(file(certBag()), password))).toMatch(/one private key, has 0/)
+    expect(refusal(() => readPkcs12(file(keyBag, keyBag, certBag()), password))).toMatch(
+      /one private key, has 2/,
+    )
+    expect(refusal(() => readPkcs12(file(keyBag), password))).toMatch(/no certificate for its private key/)
   })
 })
 

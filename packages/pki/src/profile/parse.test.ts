@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { PkiError } from '../error.ts'
 import { claimPolicy, defaultProfiles } from './defaults.ts'
 import { parseProfile } from './parse.ts'
+import { purposeName, purposeOid } from './profile.ts'
 
 const gateway = {
   name: 'gateway',
@@ -172,6 +173,15 @@ describe('a profile that an operator wrote', () => {
         expect(profile.issuer).toBe(profile.role === 'device' ? 'devices' : 'services')
       }),
     )
+  })
+})
+
+describe('a purpose', () => {
+  it('has a name, an object identifier, or only the latter', () => {
+    expect(purposeOid('clientAuth')).toBe('1.3.6.1.5.5.7.3.2')
+    expect(purposeName('1.3.6.1.5.5.7.3.2')).toBe('clientAuth')
+    for (const other of ['1.2.3', 'toString'])
+      expect([purposeOid(other), purposeName(other)]).toEqual([other, other])
   })
 })
 
