@@ -52,4 +52,7 @@ export const settings = {
   drainTimeout: setting(duration('2s'), {
     help: 'how long a client may leave its connection full before it is disconnected',
   }),
+  maxOutbound: setting(byteSize('4MiB'), {
+    help: 'what may wait for a client that does not read before it is disconnected',
+  }),
 }

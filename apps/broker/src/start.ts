@@ -69,6 +69,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
       maxKeepaliveSeconds: Math.floor(config.maxKeepalive / 1000),
       connectTimeoutMs: config.connectTimeout,
       drainTimeoutMs: config.drainTimeout,
+      maxOutboundBytes: config.maxOutbound,
     },
   })
   running.broker = broker

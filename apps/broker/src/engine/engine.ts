@@ -104,6 +104,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     connectTimeout: limits.connectTimeoutMs,
     drainTimeout: limits.drainTimeoutMs,
     maxInflightInbound: limits.maxInflight,
+    // No queue in the emitter. With one, messages to nobody are taken from it by recursion, so that a few thousand
+    // of them behind one slow subscriber overflow the stack and end the process; and that subscriber, with 100
+    // messages on their way to it, stops everybody else's. A publisher still waits for its own subscribers.
+    concurrency: 0,
   })
   const store = (broker as Aedes & { persistence: SessionStore }).persistence
   guardStore(store, {

@@ -30,6 +30,7 @@ export interface GateOptions {
   readonly now: () => number
   readonly maxDenials: number
   readonly maxFilters: number
+  readonly maxOutboundBytes: number
 }
 
 /** The policy applied to the messages and subscriptions of sessions. */
@@ -51,7 +52,7 @@ export interface Gates {
 
 /** Binds the policy in force to sessions. Each gate also looks at the clock: a certificate that has ended passes nothing. */
 export function createGates(options: GateOptions): Gates {
-  const { policy, counts, log, now, maxDenials, maxFilters } = options
+  const { policy, counts, log, now, maxDenials, maxFilters, maxOutboundBytes } = options
 
   function hasExpired(session: Session): boolean {
     if (now() < session.identity.notAfterMs) return false
@@ -107,6 +108,10 @@ export function createGates(options: GateOptions): Gates {
   function mayReceive(session: Session, message: Readonly<Message>): boolean {
     if (hasExpired(session)) return false
     const verdict = authorize(policy(), session.identity, 'receive', message.topic)
+    if (verdict.allowed && session.stream.writableLength > maxOutboundBytes) {
+      session.end('slow-reader')
+      return false
+    }
     if (verdict.allowed) {
       counts.delivered += 1
       counts.deliveredBytes += message.payload.length

@@ -12,8 +12,10 @@ export interface EngineLimits extends PacketLimits {
   readonly maxKeepaliveSeconds: number
   /** From the end of the TLS handshake to a whole CONNECT. */
   readonly connectTimeoutMs: number
-  /** How long a client may leave its socket full: until then aedes makes others wait for it. */
+  /** How long a client may leave its socket full: until then publishers to it wait. */
   readonly drainTimeoutMs: number
+  /** Bytes that may wait in the connection of a client that does not read. */
+  readonly maxOutboundBytes: number
 }
 
 export const defaultLimits: EngineLimits = {
@@ -24,4 +26,5 @@ export const defaultLimits: EngineLimits = {
   maxKeepaliveSeconds: 3_600,
   connectTimeoutMs: 10_000,
   drainTimeoutMs: 2_000,
+  maxOutboundBytes: 4 * 1024 * 1024,
 }

@@ -6,6 +6,7 @@ export type EndReason =
   | 'certificate-expired'
   | 'too-many-denials'
   | 'taken-over'
+  | 'slow-reader'
   | 'connect-refused'
   | 'packet-refused'
   | 'shutdown'

@@ -1,3 +1,4 @@
+import { generate } from 'mqtt-packet'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LiveBroker, startLiveBroker, type Transport } from '../fixture/live-broker.ts'
 import type { WireClient } from '../fixture/wire-client.ts'
@@ -112,4 +113,65 @@ test('a client that is denied again and again is disconnected', async () => {
   await client.publish('devices/bob/state')
   await client.closed
   expect(live.broker.counts.ended.get('too-many-denials')).toBe(1)
+})
+
+describe('a subscriber that stops reading', () => {
+  const burst = (id: string, size: number, count: number): Buffer =>
+    Buffer.concat(
+      Array.from({ length: count }, () =>
+        generate({
+          cmd: 'publish',
+          topic: `devices/${id}/telemetry`,
+          payload: Buffer.alloc(size),
+          qos: 0,
+          retain: false,
+          dup: false,
+        }),
+      ),
+    )
+
+  test('is cut off, and a flood of messages behind it does no harm', async () => {
+    await live.close()
+    live = await startLiveBroker({ drainTimeoutMs: 200 })
+    const stuck = await live.join('service', 'stuck')
+    await stuck.subscribe('devices/#')
+    stuck.stream.pause()
+    // Many small messages of many devices at once, more than all buffers on the way to the subscriber hold.
+    const devices = await Promise.all(Array.from({ length: 12 }, (_, i) => live.join('device', `d${i}`)))
+    for (const [i, device] of devices.entries()) device.send(burst(`d${i}`, 0, 20_000))
+    await Promise.all(devices.map((device) => device.ping()))
+    stuck.stream.resume()
+    await stuck.closed
+    expect(live.broker.counts.published).toBe(240_000)
+    expect(live.broker.counts.open).toBe(12)
+  })
+
+  test('does not hold up another subscriber of another device', async () => {
+    await live.close()
+    live = await startLiveBroker({ drainTimeoutMs: 600_000 })
+    const stuck = await live.join('service', 'stuck')
+    await stuck.subscribe('devices/eve/#')
+    stuck.stream.pause()
+    const backend = await live.join('service', 'backend')
+    await backend.subscribe('devices/bob/#')
+    const eve = await live.join('device', 'eve')
+    for (let i = 0; i < 20; i++) eve.send(burst('eve', 100, 10_000))
+    const bob = await live.join('device', 'bob')
+    for (let i = 0; i < 300; i++) await bob.publish('devices/bob/telemetry', String(i))
+    expect(backend.messages.length).toBeGreaterThan(250)
+  })
+
+  test('is cut off when more waits for it than it may leave', async () => {
+    await live.close()
+    live = await startLiveBroker({ drainTimeoutMs: 600_000, maxOutboundBytes: 1_000_000 })
+    const stuck = await live.join('service', 'stuck')
+    await stuck.subscribe('devices/#')
+    stuck.stream.pause()
+    const devices = await Promise.all(Array.from({ length: 30 }, (_, i) => live.join('device', `d${i}`)))
+    for (const [i, device] of devices.entries()) device.send(burst(`d${i}`, 60_000, 10))
+    await Promise.all(devices.map((device) => device.ping()))
+    stuck.stream.resume()
+    await stuck.closed
+    expect(live.broker.counts.ended.get('slow-reader')).toBe(1)
+  })
 })
