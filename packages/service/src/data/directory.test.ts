@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,6 +45,15 @@ describe('the data directory', () => {
     )
     await expect(openDataDirectory(join(path, 'x'))).rejects.toThrow('a part of the path is a file')
   })
+
+  it.runIf(existsSync('/proc/self'))(
+    'is refused, and not tried for ever, where nothing can be made',
+    async () => {
+      await expect(openDataDirectory('/proc/fleetroot/data')).rejects.toThrow(
+        'cannot use data directory /proc/fleetroot/data: it cannot be made there; choose another with --data or FLEETROOT_DATA',
+      )
+    },
+  )
 
   it('makes directories and writes files inside, private by default', async () => {
     const data = await openDataDirectory(path)

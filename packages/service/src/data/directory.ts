@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { access, chmod, mkdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { ServiceError } from '../error.ts'
 import { atomicWrite } from './atomic-write.ts'
 import { withLock } from './lock.ts'
@@ -77,15 +77,33 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
  * (0700 by default, whatever the umask); what exists keeps its own.
  */
 export async function makeDirectory(path: string, mode = 0o700): Promise<string> {
-  const made = await mkdir(path, { recursive: true, mode })
-  if (made !== undefined) await chmod(path, mode)
+  try {
+    await makeOne(path, mode)
+  } catch (error) {
+    const parent = dirname(path)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error
+    // Not Node's `recursive`: it spins for ever where a directory exists and takes no children (/proc/x).
+    await makeDirectory(parent, mode)
+    await makeOne(path, mode)
+  }
   return path
+}
+
+async function makeOne(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode })
+    await chmod(path, mode)
+  } catch (error) {
+    const exists = (error as NodeJS.ErrnoException).code === 'EEXIST'
+    if (!exists || !(await stat(path)).isDirectory()) throw error
+  }
 }
 
 function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   const known: Readonly<Record<string, string>> = {
     EACCES: 'permission denied',
+    ENOENT: 'it cannot be made there',
     EPERM: 'operation not permitted',
     EEXIST: 'it is a file, not a directory',
     ENOTDIR: 'a part of the path is a file, not a directory',
