@@ -3,7 +3,8 @@ import type { MqttOptions } from './options.ts'
 
 /**
  * Connects a device to its broker over mutual TLS and keeps it connected. The server's chain, validity and
- * name are verified on every connection, resumed TLS sessions included; nothing can switch that off.
+ * name are verified in every full handshake, and nothing can switch that off. A resumed TLS session shows no
+ * certificate: it stands for the handshake that it began with, and is resumed no longer than that certificate is valid.
  *
  * Throws DeviceClientError `url-invalid` or `option-invalid`, TlsConfigError if `trust` holds no CA, and, if
  * the first connection fails, `network-failed`, `tls-failed`, `timed-out`, `connect-refused` (the CONNACK

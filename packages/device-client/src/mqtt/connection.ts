@@ -25,7 +25,7 @@ export interface OnlineInfo {
   tlsVersion: string | null
   /** The key exchange group by its IANA name, such as `X25519MLKEM768`; undefined where TLS 1.2 resumes. */
   tlsGroup: string | undefined
-  /** The TLS session was resumed; the server's certificate was looked at all the same. */
+  /** The TLS session was resumed: the server's chain and name were verified when that session began. */
   tlsResumed: boolean
   /** From the start of the attempt to CONNACK. */
   connectMs: number
