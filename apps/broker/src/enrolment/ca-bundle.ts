@@ -63,15 +63,21 @@ export function verifyBundle(bundle: CaBundle, root: string): Issuers {
     const isBelow = anchors.some(
       (anchor) => anchor.subjectDer.equals(certificate.issuerDer) && x509.verify(anchor.publicKey),
     )
-    if (!isBelow || certificate.basicConstraints?.ca !== true) {
+    const isRoot = certificate.subjectDer.equals(certificate.issuerDer)
+    if (!isBelow || isRoot || certificate.basicConstraints?.ca !== true) {
       throw invalid(`${formatName(certificate.subject)} is not an issuing CA below the pinned root`)
     }
     return certificate
   }
-  return {
-    devices: bundle.issuers.devices.map(issuing),
-    services: bundle.issuers.services.map(issuing),
+  const devices = bundle.issuers.devices.map(issuing)
+  const services = bundle.issuers.services.map(issuing)
+  const shared = devices.find((device) => services.some(({ der }) => der.equals(device.der)))
+  if (shared !== undefined) {
+    throw invalid(
+      `${formatName(shared.subject)} issues for devices and for services, so that a role proves nothing`,
+    )
   }
+  return { devices, services }
 }
 
 async function readCopy(data: DataDirectory): Promise<CaBundle | undefined> {

@@ -158,7 +158,7 @@ describe('a subscriber that stops reading', () => {
     for (let i = 0; i < 20; i++) eve.send(burst('eve', 100, 10_000))
     const bob = await live.join('device', 'bob')
     // Until everything between eve and the stuck subscriber is full.
-    for (let before = -1; before !== live.broker.counts.published; ) {
+    for (let before = -1; before !== live.broker.counts.published;) {
       before = live.broker.counts.published
       for (let i = 0; i < 50; i++) await bob.ping()
     }

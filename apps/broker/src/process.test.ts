@@ -1,0 +1,90 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type App, type AppName, freePort, startApp, temporaryFolder } from '@fleetroot/harness'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+let folder: ReturnType<typeof temporaryFolder>
+let apps: App[]
+let enrollmentPort: string
+
+beforeEach(async () => {
+  folder = temporaryFolder()
+  apps = []
+  enrollmentPort = String(await freePort())
+})
+afterEach(async () => {
+  await Promise.all(apps.map((app) => app.stop('SIGKILL')))
+  folder[Symbol.dispose]()
+})
+
+function start(name: AppName, ...args: string[]): App {
+  const app = startApp(name, args, {
+    FLEETROOT_DATA: folder.path,
+    FLEETROOT_ENROLLMENT_PORT: enrollmentPort,
+    FLEETROOT_LOG_LEVEL: 'info',
+  })
+  apps.push(app)
+  return app
+}
+
+describe('the broker as a process', () => {
+  test('waits for the enrollment server, enrolls, serves, and starts again without it', async () => {
+    const first = start('broker')
+    await first.waitFor(/^broker: waiting for the root certificate .*root\.crt, up to 1m$/m)
+    const server = start('enrollment-server')
+    expect(await first.ready()).toMatch(/^mqtts:\/\/127\.0\.0\.1:\d+$/)
+    expect(first.output()).toContain('"how":"enrolled"')
+    expect(statSync(join(folder.path, 'broker/identity/identity.pem')).mode & 0o777).toBe(0o600)
+    expect(readFileSync(join(folder.path, 'broker/policy.yaml'), 'utf8')).toContain(
+      'devices/${id}/telemetry/#',
+    )
+    expect(await first.stop()).toEqual({ status: 0, signal: null })
+    await server.stop()
+
+    const second = start('broker')
+    await second.ready()
+    expect(second.output()).toContain('"how":"reused"')
+    expect(second.output()).toContain('using the copy of the CA bundle')
+    expect(await second.stop()).toEqual({ status: 0, signal: null })
+  })
+
+  test('two on one data directory share one identity', async () => {
+    start('enrollment-server')
+    const brokers = [start('broker'), start('broker')]
+    const [one, other] = await Promise.all(brokers.map((broker) => broker.ready()))
+    expect(one).not.toBe(other)
+    const serials = brokers.map((broker) => /"serial":"(\w+)"/.exec(broker.output())?.[1])
+    expect(serials[0]).toBe(serials[1])
+  })
+
+  test('gives up after the time it was given, in one sentence', async () => {
+    const broker = start('broker', '--wait=300ms')
+    expect((await broker.exited).status).toBe(1)
+    expect(broker.output()).toMatch(
+      /^broker: gave up waiting for the root certificate \S+root\.crt after 300ms; start the enrollment server,/m,
+    )
+  })
+
+  test('does not start with a policy that has a mistake, and says where it is', async () => {
+    const policy = join(folder.path, 'mine.yaml')
+    writeFileSync(policy, 'version: 1\nroles:\n  admin: {}\n')
+    const broker = start('broker', `--policy=${policy}`)
+    expect((await broker.exited).status).toBe(1)
+    expect(broker.output()).toContain(
+      `broker: the policy file ${policy} is not valid: line 3: roles.admin: unknown role`,
+    )
+    expect(existsSync(join(folder.path, 'broker/policy.yaml'))).toBe(false)
+  })
+
+  test('takes a changed policy while it runs, and keeps the one in force when the change has a mistake', async () => {
+    start('enrollment-server')
+    const broker = start('broker')
+    await broker.ready()
+    const policy = join(folder.path, 'broker/policy.yaml')
+    writeFileSync(policy, 'version: 1\nroles: {}\nextra: 1\n')
+    await broker.waitFor(/line 3: extra: unknown key; known are version, roles/)
+    expect(broker.output()).not.toContain('the new policy is in force')
+    writeFileSync(policy, 'version: 1\nroles: {}\n')
+    await broker.waitFor(/the new policy is in force/)
+  })
+})
