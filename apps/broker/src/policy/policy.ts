@@ -58,7 +58,7 @@ function deny(reason: DenialReason): Verdict {
 
 /**
  * May `subject` do `action` with `topic` (a topic filter when subscribing, a topic name otherwise)? The one
- * decision for publish, subscribe, restored sessions, delivery and wills. Pure, deny by default, about 0.1 µs.
+ * decision for publish, subscribe, restored sessions, delivery and wills. Pure, deny by default, 0.15 to 0.4 µs.
  *
  * Topics that begin with `$` belong to the broker: nobody publishes there, since aedes takes orders from
  * `$SYS/+/new/clients`; `$share/…` and any other are nobody's to subscribe to because no rule may name them.
