@@ -1,4 +1,4 @@
-import { createPublicKey, sign, verify } from 'node:crypto'
+import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import {
   createCsr,
   defaultProfiles,
@@ -14,23 +14,34 @@ import { machine } from './measure/machine.ts'
 import { formatRow } from './measure/report.ts'
 import { median } from './measure/statistics.ts'
 
-// CSR in, certificate out, in memory, one at a time: how far our code is above what the crypto alone costs.
+// CSR in, certificate out, in memory: how far our code is above what the crypto alone costs. Counted is CPU time of
+// all threads, because signatures are made on the thread pool and a neighbour's load must not count as ours.
 
 const rounds = 9
-const perRound = 400
+const perRound = 1000
+const inFlight = 64
 
 const now = new Date()
 const authority = await makeAuthority(now)
 const id = parseDeviceId('bench-device')
 
-async function microseconds(work: () => unknown): Promise<number> {
-  const samples: number[] = []
-  for (let round = 0; round <= rounds; round++) {
+/** Median of the rounds, after two to warm up: microseconds of CPU, and of time, for one call. */
+async function measure(work: () => unknown): Promise<{ cpu: number; wall: number }> {
+  const cpus: number[] = []
+  const walls: number[] = []
+  for (let round = -2; round < rounds; round++) {
+    const cpu = process.cpuUsage()
     const started = performance.now()
-    for (let i = 0; i < perRound; i++) await work()
-    if (round > 0) samples.push(((performance.now() - started) * 1000) / perRound)
+    for (let done = 0; done < perRound; done += inFlight) {
+      await Promise.all(Array.from({ length: Math.min(inFlight, perRound - done) }, () => work()))
+    }
+    const wall = performance.now() - started
+    const { user, system } = process.cpuUsage(cpu)
+    if (round < 0) continue
+    cpus.push((user + system) / perRound)
+    walls.push((wall * 1000) / perRound)
   }
-  return median(samples)
+  return { cpu: median(cpus), wall: median(walls) }
 }
 
 const { publicKey, privateKey } = generateKeyPair('P-256')
@@ -38,10 +49,11 @@ const csr = createCsr({ privateKey, commonName: id })
 const spki = exportPublicKey(publicKey)
 const signature = sign('sha256', csr, privateKey)
 
+// A key that was just imported verifies more slowly than one that has been used before.
+const importKey = (): KeyObject => createPublicKey({ key: spki, format: 'der', type: 'spki' })
 const floor =
-  (await microseconds(() => verify('sha256', csr, publicKey, signature))) +
-  (await microseconds(() => sign('sha256', csr, privateKey))) +
-  (await microseconds(() => createPublicKey({ key: spki, format: 'der', type: 'spki' })))
+  (await measure(() => verify('sha256', csr, importKey(), signature))).cpu +
+  (await measure(() => sign('sha256', csr, privateKey))).cpu
 
 const issue = async (request: Buffer): Promise<void> => {
   const parsed = await parseCsr(request)
@@ -57,24 +69,21 @@ const issue = async (request: Buffer): Promise<void> => {
 
 console.log(`issuance: ${machine()}`)
 console.log(
-  `median of ${rounds} rounds of ${perRound}; the peer is node:crypto alone (verify + sign + key import)`,
+  `median of ${rounds} rounds of ${perRound}, ${inFlight} in flight; the peer is node:crypto alone (key import, verify, sign)`,
 )
+const p256 = await measure(() => issue(csr))
 console.log(
   formatRow({
-    what: 'CSR in, certificate out, P-256',
-    ours: await microseconds(() => issue(csr)),
+    what: 'CSR in, certificate out, P-256, CPU of all threads',
+    ours: p256.cpu,
     unit: 'µs',
     peer: { name: 'crypto alone', value: floor },
     budget: { of: 'value', atMost: 200 },
   }),
 )
+console.log(formatRow({ what: 'the same, time', ours: p256.wall, unit: 'µs' }))
 for (const algorithm of ['P-384', 'Ed25519', 'RSA-2048'] as const) {
   const request = createCsr({ privateKey: generateKeyPair(algorithm).privateKey, commonName: id })
-  console.log(
-    formatRow({
-      what: `CSR in, certificate out, ${algorithm} (P-256 CA)`,
-      ours: await microseconds(() => issue(request)),
-      unit: 'µs',
-    }),
-  )
+  const { cpu } = await measure(() => issue(request))
+  console.log(formatRow({ what: `${algorithm} key, P-256 CA, CPU of all threads`, ours: cpu, unit: 'µs' }))
 }
