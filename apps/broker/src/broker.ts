@@ -57,6 +57,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   const limits = { ...defaultLimits, ...options.limits }
   const issuers = trustedIssuers(options.issuers)
   let policy = options.policy
+  let isClosing = false
   const tlsFor = (identity: KeyAndCertificate) =>
     serverTlsOptions({ identity, trust, mode, clientCertificate: 'required' })
 
@@ -68,7 +69,10 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     counts,
     log,
     admit: (socket: Parameters<typeof admitPeer>[0]) => admitPeer(socket, issuers, policy, now()),
-    accept: engine.accept,
+    accept: (...connection: Parameters<typeof engine.accept>) => {
+      if (isClosing) connection[0].destroy()
+      else engine.accept(...connection)
+    },
   }
   try {
     const mqtts = await listenMqtts({ ...shared, port })
@@ -82,6 +86,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
           for (const listener of [mqtts, wss]) listener.setSecureContext(tlsFor(identity))
         },
         close: async () => {
+          isClosing = true
           await engine.close()
           await Promise.all([mqtts.close(), wss.close()])
         },
