@@ -8,6 +8,7 @@ import { guardStream } from '../listener/guarded-stream.ts'
 import { type BrokerCounts, count } from '../metrics/counts.ts'
 import { authorize, type Policy } from '../policy/policy.ts'
 import { refuseConnect } from './connack.ts'
+import { drain, type MessageBus } from './drain.ts'
 import { watchExpiry } from './expiry.ts'
 import { createGates, silence } from './gates.ts'
 import type { EngineLimits } from './limits.ts'
@@ -32,7 +33,7 @@ type ConnectAnswer = (error: Error | null, success: boolean) => void
 export interface Engine {
   /** Takes over a connection whose peer is proven. `stream` carries MQTT from its first byte. */
   readonly accept: (stream: Duplex, identity: Identity, origin: Origin) => Session
-  /** Ends all sessions. */
+  /** Ends all sessions; what was acknowledged is forwarded first. */
   readonly close: () => Promise<void>
 }
 
@@ -198,11 +199,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     accept,
     close: async () => {
       expiry.close()
-      const leaving = [...sessions].map(async (session) => {
-        session.end('shutdown')
-        if (session.state === 'registered') await session.gone
-      })
-      await Promise.all(leaving)
+      await drain(sessions, (broker as Aedes & { mq: MessageBus }).mq)
       await new Promise<void>((resolve) => broker.close(() => resolve()))
     },
   }

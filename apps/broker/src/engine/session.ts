@@ -54,6 +54,19 @@ export class Session {
     this.stream.destroy()
   }
 
+  /**
+   * As `end`, but what was sent to the client goes out first, and the client closes: a reset would overtake what
+   * it has not read yet. After `patienceMs` milliseconds the connection is cut.
+   */
+  finish(reason: EndReason, patienceMs: number): void {
+    if (this.endReason !== undefined || this.stream.destroyed) return
+    this.endReason = reason
+    this.#onEnd(this)
+    const deadline = setTimeout(() => this.stream.destroy(), patienceMs)
+    this.stream.once('close', () => clearTimeout(deadline))
+    this.stream.end()
+  }
+
   /** To be called when the engine has let go of the session. */
   markGone(): void {
     this.#resolveGone()
