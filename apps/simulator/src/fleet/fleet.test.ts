@@ -107,19 +107,22 @@ describe('sendOff', () => {
 })
 
 describe('settle', () => {
-  const options = { fleet: { enrolled: Promise.resolve(), connected: Promise.resolve(), underWay: 0 }, clock }
+  const options = {
+    fleet: { enrolled: Promise.resolve(), connected: Promise.resolve(), underWay: 0 },
+    clock,
+    isGone: () => false,
+    repeatCommands: () => undefined,
+  }
 
   test('waits for the last acknowledgement, delivery and answer', async () => {
     const census = createCensus(1)
     census.commands.sent = 1
     census.ledger.published('a', 1, 0)
     let settled = false
-    const waiting = settle({ ...options, census, withinMs: 60_000, repeatCommands: () => undefined }).then(
-      () => {
-        settled = true
-        return settled
-      },
-    )
+    const waiting = settle({ ...options, census, withinMs: 60_000 }).then(() => {
+      settled = true
+      return settled
+    })
     census.ledger.acknowledged('a', 1)
     await new Promise(setImmediate)
     expect(settled).toBe(false)
@@ -131,8 +134,20 @@ describe('settle', () => {
   test('gives up on what does not come', async () => {
     const census = createCensus(1)
     census.ledger.published('a', 1, 0)
-    await settle({ ...options, census, withinMs: 20, repeatCommands: () => undefined })
+    await settle({ ...options, census, withinMs: 20 })
     expect(census.ledger.unsettled).toBe(1)
+  })
+
+  test('does not wait for a broker that is gone, unless it owes what it acknowledged', async () => {
+    const census = createCensus(1)
+    census.ledger.published('a', 1, 0)
+    await settle({ ...options, census, withinMs: 3_600_000, isGone: () => true })
+    census.ledger.acknowledged('a', 1)
+    const waiting = settle({ ...options, census, withinMs: 3_600_000, isGone: () => true })
+    await new Promise(setImmediate)
+    census.ledger.delivered('a', 1)
+    await waiting
+    expect(census.ledger.counts()).toMatchObject({ acknowledged: 1, undelivered: 0 })
   })
 
   test('repeats commands that nobody answered', async () => {

@@ -56,22 +56,27 @@ export function sendOff(options: {
 
 /**
  * Waits until no device is under way, every message is acknowledged and delivered and every command
- * answered, at most `withinMs` milliseconds. Repeats open commands once a second.
+ * answered, at most `withinMs` milliseconds. Repeats open commands once a second. While the broker `isGone`,
+ * only what was acknowledged is worth waiting for: it may come back with it.
  */
 export async function settle(options: {
   fleet: Fleet
   census: Census
   clock: Clock
   withinMs: number
+  isGone: () => boolean
   repeatCommands: () => void
 }): Promise<void> {
-  const { fleet, census, clock, withinMs, repeatCommands } = options
+  const { fleet, census, clock, withinMs, isGone, repeatCommands } = options
   const deadline = clock.now() + withinMs
   let repeatAt = clock.now() + 1_000
   const isSettled = (): boolean =>
     fleet.underWay === 0 && census.ledger.unsettled === 0 && census.commands.answered === census.commands.sent
 
-  while (!isSettled() && clock.now() < deadline) {
+  const isHopeless = (): boolean =>
+    fleet.underWay === 0 && census.ledger.counts().undelivered === 0 && isGone()
+
+  while (!isSettled() && !isHopeless() && clock.now() < deadline) {
     if (clock.now() >= repeatAt) {
       repeatCommands()
       repeatAt = clock.now() + 1_000

@@ -109,7 +109,14 @@ export async function runFleet(options: {
   life.stopPublishing()
   agenda.close()
   const withinMs = signal.aborted ? Math.min(plan.settleMs, settleAfterSignalMs) : plan.settleMs
-  await settle({ fleet, census, clock, withinMs, repeatCommands: () => commander.repeat() })
+  await settle({
+    fleet,
+    census,
+    clock,
+    withinMs,
+    isGone: () => signal.aborted && !subscriber.online,
+    repeatCommands: () => commander.repeat(),
+  })
 
   return buildReport(census, {
     ...plan,

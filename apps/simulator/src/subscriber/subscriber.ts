@@ -7,6 +7,7 @@ import type { Arrived } from './inbox.ts'
 
 /** The service side of the fleet: hears everything below `devices/` and sends commands. */
 export interface Subscriber {
+  readonly online: boolean
   /** Hands over every message from now on. */
   onMessage(handler: (message: Arrived) => void): void
   publish(topic: string, payload: string): Promise<void>
@@ -60,6 +61,9 @@ export async function openSubscriber(options: SubscriberOptions): Promise<Subscr
   const subscribed = connection
 
   return {
+    get online() {
+      return subscribed.online
+    },
     onMessage: (handler) => void subscribed.onMessage(handler),
     publish: (topic, payload) => subscribed.publish(topic, payload),
     async close() {
