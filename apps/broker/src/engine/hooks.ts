@@ -1,0 +1,88 @@
+import type { AedesOptions, Client, ConnectPacket, PublishPacket } from 'aedes'
+import { admitConnect } from '../admission/connect.ts'
+import type { Policy } from '../policy/policy.ts'
+import { refuseConnect } from './connack.ts'
+import { type Gates, silence } from './gates.ts'
+import type { Session } from './session.ts'
+import type { Sessions } from './sessions.ts'
+
+/** What the hooks decide by. */
+export interface HookOptions {
+  readonly policy: () => Policy
+  readonly gates: Gates
+  readonly sessions: Sessions
+  readonly maxKeepaliveSeconds: number
+  /** Takes a filter out of the stored session of a client. */
+  readonly forget: (client: Client, filter: string) => void
+}
+
+type Hooks = Required<
+  Pick<
+    AedesOptions,
+    'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe' | 'authorizeForward'
+  >
+>
+type ConnectAnswer = Parameters<Hooks['preConnect']>[2]
+
+/**
+ * aedes' hooks, which are where MQTT meets the policy:
+ *
+ *     CONNECT    preConnect            client id, level, keep alive, will; takeover; then `authenticate` agrees
+ *     PUBLISH    authorizePublish      also for wills, when they are published
+ *     SUBSCRIBE  authorizeSubscribe    also for every subscription of a restored session
+ *     delivery   authorizeForward      live, retained and queued messages
+ *
+ * A client without a session, which cannot be, may do nothing.
+ */
+export function createHooks({ policy, gates, sessions, maxKeepaliveSeconds, forget }: HookOptions): Hooks {
+  async function connect(session: Session, packet: ConnectPacket, done: ConnectAnswer): Promise<void> {
+    const verdict = admitConnect(policy(), session.identity, packet, maxKeepaliveSeconds)
+    if (!verdict.admitted) {
+      sessions.refuse(session, 'connect-refused', verdict.code, verdict.detail)
+      return refuseConnect(session.stream, verdict.returnCode, () => done(new Error(verdict.code), false))
+    }
+    packet.clientId = verdict.sessionKey
+    const isAlone = await sessions.enter(session, verdict.sessionKey, packet.clean === true)
+    return isAlone ? done(null, true) : done(new Error('the connection ended'), false)
+  }
+
+  return {
+    preConnect: (client, packet, done) => {
+      const session = sessions.of(client)
+      if (session === undefined) done(new Error('no identity'), false)
+      else void connect(session, packet, done)
+    },
+
+    authenticate: (client, _username, _password, done) => {
+      // The certificate is the credential; a user name and password are neither needed nor looked at.
+      done(null, sessions.of(client)?.state === 'admitted')
+    },
+
+    authorizePublish: (client, packet, done) => {
+      const session = client === null ? undefined : sessions.of(client)
+      // Without a client: the will of a broker that is gone, whose owner nobody can vouch for any more.
+      if (session === undefined) silence(packet)
+      else if (!isWillOf(client, packet)) gates.admitPublish(session, packet)
+      else if (!gates.mayPublishWill(session, packet)) silence(packet)
+      done(null)
+    },
+
+    authorizeSubscribe: (client, subscription, done) => {
+      const session = sessions.of(client)
+      if (session !== undefined && gates.grant(session, subscription.topic)) return done(null, subscription)
+      // A filter that was stored under an older policy goes from the store as well.
+      if (!client.clean) forget(client, subscription.topic)
+      return done(null, null)
+    },
+
+    authorizeForward: (client, packet) => {
+      const session = sessions.of(client)
+      return session !== undefined && gates.mayReceive(session, packet) ? packet : null
+    },
+  }
+}
+
+/** aedes asks for a will with the very object of the CONNECT packet, while its client still has it. */
+function isWillOf(client: Client | null, packet: PublishPacket): boolean {
+  return (client as { will?: unknown } | null)?.will === packet
+}

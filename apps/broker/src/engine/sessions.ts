@@ -1,0 +1,103 @@
+import type { Duplex } from 'node:stream'
+import type { Logger } from '@fleetroot/service'
+import type { Identity } from '../admission/identity.ts'
+import { type BrokerCounts, count } from '../metrics/counts.ts'
+import { type Origin, Session } from './session.ts'
+import { Takeover } from './takeover.ts'
+
+/** All sessions of an engine: who is connected, which aedes client is whose, and whose the stored sessions are. */
+export class Sessions {
+  /** Connections that are open. */
+  readonly open = new Set<Session>()
+  readonly #ofClient = new WeakMap<object, Session>()
+  /** Whose the persistent sessions are, connected or not. */
+  readonly #owners = new Map<string, Identity>()
+  readonly #takeover = new Takeover()
+  readonly #counts: BrokerCounts
+  readonly #log: Logger
+
+  constructor(counts: BrokerCounts, log: Logger) {
+    this.#counts = counts
+    this.#log = log
+  }
+
+  /** Starts a session on a connection. */
+  add(stream: Duplex, identity: Identity, origin: Origin): Session {
+    const session = new Session(identity, origin, stream, (ending) => this.#ended(ending))
+    this.open.add(session)
+    this.#counts.open += 1
+    stream.once('close', () => {
+      this.open.delete(session)
+      this.#counts.open -= 1
+      // `waiting` goes when its turn comes, `registered` when aedes has taken it apart.
+      if (session.state === 'new' || session.state === 'admitted') this.letGo(session)
+    })
+    return session
+  }
+
+  /** Tells which aedes client belongs to a session. */
+  bind(client: object, session: Session): void {
+    this.#ofClient.set(client, session)
+  }
+
+  of(client: object): Session | undefined {
+    return this.#ofClient.get(client)
+  }
+
+  ownerOf(key: string): Identity | undefined {
+    return this.#owners.get(key)
+  }
+
+  /** Step 6 of admission: resolves to true when the session is alone on `key`, to false when it has ended meanwhile. */
+  async enter(session: Session, key: string, isClean: boolean): Promise<boolean> {
+    session.key = key
+    session.state = 'waiting'
+    if (isClean) this.#owners.delete(key)
+    else this.#owners.set(key, session.identity)
+    await this.#takeover.enter(session, key)
+    session.state = 'admitted'
+    if (session.stream.destroyed) this.letGo(session)
+    return !session.stream.destroyed
+  }
+
+  /** aedes counts the session among its clients. */
+  register(session: Session): void {
+    session.state = 'registered'
+    this.#counts.admitted += 1
+    this.#log.debug(describe(session), 'session started')
+  }
+
+  /** The engine has let go of the session. */
+  letGo(session: Session): void {
+    this.#takeover.leave(session)
+    session.markGone()
+  }
+
+  /** Counts and logs that a session was refused before it was one; the caller ends it. */
+  refuse(
+    session: Session,
+    endReason: 'connect-refused' | 'packet-refused',
+    reason: string,
+    detail: string,
+  ): void {
+    session.endReason = endReason
+    count(this.#counts.refused, reason)
+    this.#log.warn({ ...describe(session), reason, detail }, 'connection refused')
+  }
+
+  /** Logs an error of a connection, unless it follows from our own decision to end it. */
+  fail(session: Session, error: Error): void {
+    if (session.endReason !== undefined) return
+    this.#log.info({ ...describe(session), error: error.message }, 'connection failed')
+  }
+
+  #ended(session: Session): void {
+    count(this.#counts.ended, session.endReason ?? 'unknown')
+    const level = session.endReason === 'shutdown' ? 'debug' : 'warn'
+    this.#log[level]({ ...describe(session), reason: session.endReason }, 'session ended')
+  }
+}
+
+function describe({ identity, origin }: Session): object {
+  return { deviceId: identity.id, role: identity.role, serial: identity.serial, ...origin }
+}
