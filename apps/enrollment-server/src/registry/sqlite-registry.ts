@@ -1,108 +1,41 @@
-import { Worker } from 'node:worker_threads'
-import type { Answer, Call } from './batch.ts'
-import { RegistryError, type RegistryErrorCode } from './registry-error.ts'
+import type { RegistryError } from './registry-error.ts'
+import { openRegistryThread, type RegistryThread } from './registry-thread.ts'
 import type { Registry, RegistryOperations } from './registry.ts'
-import type { ToWorker } from './worker.ts'
-
-type FromWorker =
-  | { readonly ready: true }
-  | { readonly failed: { readonly code: RegistryErrorCode; readonly message: string } }
-  | { readonly answers: readonly Answer[] }
-
-// Bounds how long the first of a batch waits for the last.
-const maxBatch = 512
-
-interface Waiting {
-  resolve(value: unknown): void
-  reject(error: Error): void
-}
 
 /**
- * Opens the SQLite registry in a thread of its own, so that no fsync holds up a handshake. One message is under
- * way at a time: what is asked until its answer comes shares the next one, and its commit. An idle registry is
- * asked at once; a busy one pays for a message and an fsync per batch instead of per operation.
- * @param onFailure called once if the thread dies by itself; everything asked then fails
+ * Opens the SQLite registry in two threads, one that writes and one that reads, so that neither a handshake nor
+ * a lookup waits for an fsync (a disk that others use as well takes milliseconds for one). In WAL mode a
+ * reader sees every commit that was answered before it asked.
+ * @param onFailure called once if a thread dies by itself; the registry is of no use then
  * @throws {RegistryError} `registry-open`, `registry-newer`
  */
 export async function openSqliteRegistry(
   file: string,
   onFailure: (error: RegistryError) => void = () => {},
 ): Promise<Registry> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { file } })
-  const waiting: Waiting[] = []
-  const outbox: Call[] = []
-  let isBusy = false
-  let closed: RegistryError | undefined
+  const writer = await openRegistryThread(file, onFailure)
+  const reader = await openRegistryThread(file, onFailure)
 
-  const send = (message: ToWorker): void => {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window: it has no origin
-    worker.postMessage(message)
-  }
-  const flush = (): void => {
-    if (closed || isBusy || outbox.length === 0) return
-    isBusy = true
-    send(outbox.splice(0, maxBatch))
-  }
-  const fail = (error: RegistryError): void => {
-    closed ??= error
-    for (const caller of waiting.splice(0)) caller.reject(error)
-  }
-
-  const ended = new Promise<void>((resolve) => {
-    worker.once('exit', () => resolve())
-  })
-  await new Promise<void>((resolve, reject) => {
-    worker.once('error', (error) => {
-      const failure = new RegistryError('registry-closed', `the registry thread died: ${String(error)}`)
-      const unexpected = !closed
-      fail(failure)
-      reject(failure)
-      if (unexpected) onFailure(failure)
-    })
-    worker.on('message', (message: FromWorker) => {
-      if ('ready' in message) return resolve()
-      if ('failed' in message) {
-        return reject(new RegistryError(message.failed.code, `${file}: ${message.failed.message}`))
-      }
-      isBusy = false
-      // Answers come in the order of the calls, over all messages.
-      for (const answer of message.answers) {
-        const caller = waiting.shift()
-        if ('value' in answer) caller?.resolve(answer.value)
-        else caller?.reject(new RegistryError('registry-failed', answer.error))
-      }
-      // Not at once: what the callers above ask next should travel along.
-      setImmediate(flush)
-    })
-  })
-
-  function operation<Name extends keyof RegistryOperations>(name: Name): Registry[Name] {
-    const ask = (input: unknown): Promise<unknown> =>
-      new Promise((resolve, reject) => {
-        if (closed) return reject(closed)
-        if (outbox.length === 0 && !isBusy) setImmediate(flush)
-        outbox.push([name, input])
-        waiting.push({ resolve, reject })
-      })
-    return ask as Registry[Name]
+  function operation<Name extends keyof RegistryOperations>(
+    thread: RegistryThread,
+    name: Name,
+  ): Registry[Name] {
+    return (async (input: unknown) => thread.ask(name, input)) as Registry[Name]
   }
 
   return {
-    addDevice: operation('addDevice'),
-    findDevice: operation('findDevice'),
-    listDevices: operation('listDevices'),
-    renameDevice: operation('renameDevice'),
-    addToken: operation('addToken'),
-    findToken: operation('findToken'),
-    findCertificate: operation('findCertificate'),
-    findKeyHolder: operation('findKeyHolder'),
-    recordCertificate: operation('recordCertificate'),
+    addDevice: operation(writer, 'addDevice'),
+    renameDevice: operation(writer, 'renameDevice'),
+    addToken: operation(writer, 'addToken'),
+    recordCertificate: operation(writer, 'recordCertificate'),
+    findDevice: operation(reader, 'findDevice'),
+    listDevices: operation(reader, 'listDevices'),
+    findToken: operation(reader, 'findToken'),
+    findCertificate: operation(reader, 'findCertificate'),
+    findKeyHolder: operation(reader, 'findKeyHolder'),
     close: async () => {
-      if (closed) return ended
-      closed = new RegistryError('registry-closed', 'the registry is closed')
-      if (outbox.length > 0) send(outbox.splice(0))
-      send(undefined)
-      await ended
+      await reader.close()
+      await writer.close()
     },
   }
 }
