@@ -1,6 +1,6 @@
 import type { Logger } from '@fleetroot/service'
-import { type KeyAndCertificate, serverTlsOptions, type TlsMode } from '@fleetroot/tls-config'
-import { admitPeer, type Issuers, trustedIssuers } from './admission/peer.ts'
+import { type KeyAndCertificate, serverTlsOptions, type TlsMode, trustedIssuers } from '@fleetroot/tls-config'
+import { admitPeer, type Issuers } from './admission/peer.ts'
 import { createEngine } from './engine/engine.ts'
 import { defaultLimits, type EngineLimits } from './engine/limits.ts'
 import { listenMqtts } from './listener/mqtts.ts'

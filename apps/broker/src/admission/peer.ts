@@ -22,17 +22,6 @@ export type PeerVerdict =
   | { readonly admitted: true; readonly identity: Identity; readonly peer: PeerIdentity }
   | { readonly admitted: false; readonly code: PeerAdmissionCode; readonly detail: string }
 
-/** The roles that each issuing CA may give. */
-export function trustedIssuers({ devices, services }: Issuers): TrustedIssuer[] {
-  return [
-    ...devices.map((certificate): TrustedIssuer => ({ certificate, roles: ['device'] })),
-    ...services.map((certificate): TrustedIssuer => ({
-      certificate,
-      roles: ['service', 'operator', 'claim'],
-    })),
-  ]
-}
-
 /**
  * Steps 2 and 3 of admission, for every connection, resumed ones included: the chain, validity and purpose of
  * the certificate (TLS and `peerIdentity`), one CN, one SPIFFE name, a role that its issuing CA may give, and
