@@ -49,8 +49,9 @@ export function createHooks({ policy, gates, sessions, maxKeepaliveSeconds, forg
   return {
     preConnect: (client, packet, done) => {
       const session = sessions.of(client)
-      if (session === undefined) done(new Error('no identity'), false)
-      else void connect(session, packet, done)
+      if (session === undefined) return done(new Error('no identity'), false)
+      // What nobody foresaw ends this connection, not the process.
+      connect(session, packet, done).catch((error: Error) => done(error, false))
     },
 
     authenticate: (client, _username, _password, done) => {
