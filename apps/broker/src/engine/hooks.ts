@@ -46,12 +46,20 @@ export function createHooks({ policy, gates, sessions, maxKeepaliveSeconds, forg
     return isAlone ? done(null, true) : done(new Error('the connection ended'), false)
   }
 
+  /** What nobody foresaw ends this connection, not the process. */
+  async function answer(session: Session, packet: ConnectPacket, done: ConnectAnswer): Promise<void> {
+    try {
+      await connect(session, packet, done)
+    } catch (error) {
+      done(error as Error, false)
+    }
+  }
+
   return {
     preConnect: (client, packet, done) => {
       const session = sessions.of(client)
-      if (session === undefined) return done(new Error('no identity'), false)
-      // What nobody foresaw ends this connection, not the process.
-      connect(session, packet, done).catch((error: Error) => done(error, false))
+      if (session === undefined) done(new Error('no identity'), false)
+      else void answer(session, packet, done)
     },
 
     authenticate: (client, _username, _password, done) => {
