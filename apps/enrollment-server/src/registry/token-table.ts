@@ -23,7 +23,7 @@ function tokenFromRow(row: TokenRow): TokenRecord {
   }
 }
 
-/** The operations on tokens. Using one up belongs to the recording of a certificate (issuance.ts). */
+/** The operations on tokens. Using one up belongs to the recording of a certificate (certificate-table.ts). */
 export function tokenOperations(database: DatabaseSync): Pick<RegistryOperations, 'addToken' | 'findToken'> {
   const insert = database.prepare(
     `INSERT INTO tokens (hash, device_id, created_at, expires_at)

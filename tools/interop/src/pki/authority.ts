@@ -19,16 +19,19 @@ export interface Authority {
   readonly issuer: Issuer
 }
 
-export async function makeAuthority(algorithm: KeyAlgorithm): Promise<Authority> {
+/** Makes one; the names are for those who must take it for another. */
+export async function makeAuthority(
+  algorithm: KeyAlgorithm,
+  names = { root: 'Interop Root', issuer: 'Interop CA' },
+): Promise<Authority> {
   const now = new Date()
   const signer = keySigner(generateKeyPair(algorithm).privateKey)
-  const root = await createRootCertificate({ signer, commonName: 'Interop Root', serial: newSerial(), now })
+  const root = await createRootCertificate({ signer, commonName: names.root, serial: newSerial(), now })
   const { publicKey, privateKey } = generateKeyPair(algorithm)
   const certificate = await createIssuingCertificate({
     issuer: { certificate: root, signer },
     publicKey,
-    commonName: 'Interop CA',
-    organization: 'Fleetroot',
+    commonName: names.issuer,
     serial: newSerial(),
     now,
   })
