@@ -1,12 +1,19 @@
-import type { Certificate, Issuer } from '@fleetroot/pki'
+import type { KeyObject } from 'node:crypto'
+import type { Certificate } from '@fleetroot/pki'
 
 /** The name of an issuing CA, as profiles name it. */
 export type IssuerName = 'devices' | 'services'
 
-/** What a running server signs with. The key of the root is not among it. */
+/** An issuing CA with its key, which is an object of `node:crypto` and nowhere text. */
+export interface IssuingAuthority {
+  readonly certificate: Certificate
+  readonly privateKey: KeyObject
+}
+
+/** What a running server issues with. The key of the root is not among it. */
 export interface Authority {
   readonly root: Certificate
-  readonly issuers: Readonly<Record<IssuerName, Issuer>>
+  readonly issuers: Readonly<Record<IssuerName, IssuingAuthority>>
   /** Fingerprints of every CA key, which no identity may have. */
   readonly keys: ReadonlySet<string>
 }
