@@ -58,7 +58,7 @@ export class Uplink {
     const onAbort = () => void this.stop()
     signal?.addEventListener('abort', onAbort, { once: true })
     if (signal?.aborted) this.#stop.abort()
-    this.#loop = this.#run()
+    this.#loop = this.#runToTheEnd()
     try {
       await this.#first.promise
     } finally {
@@ -86,7 +86,20 @@ export class Uplink {
     }
     this.#stop.abort()
     this.#wakeup.wake()
-    await this.#loop
+    await this.#loop?.catch(() => undefined)
+  }
+
+  async #runToTheEnd(): Promise<void> {
+    try {
+      await this.#run()
+    } catch (error) {
+      // A bug, here or in what was told. The session ends with the signal; nobody is left waiting.
+      this.#stop.abort()
+      this.#first.reject(error)
+      this.#replaced?.reject(error)
+      // Nobody else would hear of it.
+      if (this.#everConnected) throw error
+    }
   }
 
   async #run(): Promise<void> {
@@ -108,7 +121,8 @@ export class Uplink {
       const waitMs = verdict.retry ? verdict.waitMs + backoff(failures) : backoff(AT_CAP)
       failures += 1
       this.#options.onOffline(reason, waitMs)
-      await this.#wakeup.wait(waitMs)
+      // Who was told may have stopped us, when there was no wait to cut short yet.
+      if (!this.stopped) await this.#wakeup.wait(waitMs)
     }
     this.#first.reject(closedByUs())
     this.#replaced?.reject(closedByUs())
@@ -123,8 +137,8 @@ export class Uplink {
     try {
       session = await this.#options.open(tls, this.#stop.signal)
     } catch (error) {
-      if (!(error instanceof DeviceClientError)) throw error
-      return { reason: error, connected: false, heldMs: 0 }
+      const reason = error instanceof DeviceClientError ? error : unforeseen(error)
+      return { reason, connected: false, heldMs: 0 }
     }
     if (tls !== this.#tls) {
       await session.end(END_TIMEOUT_MS)
@@ -142,6 +156,15 @@ export class Uplink {
     this.#options.onLost(reason)
     return { reason, connected: true, heldMs: performance.now() - connectedAt }
   }
+}
+
+function unforeseen(cause: unknown): DeviceClientError {
+  const what = cause instanceof Error ? cause.message : String(cause)
+  return new DeviceClientError(
+    'unforeseen',
+    `the connection failed in a way that nobody foresaw (${what}): this is a bug`,
+    { cause },
+  )
 }
 
 /** The reason of an end that nobody else brought about. */
