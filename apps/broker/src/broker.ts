@@ -55,7 +55,8 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   const { trust, log, host = '127.0.0.1', port = 0, wssPort = 0, mode = 'compatible' } = options
   const { counts = new BrokerCounts(), now = Date.now } = options
   const limits = { ...defaultLimits, ...options.limits }
-  const issuers = trustedIssuers(options.issuers)
+  const { trustDomain } = options.issuers
+  const peerTrust = { issuers: trustedIssuers(options.issuers), trustDomain }
   let policy = options.policy
   let isClosing = false
   const tlsFor = (identity: KeyAndCertificate) =>
@@ -68,7 +69,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     tls,
     counts,
     log,
-    admit: (socket: Parameters<typeof admitPeer>[0]) => admitPeer(socket, issuers, policy, now()),
+    admit: (socket: Parameters<typeof admitPeer>[0]) => admitPeer(socket, peerTrust, policy, now()),
     accept: (...connection: Parameters<typeof engine.accept>) => {
       if (isClosing) connection[0].destroy()
       else engine.accept(...connection)

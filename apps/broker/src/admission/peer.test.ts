@@ -47,6 +47,12 @@ describe.each<Transport>(['mqtts', 'wss'])('over %s', (transport) => {
     expect(refusals()).toEqual({ 'role-claim': 1 })
   })
 
+  test('a certificate of another trust domain is refused, though our own CA issued it', async () => {
+    const other = await live.issue('device', 'x', { trustDomain: 'other.test' })
+    expect(await isAnswered(other, 'x', { transport })).toBe(false)
+    expect(refusals()).toEqual({ 'trust-domain-other': 1 })
+  })
+
   test('a service certificate that the Devices CA issued is refused', async () => {
     const forged = await live.issue('service', 'boss', { issuer: live.authority.devices })
     expect(await isAnswered(forged, 'boss', { transport })).toBe(false)

@@ -1,16 +1,13 @@
 import type { TLSSocket } from 'node:tls'
 import type { Certificate, Name } from '@fleetroot/pki'
-import {
-  peerIdentity,
-  type PeerIdentity,
-  type PeerRefusalCode,
-  type TrustedIssuer,
-} from '@fleetroot/tls-config'
+import { peerIdentity, type PeerIdentity, type PeerRefusalCode, type PeerTrust } from '@fleetroot/tls-config'
 import { type Policy, policyRoles } from '../policy/policy.ts'
 import type { Identity } from './identity.ts'
 
 /** The issuing CAs by what they may vouch for; more than one each while a CA is being replaced. */
 export interface Issuers {
+  /** The one in every SPIFFE URI that these CAs write. */
+  readonly trustDomain: string
   readonly devices: readonly Certificate[]
   readonly services: readonly Certificate[]
 }
@@ -29,12 +26,12 @@ export type PeerVerdict =
  */
 export function admitPeer(
   socket: TLSSocket,
-  issuers: readonly TrustedIssuer[],
+  trust: Pick<PeerTrust, 'issuers' | 'trustDomain'>,
   policy: Policy,
   now: number,
 ): PeerVerdict {
   // The anchors of our listeners are the root of this system and nothing else.
-  const peer = peerIdentity(socket, { issuers, now: new Date(now), onlyOwnAnchors: true })
+  const peer = peerIdentity(socket, { ...trust, now: new Date(now), onlyOwnAnchors: true })
   if (peer.kind === 'none') return refuse('no-certificate', 'the client sent no certificate')
   if (peer.kind === 'refused') return refuse(peer.code, peer.detail)
   return admitIdentity(peer, policy, now)

@@ -16,11 +16,12 @@ const bundleOf = (authority: TestAuthority, devices: string[], services: string[
 })
 
 describe('a CA bundle', () => {
-  test('below the pinned root says whom each CA issues for', () => {
+  test('below the pinned root says whom each CA issues for, and in which trust domain', () => {
     const bundle = bundleOf(ours, [ours.devices.certificate.pem], [ours.services.certificate.pem])
     const issuers = verifyBundle(bundle, ours.root.pem)
     expect(issuers.devices.map(({ pem }) => pem)).toEqual([ours.devices.certificate.pem])
     expect(issuers.services.map(({ pem }) => pem)).toEqual([ours.services.certificate.pem])
+    expect(issuers.trustDomain).toBe('fleet.test')
   })
 
   test('of another root of the same name is refused', () => {

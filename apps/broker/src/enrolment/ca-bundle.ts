@@ -77,7 +77,7 @@ export function verifyBundle(bundle: CaBundle, root: string): Issuers {
       `${formatName(shared.subject)} issues for devices and for services, so that a role proves nothing`,
     )
   }
-  return { devices, services }
+  return { devices, services, trustDomain: bundle.trustDomain }
 }
 
 async function readCopy(data: DataDirectory): Promise<CaBundle | undefined> {

@@ -10,6 +10,7 @@ import {
   importPrivateKey,
   parseCertificates,
   publicKeyFingerprint,
+  spiffeUri,
   toPem,
 } from '@fleetroot/pki'
 import type { DataDirectory } from '@fleetroot/service'
@@ -35,6 +36,7 @@ export interface OwnIdentityDependencies {
   readonly registry: Registry
   readonly authority: Authority
   readonly enroll: Enroll
+  readonly trustDomain: string
   readonly now: () => Date
   readonly made: (file: string) => void
 }
@@ -49,7 +51,7 @@ export async function ensureOwnIdentity(
   identity: OwnIdentity,
   dependencies: OwnIdentityDependencies,
 ): Promise<boolean> {
-  const { data, registry, authority, enroll, now, made } = dependencies
+  const { data, registry, authority, enroll, trustDomain, now, made } = dependencies
   const { id, directory, profile, dns, ip } = identity
   const keyFile = `${directory}/key.pem`
   const certificateFile = `${directory}/cert.pem`
@@ -61,8 +63,10 @@ export async function ensureOwnIdentity(
   const privateKey = importPrivateKey(await readFile(data.file(keyFile), 'utf8'))
   const fingerprint = publicKeyFingerprint(createPublicKey(privateKey))
   const current = await readLeaf(data.file(certificateFile))
-  // The server lives by Services; a certificate of another hierarchy or registry is worth nothing here.
-  const isOurs = current?.authorityKeyId === authority.issuers.services.certificate.subjectKeyId
+  // The server lives by Services; a certificate of another hierarchy, trust domain or registry is worth nothing here.
+  const isOurs =
+    current?.authorityKeyId === authority.issuers.services.certificate.subjectKeyId &&
+    current?.subjectAltNames.some(({ value }) => value === spiffeUri(trustDomain, profile, id))
   const record = current && (await registry.findCertificate(current.serial))
   if (isOurs && record && current && isGood(current, record, fingerprint, identity, now())) return false
 

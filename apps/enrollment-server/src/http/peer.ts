@@ -15,7 +15,7 @@ export type PeerReader = (socket: TLSSocket) => PeerIdentity | NoPeer | PeerRefu
  * Reads the identity of a connection's client certificate, once for each connection. That the certificate may
  * expire or be revoked while the connection lives is for the caller to look at, on every request.
  */
-export function createPeerReader(authority: Authority, now: () => Date): PeerReader {
+export function createPeerReader(authority: Authority, trustDomain: string, now: () => Date): PeerReader {
   const { devices, services } = authority.issuers
   const issuers = trustedIssuers({ devices: [devices.certificate], services: [services.certificate] })
   const known = new WeakMap<TLSSocket, ReturnType<PeerReader>>()
@@ -23,7 +23,7 @@ export function createPeerReader(authority: Authority, now: () => Date): PeerRea
     const seen = known.get(socket)
     if (seen) return seen
     // Every CA below the trust anchor of this server is its own.
-    const peer = peerIdentity(socket, { issuers, now: now(), onlyOwnAnchors: true })
+    const peer = peerIdentity(socket, { issuers, trustDomain, now: now(), onlyOwnAnchors: true })
     known.set(socket, peer)
     return peer
   }

@@ -34,11 +34,11 @@ export interface ListenerOptions {
 export async function startSecureListener(
   options: ListenerOptions & RestDependencies & { identity: TlsIdentity },
 ): Promise<Listener & { setIdentity(identity: TlsIdentity): void }> {
-  const { authority, registry, now, logger, limits, refusedAtGate } = options
+  const { authority, trustDomain, registry, now, logger, limits, refusedAtGate } = options
   const app = await createApp({ logger, limits, tls: tlsOptions(authority, options.identity) })
   guardRoutes(app, {
     registry,
-    readPeer: createPeerReader(authority, now),
+    readPeer: createPeerReader(authority, trustDomain, now),
     now,
     ...createAttempts(app, limits),
     refused: (request, code) => {

@@ -63,7 +63,8 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   )
   onStop('registry', () => registry.close())
   const enroll = withDecisions(enrollThere, { now, logger, decided })
-  const refreshed = () => refreshIdentities(config, { data, registry, authority, enroll, now, made })
+  const refreshed = () =>
+    refreshIdentities(config, { data, registry, authority, enroll, trustDomain, now, made })
   let identity = await refreshed()
   const secure = await startSecureListener({
     ...listenerOptions,

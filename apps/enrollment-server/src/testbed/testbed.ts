@@ -48,13 +48,15 @@ const defaults = {
 
 /**
  * Starts a server in this process. Close it when the test is over. With `startedAgoMs` its clock begins in the
- * past, so that what it makes after `advance` is valid by the clock of TLS, which no test can move.
+ * past, so that what it makes after `advance` is valid by the clock of TLS, which no test can move. With `sharing`
+ * it is a second server on the data directory of another, to be closed before that one.
  */
 export async function openTestbed(
   config: Partial<ServerOptions['config']> = {},
   startedAgoMs = 0,
+  sharing?: Testbed,
 ): Promise<Testbed> {
-  const folder = await mkdtemp(join(tmpdir(), 'fleetroot-enrollment-'))
+  const folder = sharing?.file() ?? (await mkdtemp(join(tmpdir(), 'fleetroot-enrollment-')))
   const data = await openDataDirectory(folder)
   const closers: (() => Promise<void>)[] = []
   const lines: Record<string, unknown>[] = []
@@ -111,7 +113,7 @@ export async function openTestbed(
     close: async () => {
       requester.close()
       for (const close of closers) await close()
-      await rm(folder, { recursive: true })
+      if (sharing === undefined) await rm(folder, { recursive: true })
     },
   }
 }

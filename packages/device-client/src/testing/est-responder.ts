@@ -123,6 +123,7 @@ export async function startEstResponder(authority: Authority, identity?: Leaf): 
     responder.requests.push(body)
     const peer = peerIdentity(request.socket as TLSSocket, {
       issuers: [{ certificate: authority.devices.certificate, roles: ['device'] }],
+      trustDomain: 'fleet.test',
       now: new Date(),
     })
     if (peer.kind !== 'identity') {

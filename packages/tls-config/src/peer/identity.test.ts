@@ -104,11 +104,22 @@ describe('no identity', () => {
     })
   })
 
+  test('a certificate of another trust domain, though our own CA issued it', async () => {
+    const leaf = await fleet.issue({ id: 'pump-7' })
+    const judge = { ...fleet.peerTrust(), trustDomain: 'other.example' }
+    expect(await seen(leaf, judge)).toEqual({
+      kind: 'refused',
+      code: 'trust-domain-other',
+      detail: 'the certificate is for the trust domain fleet.example, and this is other.example',
+    })
+  })
+
   test.each([
     ['forged', { forged: true }, 'fake-authority'],
     ['for servers', { extendedKeyUsage: ['serverAuth'] }, 'wrong-purpose'],
     ['without a name', { subjectAltNames: [] }, 'spiffe-uri-missing'],
     ['an operator', named('dev-1', 'operator'), 'role-not-allowed'],
+    ['of another trust domain', named('dev-1', 'device', 'other.example'), 'trust-domain-other'],
   ])('an expired certificate that is also %s is not taken for merely expired', async (_, flaw, code) => {
     const past = { notBefore: new Date(Date.now() - 2 * HOUR_MS), notAfter: new Date(Date.now() - HOUR_MS) }
     const certificate = await unusualCertificate(fleet.devices, { ...named('dev-1'), ...past, ...flaw })
@@ -130,7 +141,10 @@ describe('no identity', () => {
       const leaf = await unusualCertificate(old, { ...named('dev-1'), notAfter })
       const issuers = [{ certificate: old.certificate, roles: ['device'] as const }]
       const now = new Date(Date.now() + 2 * HOUR_MS)
-      expect(await seen(leaf, { issuers, now })).toMatchObject({ kind: 'refused', code: 'issuer-expired' })
+      expect(await seen(leaf, { ...fleet.peerTrust(now), issuers })).toMatchObject({
+        kind: 'refused',
+        code: 'issuer-expired',
+      })
     },
   )
 
@@ -144,7 +158,10 @@ describe('no identity', () => {
     const leaf = await unusualCertificate(old, named('dev-1'))
     const issuers = [{ certificate: old.certificate, roles: ['device'] as const }]
     const now = new Date(Date.now() - HOUR_MS / 2)
-    expect(await seen(leaf, { issuers, now })).toMatchObject({ kind: 'refused', code: 'issuer-expired' })
+    expect(await seen(leaf, { ...fleet.peerTrust(now), issuers })).toMatchObject({
+      kind: 'refused',
+      code: 'issuer-expired',
+    })
   })
 
   test('the role device from the Services CA', async () => {
@@ -215,7 +232,7 @@ function cn(commonName: string): Name {
   return nameOf({ commonName })
 }
 
-function named(id: string, role = 'device') {
-  const uri = { type: 'uri', value: `spiffe://fleet.example/${role}/${id}` } as const
+function named(id: string, role = 'device', trustDomain = 'fleet.example') {
+  const uri = { type: 'uri', value: `spiffe://${trustDomain}/${role}/${id}` } as const
   return { subject: nameOf({ commonName: id }), subjectAltNames: [uri] }
 }

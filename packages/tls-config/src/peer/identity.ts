@@ -44,6 +44,7 @@ export type PeerRefusalCode =
   | 'handshake-unfinished'
   | 'issuer-expired'
   | 'role-not-allowed'
+  | 'trust-domain-other'
 
 /** The peer sent a certificate that gives it no identity here. `detail` is a sentence for a log. */
 export interface PeerRefusal {
@@ -55,6 +56,8 @@ export interface PeerRefusal {
 /** What `peerIdentity` judges by. */
 export interface PeerTrust {
   readonly issuers: readonly TrustedIssuer[]
+  /** Ours. An id of another trust domain is another identity, whoever issued it (SPIFFE-ID, section 2.1). */
+  readonly trustDomain: string
   readonly now: Date
   /**
    * Say true only where every CA under the listener's trust anchors is our own. It saves a signature check
@@ -105,6 +108,10 @@ export function peerIdentity(socket: TLSSocket, trust: PeerTrust): PeerIdentity 
   const { id, role, trustDomain } = identity
   if (!issuer.roles.includes(role)) {
     return refuse('role-not-allowed', `${formatName(certificate.issuer)} may not issue the role ${role}`)
+  }
+  if (trustDomain !== trust.trustDomain) {
+    const domains = `the trust domain ${trustDomain}, and this is ${trust.trustDomain}`
+    return refuse('trust-domain-other', `the certificate is for ${domains}`)
   }
   return (
     refuseForDates(certificate, issuer.certificate, trust.now, verified !== undefined) ?? {

@@ -42,6 +42,7 @@ export interface Fleet {
 }
 
 const YEAR_MS = 365 * 86_400_000
+const trustDomain = 'fleet.example'
 
 /** Fleets have the same names in every certificate; two of them differ in their keys alone. */
 export async function createFleet(): Promise<Fleet> {
@@ -59,7 +60,7 @@ export async function createFleet(): Promise<Fleet> {
     const { id = 'dev-1', profile = defaultProfiles.device, at = new Date() } = request
     const issuer = request.issuer ?? (profile.issuer === 'devices' ? devices : services)
     const { privateKey, publicKey } = generateKeyPair('P-256')
-    const subject = { id: parseDeviceId(id), trustDomain: 'fleet.example', ...names }
+    const subject = { id: parseDeviceId(id), trustDomain, ...names }
     const certificate = await issueCertificate({
       profile,
       issuer,
@@ -84,6 +85,7 @@ export async function createFleet(): Promise<Fleet> {
       ),
     peerTrust: (now = new Date()) => ({
       issuers: trustedIssuers({ devices: [devices.certificate], services: [services.certificate] }),
+      trustDomain,
       now,
     }),
   }
