@@ -88,7 +88,8 @@ export function createEnrollment(
       notBeforeMs: signed.notBefore.getTime(),
       notAfterMs: signed.notAfter.getTime(),
       issuedAtMs: now.getTime(),
-      der: signed.der,
+      // A copy: a view of a pooled Buffer would take the whole pool along when it leaves this thread.
+      der: new Uint8Array(signed.der),
     }
     const outcome = await registry.recordCertificate({
       certificate,
