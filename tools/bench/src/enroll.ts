@@ -19,7 +19,7 @@ import { cfsslVersion, startCfssl } from './peer/cfssl.ts'
 
 const rounds = 5
 const perRound = 2000
-const connections = 16
+const connections = 64
 
 interface Figures {
   perSecond: number[]
