@@ -6,8 +6,9 @@ import { migrate } from './migrations.ts'
 const busyTimeoutMs = 10_000
 
 /**
- * How long the WAL grows before it is copied into the database: 32 MiB of pages. The default of 4 MiB is reached every
- * few hundred certificates, whose indexes are random and touch the same pages again: 83 µs of CPU a certificate, 66.
+ * How long the WAL grows before it is copied into the database: 32 MiB of pages. The default of 4 MiB is reached
+ * every few hundred certificates, whose random indexes touch the same pages again and again: a recorded
+ * certificate costs 80 µs of CPU so, and 88 with the default.
  */
 const walPages = 8000
 
@@ -20,9 +21,8 @@ export function openDatabase(file: string): DatabaseSync {
   makePrivate(file)
   const database = new DatabaseSync(file, { timeout: busyTimeoutMs })
   try {
-    database.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 8000',
-    )
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF')
+    database.exec(`PRAGMA wal_autocheckpoint = ${walPages}`)
     migrate(database)
     return database
   } catch (error) {
