@@ -27,9 +27,9 @@ runApp({
       logger,
       metrics: createMetrics(operations.register),
       now: () => new Date(),
-      made: (file) => {
+      made: (file, why) => {
         made.push(file)
-        logger.info({ file }, 'made')
+        logger.info({ file, why }, 'made')
       },
       onStop,
       onFailure: (error) => {

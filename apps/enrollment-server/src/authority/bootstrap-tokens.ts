@@ -17,21 +17,26 @@ export function bootstrapServices(broker: Pick<DeviceRecord, 'dns' | 'ip'>): Boo
   ]
 }
 
+/** What tokens are made with. */
+interface BootstrapDependencies {
+  readonly data: DataDirectory
+  readonly registry: Registry
+  readonly now: Date
+  readonly lifetimeMs: number
+  /** Told the file that is made, and why. */
+  readonly made: (file: string, why: string) => void
+}
+
 /**
- * Makes sure that a service is registered and that `bootstrap/<id>.token` holds a token it can use: made when
- * the file is missing, and made again when the token expired before the service ever enrolled. To let a
- * service that lost its key enroll once more, delete the file. The registry gets the token before the file
- * does: what a kill in between leaves is a token that nobody knows. The caller holds the lock.
+ * Makes sure that a service is registered and that `bootstrap/<id>.token` holds a token it can use whenever it
+ * needs one: when the file is missing, and when the token is used or about to expire while the service has no
+ * certificate that is valid, so that one that was off for too long can come back. To let a service that lost its
+ * key enroll before that, delete the file. The registry gets the token before the file does: what a kill in
+ * between leaves is a token that nobody knows. The caller holds the lock.
  */
 export async function ensureBootstrapToken(
   service: BootstrapService,
-  dependencies: {
-    data: DataDirectory
-    registry: Registry
-    now: Date
-    lifetimeMs: number
-    made: (file: string) => void
-  },
+  dependencies: BootstrapDependencies,
 ): Promise<void> {
   const { data, registry, now, lifetimeMs, made } = dependencies
   const { id, dns, ip } = service
@@ -40,14 +45,31 @@ export async function ensureBootstrapToken(
   if (!(await registry.addDevice(device))) await registry.renameDevice(device)
 
   const file = `bootstrap/${id}.token`
-  if (existsSync(data.file(file))) {
-    const found = await registry.findToken(tokenHash((await readFile(data.file(file), 'utf8')).trim()))
-    if (found?.token.used) return
-    if (found && found.token.expiresAtMs > createdAtMs + lifetimeMs / 3) return
-  }
+  const why = await reasonForToken(id, file, dependencies)
+  if (why === undefined) return
   const token = newToken()
   const expiresAtMs = createdAtMs + lifetimeMs
   await registry.addToken({ hash: tokenHash(token), deviceId: id, createdAtMs, expiresAtMs })
   await data.write(file, `${token}\n`)
-  made(file)
+  made(file, why)
+}
+
+/** Why the service needs another token; undefined when it does not. */
+async function reasonForToken(
+  id: DeviceId,
+  file: string,
+  { data, registry, now, lifetimeMs }: BootstrapDependencies,
+): Promise<string | undefined> {
+  if (!existsSync(data.file(file))) return `there is no token for ${id}`
+  const found = await registry.findToken(tokenHash((await readFile(data.file(file), 'utf8')).trim()))
+  if (!found) return `the registry does not know the token of ${id}`
+  const nowMs = now.getTime()
+  const { token, device } = found
+  if (!token.used && token.expiresAtMs > nowMs + lifetimeMs / 3) return undefined
+  const { certificate } = device
+  if (certificate && certificate.notAfterMs > nowMs) return undefined
+  const fate = token.used ? 'is used' : 'expires'
+  if (!certificate) return `${id} has no certificate yet and its last token ${fate}`
+  const expiry = new Date(certificate.notAfterMs).toISOString()
+  return `the certificate of ${id} expired at ${expiry} and its last token ${fate}`
 }

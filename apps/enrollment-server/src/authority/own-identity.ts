@@ -38,7 +38,8 @@ export interface OwnIdentityDependencies {
   readonly enroll: Enroll
   readonly trustDomain: string
   readonly now: () => Date
-  readonly made: (file: string) => void
+  /** Told every file that is made, and why, where that is not plain. */
+  readonly made: (file: string, why?: string) => void
 }
 
 /**

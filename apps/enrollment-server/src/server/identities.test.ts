@@ -126,6 +126,37 @@ describe('a bootstrap token', () => {
     expect(await read('bootstrap', 'broker.token')).toBe(token)
   })
 
+  it('is made again when it was used and the certificate has expired, so that the service can come back', async () => {
+    await testbed.close()
+    const halfAnHour = hour / 2
+    testbed = await openTestbed({ serviceLifetime: halfAnHour })
+    const token = await read('bootstrap', 'broker.token')
+    expect((await restEnroll(testbed, token.trim(), csrFor('broker'))).status).toBe(201)
+    testbed.advance(halfAnHour - 60_000)
+    await testbed.refresh()
+    expect(await read('bootstrap', 'broker.token')).toBe(token)
+    testbed.advance(120_000)
+    await testbed.refresh()
+    const next = await read('bootstrap', 'broker.token')
+    expect(next).not.toBe(token)
+    expect(testbed.made.at(-1)).toEqual([
+      'bootstrap/broker.token',
+      expect.stringMatching(/^the certificate of broker expired at 2\d{3}-.*Z and its last token is used$/),
+    ])
+    testbed.reconnect()
+    expect((await restEnroll(testbed, next.trim(), csrFor('broker'))).status).toBe(201)
+  })
+
+  it('that was never used is not made again while the service has a certificate', async () => {
+    await restEnroll(testbed, (await read('bootstrap', 'broker.token')).trim(), csrFor('broker'))
+    await rm(testbed.file('bootstrap', 'broker.token'))
+    await testbed.refresh()
+    const spare = await read('bootstrap', 'broker.token')
+    testbed.advance(48 * hour)
+    await testbed.refresh()
+    expect(await read('bootstrap', 'broker.token')).toBe(spare)
+  })
+
   it('is made again before it expires unused, and when its file is removed', async () => {
     const token = await read('bootstrap', 'broker.token')
     testbed.advance(17 * hour)

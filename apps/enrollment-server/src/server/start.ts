@@ -16,8 +16,8 @@ export interface ServerOptions {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly now: () => Date
-  /** Told every file that is made in the data directory. */
-  readonly made: (file: string) => void
+  /** Told every file that is made in the data directory, and why, where that is not plain. */
+  readonly made: (file: string, why?: string) => void
   /** Takes what must be closed at the end, in the order in which it was opened. */
   readonly onStop: (what: string, close: () => Promise<void>) => void
   /** Called when a thread of the registry dies: the server cannot go on. */

@@ -15,6 +15,8 @@ export interface Testbed {
   readonly operator: Identity
   readonly lines: readonly Record<string, unknown>[]
   readonly decisions: readonly string[]
+  /** The files that the server made, each with the reason, if it gave one. */
+  readonly made: readonly [file: string, why: string | undefined][]
   /** Moves the server's clock. */
   advance(ms: number): void
   refresh(): Promise<void>
@@ -61,6 +63,7 @@ export async function openTestbed(
   const closers: (() => Promise<void>)[] = []
   const lines: Record<string, unknown>[] = []
   const decisions: string[] = []
+  const made: [string, string | undefined][] = []
   let offsetMs = -startedAgoMs
   const server = await startServer({
     config: { ...defaults, ...config },
@@ -76,7 +79,7 @@ export async function openTestbed(
       refusedAtGate: (code) => decisions.push(code),
     },
     now: () => new Date(Date.now() + offsetMs),
-    made: () => {},
+    made: (file, why) => made.push([file, why]),
     onStop: (_what, close) => closers.unshift(close),
     onFailure: (error) => {
       throw error
@@ -99,6 +102,7 @@ export async function openTestbed(
     operator,
     lines,
     decisions,
+    made,
     advance: (ms) => {
       offsetMs += ms
     },
