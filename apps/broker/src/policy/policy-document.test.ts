@@ -30,6 +30,7 @@ describe('the default policy', () => {
 describe('a mistake in a policy file is named with its line and key', () => {
   test.each([
     ['an empty file', '', 'line 1: (the whole file): Invalid input'],
+    ['an alias of nothing', 'version: 1\nroles: *nothing\n', 'an alias (*) cannot be followed'],
     ['a missing version', 'roles: {}\n', 'line 1: version: must be 1'],
     ['a version that we do not know', 'version: 2\nroles: {}\n', 'line 1: version: must be 1'],
     [

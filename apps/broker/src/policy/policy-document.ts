@@ -42,7 +42,7 @@ export function parsePolicy(text: string, name: string): Policy {
   const report = (path: Path, problem: string): void => {
     mistakes.push(`line ${lineOf(document, counter, path)}: ${formatPath(path)}: ${problem}`)
   }
-  const parsed = documentSchema.safeParse(document.toJS({ maxAliasCount: 10 }))
+  const parsed = documentSchema.safeParse(plainValues(document, name))
   if (!parsed.success) {
     for (const issue of parsed.error.issues) reportIssue(issue, report)
     throw invalid(name, mistakes)
@@ -69,6 +69,15 @@ export function parsePolicy(text: string, name: string): Policy {
   }
   if (mistakes.length > 0) throw invalid(name, mistakes)
   return { roles }
+}
+
+function plainValues(document: Document, name: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 10 })
+  } catch (error) {
+    // An alias that nothing defines, or ten that grow into millions of values.
+    throw invalid(name, [`an alias (*) cannot be followed: ${(error as Error).message}`])
+  }
 }
 
 function compileRules(texts: string[], path: Path, report: (path: Path, problem: string) => void): Rule[] {

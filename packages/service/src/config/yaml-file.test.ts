@@ -21,8 +21,16 @@ describe('the configuration file', () => {
     ['port: [1', 'line 1: '],
     ['- port', 'must be a mapping of settings'],
     ['constructor: 1', 'line 1: constructor is not a setting'],
+    [
+      'mode: *strict',
+      'line 1: mode uses an alias (*) that cannot be followed; quote a text that begins with *',
+    ],
   ])('refuses %j with the line', (yaml, message) => {
     expect(complaintOf([], {}, yaml)).toContain(message)
+  })
+
+  it('does not repeat a text that was meant to be quoted', () => {
+    expect(complaintOf([], {}, 'mode: *Sup3rS3cret')).not.toContain('Sup3rS3cret')
   })
 
   it('says when it does not exist or is a directory', () => {

@@ -38,9 +38,18 @@ export function readYamlFile(path: string, settings: Settings): YamlFile {
       complaints.push(`${source}: ${name} is not a setting${suggestion(name, Object.keys(settings))}`)
       continue
     }
-    const plain = isScalar(value)
-      ? value.value
-      : ((value as { toJS?(d: unknown): unknown } | null)?.toJS?.(document) ?? null)
+    let plain: unknown
+    try {
+      plain = isScalar(value)
+        ? value.value
+        : ((value as { toJS?(d: unknown): unknown } | null)?.toJS?.(document) ?? null)
+    } catch {
+      // An alias that nothing defines, or too many. Its text may be a secret that nobody quoted: it is not repeated.
+      complaints.push(
+        `${source}: ${name} uses an alias (*) that cannot be followed; quote a text that begins with *`,
+      )
+      continue
+    }
     // `port:` with nothing after it means the default, as an empty variable does.
     if (plain !== null) values.set(name, { value: plain, source, isText: false })
   }

@@ -26,6 +26,16 @@ describe('the logger', () => {
     })
   })
 
+  it.each([false, true])(
+    'writes no control that moves a terminal, a line or the reading direction (pretty: %s)',
+    (pretty) => {
+      const { lines, logger } = logged({ pretty })
+      logger.warn({ topic: 'a\u009b2Jb\u0085c\u2028d\u202ee' }, 'publish denied')
+      expect(lines.join('')).not.toMatch(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/)
+      expect(lines.join('')).toContain('a\\u009b2Jb\\u0085c\\u2028d\\u202ee')
+    },
+  )
+
   it('keeps an error with its stack on one line', () => {
     const { lines, logger } = logged()
     logger.error({ err: new Error('it broke') }, 'failed')

@@ -1,5 +1,6 @@
 import { destination, type Logger, type LoggerOptions, pino, stdTimeFunctions } from 'pino'
 import pretty from 'pino-pretty'
+import { escapeControls } from './controls.ts'
 import { redact, redactText } from './redaction.ts'
 
 export type { Logger }
@@ -32,7 +33,7 @@ export function createLogger(options: {
     level: options.level ?? (isTerminal ? 'info' : 'warn'),
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }), log: redact },
-    hooks: { streamWrite: redactText },
+    hooks: { streamWrite: (line) => escapeControls(redactText(line)) },
   }
   const withStacks = options.level === 'debug' || options.level === 'trace'
   const stream = readable ? prettyStream(options.stream, withStacks) : (options.stream ?? stderr())
@@ -72,7 +73,8 @@ function prettyStream(stream: { write(line: string): void } | undefined, withSta
       const { err, ...record } = JSON.parse(line) as { err?: { message?: unknown } }
       // A stack is for whoever debugs; everybody else gets one line. (pino-pretty spreads out a field named err.)
       const shown = err && (withStacks ? { ...record, err } : { ...record, cause: err.message ?? err })
-      out.write(format(shown ?? record) ?? line)
+      // Reading the JSON has undone its escapes.
+      out.write(escapeControls(format(shown ?? record) ?? line))
     },
   }
 }
