@@ -4,6 +4,7 @@ export type BrokerErrorCode =
   | 'policy-invalid'
   | 'enrollment-unreachable'
   | 'enrollment-answer-invalid'
+  | 'token-refused'
   | 'identity-unusable'
   | 'trust-unusable'
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type App, type AppName, freePort, startApp, temporaryFolder } from '@fleetroot/harness'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -55,6 +55,45 @@ describe('the broker as a process', () => {
     expect(one).not.toBe(other)
     const serials = brokers.map((broker) => /"serial":"(\w+)"/.exec(broker.output())?.[1])
     expect(serials[0]).toBe(serials[1])
+  })
+
+  test('whose token is used up says where the next one comes from', async () => {
+    const server = start('enrollment-server')
+    const first = start('broker')
+    await first.ready()
+    await first.stop()
+    rmSync(join(folder.path, 'broker/identity'), { recursive: true })
+    const token = join(folder.path, 'bootstrap/broker.token')
+    const second = start('broker')
+    expect((await second.exited).status).toBe(1)
+    expect(second.output()).toMatch(
+      new RegExp(
+        `^broker: the one-time token in ${token} was refused: .*token-used.*; restart the enrollment server, ` +
+          'which makes a new one in bootstrap/broker\\.token of its data directory ' +
+          'when the certificate of broker has expired or that file was deleted$',
+        'm',
+      ),
+    )
+    await server.stop()
+
+    rmSync(token)
+    await start('enrollment-server').ready()
+    await start('broker').ready()
+  })
+
+  test('without a token of its own says where it comes from', async () => {
+    await start('enrollment-server').ready()
+    const broker = start('broker', '--id=broker-2')
+    expect((await broker.exited).status).toBe(1)
+    expect(broker.output()).toMatch(
+      /^broker: the one-time token in \S+ was refused: .*; have the operator make a new one for broker-2$/m,
+    )
+    rmSync(join(folder.path, 'bootstrap/broker.token'))
+    const another = start('broker')
+    expect((await another.exited).status).toBe(1)
+    expect(another.output()).toMatch(
+      /^broker: there is no one-time token in \S+broker\.token and no valid certificate; restart the enrollment/m,
+    )
   })
 
   test('gives up after the time it was given, in one sentence', async () => {

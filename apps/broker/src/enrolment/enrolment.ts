@@ -12,6 +12,7 @@ import type { TlsMode } from '@fleetroot/tls-config'
 import type { Issuers } from '../admission/peer.ts'
 import { obtainIssuers } from './ca-bundle.ts'
 import { type Deadline, startDeadline } from './deadline.ts'
+import { explainToken } from './token-trouble.ts'
 
 /** How the broker comes by its own certificate and learns which CAs to trust for what. */
 export interface EnrolmentOptions {
@@ -45,7 +46,8 @@ export interface Enrolment {
  * first time, from the identity store after that, renewed over mutual TLS when two thirds of its life are
  * over. A broker that has been started once starts without the enrollment server as long as its certificate
  * is valid. Otherwise it waits, `waitMs` in all, and throws `BrokerError` `enrollment-unreachable`; a refusal
- * is thrown at once (`DeviceClientError`).
+ * is thrown at once: `token-refused` if it is the token, otherwise the
+ * `DeviceClientError`.
  */
 export async function enrol(options: EnrolmentOptions): Promise<Enrolment> {
   const { url, mode, data, log } = options
@@ -93,6 +95,8 @@ async function enrolOnce(
     store: openIdentityStore(data.file('broker/identity')),
     ...(token === undefined ? {} : { credential: { token } }),
     signal,
+  }).catch((error: unknown) => {
+    throw explainToken(error, { id, tokenFile })
   })
   const { serial, notAfter } = identity.certificate
   if (renewalFailure !== undefined)
