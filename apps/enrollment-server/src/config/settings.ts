@@ -1,8 +1,13 @@
 import { keyAlgorithms } from '@fleetroot/pki'
 import { duration, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
+import { isServerName } from './names.ts'
 
-const names = (defaults: string[]) => z.array(z.string().min(1)).min(1).default(defaults)
+const serverName = z.string().refine(isServerName, {
+  error: ({ input }) =>
+    `${JSON.stringify(input)} must be a host name such as ca.example, without wildcards, or an IP address`,
+})
+const names = (defaults: string[]) => z.array(serverName).min(1).default(defaults)
 const localNames = ['localhost', '127.0.0.1', '::1']
 
 /** Everything about the enrollment server that its user can choose. */

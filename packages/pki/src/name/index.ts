@@ -16,4 +16,9 @@ export {
   readName,
   type RelativeDistinguishedName,
 } from './name.ts'
-export { decodeSubjectAltNames, encodeSubjectAltNames, type SubjectAltName } from './subject-alt-name.ts'
+export {
+  decodeSubjectAltNames,
+  encodeSubjectAltNames,
+  isSubjectAltName,
+  type SubjectAltName,
+} from './subject-alt-name.ts'

@@ -4,7 +4,12 @@ import { describe, expect, it } from 'vitest'
 import { implicit, sequence } from '../der/index.ts'
 import { refusalOf } from '../refusal.test-support.ts'
 import { formatIpAddress, parseIpAddress } from './ip-address.ts'
-import { decodeSubjectAltNames, encodeSubjectAltNames, type SubjectAltName } from './subject-alt-name.ts'
+import {
+  decodeSubjectAltNames,
+  encodeSubjectAltNames,
+  isSubjectAltName,
+  type SubjectAltName,
+} from './subject-alt-name.ts'
 
 describe('subject alternative names', () => {
   it('are encoded as GeneralNames and decoded to the same', () => {
@@ -20,6 +25,7 @@ describe('subject alternative names', () => {
     ]
     const der = encodeSubjectAltNames(names)
     expect(decodeSubjectAltNames(der)).toEqual(names)
+    expect(names.every(isSubjectAltName)).toBe(true)
     expect(encodeSubjectAltNames(names.slice(0, 1)).toString('hex')).toBe(
       '3010820e62726f6b65722e6578616d706c65',
     )
@@ -52,6 +58,7 @@ describe('subject alternative names', () => {
     ['ip', '1.2.3.4::'],
   ])('are not written for a %s like %j', (type, value) => {
     expect(refusalOf(() => encodeSubjectAltNames([{ type, value }])).code).toBe('subject-alt-name-invalid')
+    expect(isSubjectAltName({ type, value })).toBe(false)
   })
 
   it('are not written for an empty list, and not read from one', () => {

@@ -39,6 +39,20 @@ export function encodeSubjectAltNames(names: readonly SubjectAltName[]): Buffer 
   return sequence(...names.map(encodeGeneralName))
 }
 
+/**
+ * True if the value is of its type: what {@link encodeSubjectAltNames} takes. A DNS name may begin with the label
+ * `*`; an address must be in its plain form, without prefix or zone.
+ */
+export function isSubjectAltName(name: SubjectAltName): boolean {
+  try {
+    encodeGeneralName(name)
+    return true
+  } catch (error) {
+    if (error instanceof PkiError) return false
+    throw error
+  }
+}
+
 /** Decodes the value of a subjectAltName extension. Keeps what it finds, NUL included; refuses bad DER. */
 export function decodeSubjectAltNames(der: Uint8Array): SubjectAltName[] {
   return readDer(der, 'subjectAltName', (reader) => {
