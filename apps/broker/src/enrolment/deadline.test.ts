@@ -28,6 +28,20 @@ describe('waiting for the enrollment server', () => {
     })
   })
 
+  test('gives the reason of a server that answers, and does not ask to start it', async () => {
+    const deadline = startDeadline(30, never, () => undefined)
+    const waiting = deadline.insist('the server', async () => {
+      throw new DeviceClientError('server-failed', 'GET /v1/ca failed (503): registry: try again later', {
+        status: 503,
+      })
+    })
+    await expect(waiting).rejects.toMatchObject({
+      code: 'enrollment-unreachable',
+      message:
+        'gave up waiting for the server after 30ms: it answers, but GET /v1/ca failed (503): registry: try again later; see its log, or wait longer with --wait',
+    })
+  })
+
   test('ends at once when the answer is no', async () => {
     const deadline = startDeadline(60_000, never, () => undefined)
     const refused = deadline.insist('the server', async () => {

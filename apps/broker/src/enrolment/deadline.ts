@@ -23,11 +23,14 @@ const lookEveryMs = 200
 export function startDeadline(waitMs: number, stop: AbortSignal, onWait: (what: string) => void): Deadline {
   const signal = AbortSignal.any([stop, AbortSignal.timeout(Math.max(waitMs, 1))])
 
-  function givenUp(what: string, reason: string, cause?: unknown): BrokerError {
+  function givenUp(what: string, last?: unknown): BrokerError {
+    const giving = `gave up waiting for ${what} after ${formatDuration(waitMs)}`
     return new BrokerError(
       'enrollment-unreachable',
-      `gave up waiting for ${what} after ${formatDuration(waitMs)}${reason}; start the enrollment server, say where it is with --enrollment-url, or wait longer with --wait`,
-      { cause },
+      `${giving}${whyAndFix(last)}, or wait longer with --wait`,
+      {
+        cause: last,
+      },
     )
   }
 
@@ -47,7 +50,7 @@ export function startDeadline(waitMs: number, stop: AbortSignal, onWait: (what: 
         })
       } catch (error) {
         if (!(error instanceof DeviceClientError) || error.code !== 'aborted' || stop.aborted) throw error
-        throw givenUp(what, last instanceof Error ? ` (${last.message})` : '', last)
+        throw givenUp(what, last)
       }
     },
 
@@ -57,9 +60,18 @@ export function startDeadline(waitMs: number, stop: AbortSignal, onWait: (what: 
         if (found !== undefined) return found
         if (looks === 1) onWait(what)
         stop.throwIfAborted()
-        if (signal.aborted) throw givenUp(what, '')
+        if (signal.aborted) throw givenUp(what)
         await delay(lookEveryMs, undefined, { signal }).catch(() => undefined)
       }
     },
   }
+}
+
+/** Whoever sent a status is running and was found: what it said is what there is to know. */
+function whyAndFix(last: unknown): string {
+  if (last instanceof DeviceClientError && last.status !== undefined) {
+    return `: it answers, but ${last.message}; see its log`
+  }
+  const why = last instanceof Error ? ` (${last.message})` : ''
+  return `${why}; start the enrollment server, say where it is with --enrollment-url`
 }
