@@ -5,6 +5,7 @@ import type { Authority } from '../authority/authority.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { decodeCsrBody } from '../est/body.ts'
 import { resource } from '../http/resource.ts'
+import { enrollmentCodes } from '../problem/enrollment-codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import { isoTime } from './device.ts'
 import { endpoint } from './endpoint.ts'
@@ -40,18 +41,7 @@ export function enrollmentRoutes(
             description: 'The certificate; the same one again when the same key retries within 10 minutes',
           }),
       },
-      refusals: [
-        'body-malformed',
-        'field-invalid',
-        'csr-malformed',
-        'credential-missing',
-        'credential-malformed',
-        'token-invalid',
-        'token-expired',
-        'token-used',
-        'device-inactive',
-        'key-in-use',
-      ],
+      refusals: enrollmentCodes,
       handle: async ({ body: { csr }, request, reply }) => {
         const { credential } = request
         if (!credential)

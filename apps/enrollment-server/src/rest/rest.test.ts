@@ -2,6 +2,8 @@ import { parseCertificate } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { csrFor, enrolledDevice, restEnroll } from '../testbed/enroll.ts'
 import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+import { problemKinds } from '../problem/codes.ts'
+import { enrollmentCodes } from '../problem/enrollment-codes.ts'
 
 let testbed: Testbed
 beforeAll(async () => {
@@ -208,6 +210,21 @@ describe('GET /v1/certificates/{serial}', () => {
 })
 
 describe('GET /v1/openapi.json', () => {
+  it('says of an enrollment every code that it can be refused with, under its status', async () => {
+    const { json } = await testbed.request('/v1/openapi.json')
+    const paths = json['paths'] as Record<
+      string,
+      { post: { responses: Record<string, { description: string }> } }
+    >
+    const { 201: _, ...refusals } = paths['/v1/enrollments']?.post.responses ?? {}
+    const listed = Object.entries(refusals).flatMap(([status, { description }]) =>
+      description.split(', ').map((code) => [code, Number(status)]),
+    )
+    expect(Object.fromEntries(listed)).toEqual(
+      Object.fromEntries(enrollmentCodes.map((code) => [code, problemKinds[code].status])),
+    )
+  })
+
   it('describes every endpoint, with the credential that it asks for', async () => {
     const { json } = await testbed.request('/v1/openapi.json')
     expect(json['openapi']).toBe('3.1.0')

@@ -1,0 +1,25 @@
+import type { ProblemCode } from './codes.ts'
+import { csrProblemKinds } from './csr-codes.ts'
+
+/**
+ * What a request with a one-time token and a CSR can be refused with, besides what every request can be. A test
+ * compares this with the source that decides.
+ */
+export const enrollmentCodes: readonly ProblemCode[] = [
+  'body-missing',
+  'body-malformed',
+  'field-invalid',
+  'credential-missing',
+  'credential-malformed',
+  'token-invalid',
+  'token-expired',
+  'token-used',
+  'attempts-limited',
+  'device-unknown',
+  'device-inactive',
+  'profile-unknown',
+  'role-not-allowed',
+  'key-in-use',
+  'key-of-authority',
+  ...(Object.keys(csrProblemKinds) as (keyof typeof csrProblemKinds)[]),
+]
