@@ -1,10 +1,11 @@
-import { createServer as createPlainServer } from 'node:http'
+import { createServer as createPlainServer, STATUS_CODES } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TlsOptions } from 'node:tls'
 import rateLimit from '@fastify/rate-limit'
 import { fastify, type FastifyInstance } from 'fastify'
 import type { Logger } from '@fleetroot/service'
+import { type ProblemCode, problemKinds } from '../problem/codes.ts'
 import { refusalOf } from '../problem/from-error.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import { bodyLimitBytes, type RateLimits, serverLimits } from './limits.ts'
@@ -75,17 +76,19 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy()
     return
   }
-  const [status, text] = malformed[error.code ?? ''] ?? ['400 Bad Request', 'request-malformed: not HTTP/1.1']
-  const body = `${text}\n`
+  const code = parserCodes[error.code ?? ''] ?? 'request-malformed'
+  const { status, title, fix } = problemKinds[code]
+  const body = `${code}: ${title} ${fix}\n`
   socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
   // A client that does not close its side must not keep ours.
   socket.setTimeout(1000, () => socket.destroy())
 }
 
-const malformed: Readonly<Record<string, readonly [status: string, text: string]>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request-timeout: send the whole request at once'],
-  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'header-too-large: at most 16 KiB'],
+/** What Node's parser and its timers call the refusals that have a code of their own. */
+const parserCodes: Readonly<Record<string, ProblemCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
+  HPE_HEADER_OVERFLOW: 'header-too-large',
 }

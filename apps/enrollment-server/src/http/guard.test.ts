@@ -263,13 +263,13 @@ describe('a connection', () => {
 
   it('that sends its request one octet at a time is ended by the server', async () => {
     expect(await talk('POST /v1/enrollments HTTP/1.1\r\nHost: localhost\r\nX-Slow: ')).toMatch(
-      /^HTTP\/1\.1 408 [\s\S]*request-timeout: /,
+      /^HTTP\/1\.1 408 Request Timeout\r\n[\s\S]*\r\n\r\nrequest-timeout: The request did not arrive in time\. Send the whole request at once\.\n$/,
     )
   })
 
   it('with a header over 16 KiB is refused', async () => {
     expect(await talk(`GET /v1/ca HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(
-      /^HTTP\/1\.1 431 [\s\S]*header-too-large: /,
+      /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n[\s\S]*\r\n\r\nheader-too-large: The request header is larger than 16 KiB\. Send fewer or smaller header fields\.\n$/,
     )
   })
 
