@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
 import type { Origin } from '../engine/session.ts'
+import { cuttable } from './cut.ts'
 import type { Listener, ListenerOptions } from './listener.ts'
 import { receive, reportHandshakeFailure } from './reception.ts'
 
@@ -11,14 +12,12 @@ import { receive, reportHandshakeFailure } from './reception.ts'
  */
 export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
   const { host, port, tls, accept } = options
-  const sockets = new Set<TLSSocket>()
   const server = createServer({ ...tls, noDelay: true })
+  const close = cuttable(server)
 
   server.on('secureConnection', (socket) => {
     const origin = originOf(socket)
     socket.on('error', () => undefined)
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
     const identity = receive(socket, origin, options)
     if (identity !== undefined) accept(socket, identity, origin)
   })
@@ -32,12 +31,7 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
   return {
     port: (server.address() as AddressInfo).port,
     setSecureContext: (next) => server.setSecureContext(next),
-    close: async () => {
-      const closed = once(server, 'close')
-      server.close()
-      for (const socket of sockets) socket.destroy()
-      await closed
-    },
+    close,
   }
 }
 

@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls'
 import { createWebSocketStream, WebSocketServer } from 'ws'
 import { count } from '../metrics/counts.ts'
 import type { Origin } from '../engine/session.ts'
+import { cuttable } from './cut.ts'
 import type { Listener, ListenerOptions } from './listener.ts'
 import { receive, reportHandshakeFailure } from './reception.ts'
 
@@ -37,8 +38,10 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
         .end('MQTT over WebSocket is at /mqtt\n')
     },
   )
+  const close = cuttable(server)
   const sockets = new WebSocketServer({
     noServer: true,
+    clientTracking: false,
     maxPayload: maxFrameBytes,
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false),
@@ -76,13 +79,7 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
   return {
     port: (server.address() as AddressInfo).port,
     setSecureContext: (next) => server.setSecureContext(next),
-    close: async () => {
-      const closed = once(server, 'close')
-      server.close()
-      for (const webSocket of sockets.clients) webSocket.terminate()
-      server.closeAllConnections()
-      await closed
-    },
+    close,
   }
 }
 
