@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { request } from 'node:https'
+import { connect as connectTcp } from 'node:net'
+import { connect } from 'node:tls'
 import { clientTlsOptions } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type ClientOptions, createWebSocketStream, WebSocket } from 'ws'
@@ -50,6 +52,27 @@ test('a client that does not offer mqtt is refused', async () => {
 test('a request from a web page is refused, whatever certificate its browser has', async () => {
   expect(await refusedWith(await open('/mqtt', ['mqtt'], { origin: 'https://evil.example' }))).toBe(403)
   expect(Object.fromEntries(live.broker.counts.refused)).toEqual({ 'websocket-origin': 1 })
+})
+
+test('a refused upgrade is closed, though the client keeps its side open', { timeout: 8_000 }, async () => {
+  const identity = await live.issue('device', 'x')
+  const socket = connect({
+    ...clientTlsOptions({ trust: [live.authority.root.pem], identity, mode: 'compatible' }),
+    // Carried by a socket that stays half-open when the broker closes its side.
+    socket: connectTcp({ port: live.broker.ports.wss, host: '127.0.0.1', allowHalfOpen: true }),
+  })
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.on('error', () => undefined)
+  socket.write(
+    'GET /other HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'x'.repeat(22)}==\r\n\r\n`,
+  )
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 404 /)
+  // What is sent to a closed socket is answered with a reset.
+  const sending = setInterval(() => socket.write('x'), 10)
+  await closed
+  clearInterval(sending)
 })
 
 test('a text frame ends the connection [MQTT-6.0.0-1]', async () => {

@@ -15,6 +15,8 @@ import { receive, reportHandshakeFailure } from './reception.ts'
 const path = '/mqtt'
 /** Time for the HTTP request of the upgrade. */
 const requestTimeoutMs = 10_000
+/** How long a refused client may take to read its answer. */
+const refusalTimeoutMs = 2_000
 
 /**
  * MQTT over secure WebSocket (MQTT 3.1.1 section 6) with the same admission as `listenMqtts`, before the HTTP
@@ -59,8 +61,7 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
         { ...origin, deviceId: identity.id, reason: refusal.code, detail: refusal.detail },
         'connection refused',
       )
-      socket.end(`HTTP/1.1 ${refusal.status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-      return
+      return endWith(refusal.status, socket)
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const stream = createWebSocketStream(webSocket)
@@ -102,6 +103,14 @@ function refuseUpgrade({ url, headers }: IncomingMessage): UpgradeRefusal | unde
     return { code: 'websocket-protocol', status: '400 Bad Request', detail }
   }
   return undefined
+}
+
+/** Answers, and closes both directions: HTTP has let go of the socket, so that nobody else does. */
+function endWith(status: string, socket: Duplex): void {
+  const deadline = setTimeout(() => socket.destroy(), refusalTimeoutMs)
+  socket.once('close', () => clearTimeout(deadline))
+  socket.once('finish', () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
 function originOf(socket: Duplex): Origin {
