@@ -1,3 +1,5 @@
+import { createPublicKey } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +9,6 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
 import { type Authority, createAuthority, type Leaf } from '../testing/authority.ts'
 import { runChild } from '../testing/child.ts'
-import { publicHalf } from './public-half.ts'
 import { type IdentityStore, openIdentityStore } from './store.ts'
 
 let authority: Authority
@@ -138,6 +139,17 @@ describe('an identity store', () => {
       message: expect.stringContaining(join(root, 'file', 'x')),
     })
   })
+
+  it.runIf(existsSync('/proc/self'))(
+    'is refused, and not tried for ever, where no directory can be made',
+    async () => {
+      const nowhere = openIdentityStore('/proc/fleetroot/identity')
+      await expect(nowhere.pendingRequest(subject)).rejects.toMatchObject({
+        code: 'store-failed',
+        message: expect.stringMatching(/^cannot write \/proc\/fleetroot\/identity\/pending\.pem \(ENOENT\)/),
+      })
+    },
+  )
 })
 
 describe('a pending request', () => {
@@ -174,7 +186,7 @@ describe('a pending request', () => {
 
   it('is made anew when its key has a certificate already, so that a renewal renews the key', async () => {
     const request = await store.pendingRequest(subject)
-    const certificate = await authority.issueDevice('dev-1', publicHalf(request.privateKey))
+    const certificate = await authority.issueDevice('dev-1', createPublicKey(request.privateKey))
     await store.save({ privateKey: request.privateKey, certificate, chain: [] })
     expect((await store.pendingRequest(subject)).csr).not.toEqual(request.csr)
   })
