@@ -50,6 +50,18 @@ describe.each<Transport>(['mqtts', 'wss'])('CONNECT over %s', (transport) => {
     await client.closed
   })
 
+  test.each([
+    ['the bridge bit in its level', [0, 4, ...Buffer.from('MQTT'), 0x84]],
+    ['the name of MQTT 3.1 and the level of 3.1.1', [0, 6, ...Buffer.from('MQIsdp'), 4]],
+    ['the name of MQTT 3.1, its level and the bridge bit', [0, 6, ...Buffer.from('MQIsdp'), 0x83]],
+  ])('with %s is refused with 1 [MQTT-3.1.2-1, MQTT-3.1.2-2]', async (_what, protocol) => {
+    const client = await live.open(await live.issue('device', 'eve'), { transport })
+    const body = [...protocol, 2, 0, 60, 0, 3, ...Buffer.from('eve')]
+    client.send(Buffer.of(0x10, body.length, ...body))
+    expect((await client.receive('connack')).returnCode).toBe(1)
+    await client.closed
+  })
+
   test.each([0, 601, 65_535])('with a keep alive of %i s is refused with 2', async (keepalive) =>
     expect(await refusal({ keepalive })).toBe(2),
   )

@@ -4,7 +4,10 @@ import type { Identity } from './identity.ts'
 /** What admission looks at in a CONNECT packet (MQTT 3.1.1 section 3.1), as mqtt-packet names it. */
 export interface ConnectRequest {
   readonly clientId: string
+  readonly protocolId?: string | undefined
   readonly protocolVersion?: number | undefined
+  /** Bit 7 of the level, which bridges of some brokers set; mqtt-packet takes it off the level. */
+  readonly bridgeMode?: boolean | undefined
   readonly keepalive?: number | undefined
   readonly will?: { readonly topic: string; readonly retain?: boolean | undefined } | undefined
 }
@@ -43,12 +46,14 @@ export function admitConnect(
   request: ConnectRequest,
   maxKeepaliveSeconds: number,
 ): ConnectVerdict {
-  const { clientId, protocolVersion, keepalive = 0, will } = request
-  if (protocolVersion !== 4) {
+  const { clientId, protocolId, protocolVersion, bridgeMode, keepalive = 0, will } = request
+  // [MQTT-3.1.2-1], [MQTT-3.1.2-2]
+  if (protocolId !== 'MQTT' || protocolVersion !== 4 || bridgeMode === true) {
+    const level = `${bridgeMode === true ? 'bridge ' : ''}level ${protocolVersion}`
     return refuse(
       'protocol-level',
       unacceptableProtocol,
-      `protocol level ${protocolVersion}; only 4, MQTT 3.1.1, is spoken here`,
+      `protocol ${protocolId} ${level}; only MQTT level 4, MQTT 3.1.1, is spoken here`,
     )
   }
   if (clientId === '') {
