@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 
 import {
   createCsr,
@@ -14,8 +14,6 @@ import {
   type SubjectAltName,
   toPem,
 } from '@fleetroot/pki'
-
-import { publicHalf } from './public-half.ts'
 
 /** What the CSR must ask for. */
 export interface RequestSubject {
@@ -58,7 +56,7 @@ export async function parsePendingRequest(
     if (!der) return undefined
     const csr = await parseCsr(der)
     const fits =
-      csr.publicKeyFingerprint === publicKeyFingerprint(publicHalf(privateKey)) &&
+      csr.publicKeyFingerprint === publicKeyFingerprint(createPublicKey(privateKey)) &&
       csr.commonName === subject.id &&
       detectKeyAlgorithm(privateKey) === subject.keyAlgorithm &&
       JSON.stringify(csr.subjectAltNames) === JSON.stringify(subject.subjectAltNames ?? [])

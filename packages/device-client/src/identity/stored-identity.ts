@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 
 import {
   type Certificate,
@@ -12,7 +12,6 @@ import {
 } from '@fleetroot/pki'
 
 import { DeviceClientError } from '../error.ts'
-import { publicHalf } from './public-half.ts'
 
 /** A device's key and certificate as the identity store keeps them. Fits wherever `key` and `cert` go into TLS. */
 export interface StoredIdentity {
@@ -59,7 +58,7 @@ export function parseIdentity(text: string, source: string): StoredIdentity {
     const chain = issuers.map(({ der }) => issuingCertificate(der))
     if (!key || !certificate) throw damaged(source, 'it needs one PRIVATE KEY and at least one CERTIFICATE')
     const keyPem = text.slice(text.indexOf('-----BEGIN PRIVATE KEY'), text.indexOf('-----BEGIN CERTIFICATE'))
-    const ownKey = publicKeyFingerprint(publicHalf(importPrivateKey(keyPem)))
+    const ownKey = publicKeyFingerprint(createPublicKey(importPrivateKey(keyPem)))
     if (ownKey !== certificate.publicKeyFingerprint)
       throw damaged(source, 'the key is not that of the certificate')
     const identity = certificateIdentity(certificate)
