@@ -1,7 +1,0 @@
-export { type Broker, type BrokerOptions, createBroker } from './broker.ts'
-export { BrokerError, type BrokerErrorCode } from './error.ts'
-export type { Issuers } from './admission/peer.ts'
-export { BrokerCounts } from './metrics/counts.ts'
-export type { EngineLimits } from './engine/limits.ts'
-export { parsePolicy } from './policy/policy-document.ts'
-export { type Action, authorize, type Policy, type Subject, type Verdict } from './policy/policy.ts'

@@ -1,1 +1,0 @@
-export type { FleetReport } from './report/report.ts'
