@@ -6,7 +6,6 @@ export type BrokerErrorCode =
   | 'enrollment-answer-invalid'
   | 'token-refused'
   | 'identity-unusable'
-  | 'trust-unusable'
 
 /**
  * The one error class of the broker. `message` is public: it names the field, file or server and what to

@@ -1,6 +1,5 @@
 /** Why a run cannot begin or go on; what happens to single devices is counted instead. */
 export type SimulatorErrorCode =
-  | 'id-prefix-invalid'
   | 'report-unwritable'
   | 'server-missing'
   | 'server-not-ready'
@@ -11,7 +10,6 @@ export type SimulatorErrorCode =
   | 'service-identity-failed'
   | 'subscriber-failed'
   | 'interrupted'
-  | 'fleet-failed'
 
 /** The one error of the simulator. `message` is one sentence for the person at the keyboard. */
 export class SimulatorError extends Error {

@@ -1,6 +1,5 @@
-/** Why the shell refuses; `usage` and `config` end a process with status 2, the others with 1. */
+/** Why the shell refuses; `config` ends a process with status 2, the others with 1. */
 export type ServiceErrorCode =
-  | 'usage'
   | 'config'
   | 'duration-invalid'
   | 'byte-size-invalid'
@@ -24,6 +23,6 @@ export class ServiceError extends Error {
 
   /** What the process ends with when this stops it: 2 for wrong usage or configuration, otherwise 1. */
   get exitStatus(): number {
-    return this.code === 'usage' || this.code === 'config' ? 2 : 1
+    return this.code === 'config' ? 2 : 1
   }
 }
