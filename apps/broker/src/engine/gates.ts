@@ -40,6 +40,8 @@ export interface Gates {
    * denied message is acknowledged and sent to a topic that nobody can read.
    */
   readonly admitPublish: (session: Session, message: Message) => void
+  /** Was the session denied so often that it is about to end? What is read of it until then is not looked at. */
+  readonly isSpent: (session: Session) => boolean
   /** May this will be published now? Nothing is counted against the session, which has ended. */
   readonly mayPublishWill: (session: Session, message: Message) => boolean
   /** May the session have this filter? A denial is logged and counted. */
@@ -66,7 +68,10 @@ export function createGates(options: GateOptions): Gates {
     return authorize(policy(), session.identity, 'retain', message.topic)
   }
 
+  const isSpent = (session: Session): boolean => session.denials >= maxDenials
+
   function deny(session: Session, action: 'publish' | 'subscribe', topic: string, reason: string): void {
+    if (isSpent(session)) return
     count(counts.denied, `${action} ${reason}`)
     session.denials += 1
     const { id, role, serial } = session.identity
@@ -75,7 +80,7 @@ export function createGates(options: GateOptions): Gates {
       `${action} denied`,
     )
     // After the acknowledgement of this one, which aedes writes when the gate has answered.
-    if (session.denials >= maxDenials) setImmediate(() => session.end('too-many-denials'))
+    if (isSpent(session)) setImmediate(() => session.end('too-many-denials'))
   }
 
   function admitPublish(session: Session, message: Message): void {
@@ -94,7 +99,7 @@ export function createGates(options: GateOptions): Gates {
   }
 
   function grant(session: Session, filter: string): boolean {
-    if (hasExpired(session)) return false
+    if (isSpent(session) || hasExpired(session)) return false
     const verdict = authorize(policy(), session.identity, 'subscribe', filter)
     const filters = (session.filters ??= new Set())
     if (verdict.allowed && (filters.has(filter) || filters.size < maxFilters)) {
@@ -123,6 +128,7 @@ export function createGates(options: GateOptions): Gates {
 
   return {
     admitPublish,
+    isSpent,
     mayPublishWill: (session, message) =>
       now() < session.identity.notAfterMs && judgePublish(session, message).allowed,
     grant,

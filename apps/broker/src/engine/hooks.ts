@@ -71,8 +71,13 @@ export function createHooks({ policy, gates, sessions, maxKeepaliveSeconds, forg
       const session = client === null ? undefined : sessions.of(client)
       // Without a client: the will of a broker that is gone, whose owner nobody can vouch for any more.
       if (session === undefined) silence(packet)
-      else if (!isWillOf(client, packet)) gates.admitPublish(session, packet)
-      else if (!gates.mayPublishWill(session, packet)) silence(packet)
+      else if (isWillOf(client, packet)) {
+        if (!gates.mayPublishWill(session, packet)) silence(packet)
+      } else {
+        // Without an answer aedes forgets the packet: thousands may have come in one piece with those denied.
+        if (gates.isSpent(session)) return
+        gates.admitPublish(session, packet)
+      }
       done(null)
     },
 

@@ -115,6 +115,23 @@ test('a client that is denied again and again is disconnected', async () => {
   expect(live.broker.counts.ended.get('too-many-denials')).toBe(1)
 })
 
+test('of thousands of packets in one piece no more are judged than may be denied', async () => {
+  await live.close()
+  live = await startLiveBroker({ maxDenials: 3 })
+  const service = await live.join('service', 'backend')
+  await service.subscribe('devices/#')
+  const client = await live.join('device', 'eve')
+  const publish = (topic: string): Buffer =>
+    generate({ cmd: 'publish', topic, payload: '', qos: 0, retain: false, dup: false })
+  const denied = Array.from({ length: 2_000 }, () => publish('x'))
+  client.send(Buffer.concat([publish('devices/eve/state'), ...denied, publish('devices/eve/telemetry')]))
+  await client.closed
+  expect(Object.fromEntries(live.broker.counts.denied)).toEqual({ 'publish no-rule': 3 })
+  expect(live.broker.counts.ended.get('too-many-denials')).toBe(1)
+  await service.ping()
+  expect(service.topics).toEqual(['devices/eve/state'])
+})
+
 describe('a subscriber that stops reading', () => {
   const burst = (id: string, size: number, count: number): Buffer =>
     Buffer.concat(
