@@ -4,8 +4,6 @@ import { defaultPacketLimits, type PacketLimits } from '../listener/packet-guard
 export interface EngineLimits extends PacketLimits {
   /** Publishes and subscriptions denied until the client is disconnected. */
   readonly maxDenials: number
-  /** Topic filters of one session. */
-  readonly maxFilters: number
   /** QoS 2 messages of one client that wait for their PUBREL. */
   readonly maxInflight: number
   /** Longest keep alive in seconds; 0, never, is not allowed. */
@@ -21,7 +19,6 @@ export interface EngineLimits extends PacketLimits {
 export const defaultLimits: EngineLimits = {
   ...defaultPacketLimits,
   maxDenials: 20,
-  maxFilters: 100,
   maxInflight: 100,
   maxKeepaliveSeconds: 3_600,
   connectTimeoutMs: 10_000,

@@ -85,6 +85,17 @@ describe.each<Transport>(['mqtts', 'wss'])('over %s', (transport) => {
   })
 })
 
+test('a SUBSCRIBE with more filters than a session may have is refused before any of them is looked at', async () => {
+  const client = await live.join('device', 'eve', { clean: false })
+  client
+    .subscribe(...Array.from({ length: 4_000 }, (_, n) => `devices/eve/commands/${n}`))
+    .catch(() => undefined)
+  await client.closed
+  expect(Object.fromEntries(live.broker.counts.refused)).toEqual({ 'too-many-filters': 1 })
+  expect(client.waiting).toEqual([])
+  expect(live.broker.counts.denied.size).toBe(0)
+})
+
 test('a client that leaves too many QoS 2 messages open is cut off', async () => {
   await live.close()
   live = await startLiveBroker({ maxInflight: 10 })

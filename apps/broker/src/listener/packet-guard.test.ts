@@ -74,6 +74,36 @@ describe('the packet guard refuses', () => {
   )
 })
 
+describe('the packet guard counts topic filters', () => {
+  const filters = (count: number): string[] => Array.from({ length: count }, (_, n) => `f/${n}`)
+  const subscribe = (count: number): Buffer =>
+    generate({
+      cmd: 'subscribe',
+      messageId: 1,
+      subscriptions: filters(count).map((topic) => ({ topic, qos: 1 })),
+    })
+  const unsubscribe = (count: number): Buffer =>
+    generate({ cmd: 'unsubscribe', messageId: 1, unsubscriptions: filters(count) })
+
+  test.each([
+    ['a SUBSCRIBE', subscribe],
+    ['an UNSUBSCRIBE', unsubscribe],
+  ])('and refuses %s with more than a session may have, however the bytes are cut', (_what, make) => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), (size) => {
+        const pieces = (bytes: Buffer): Buffer[] =>
+          Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) =>
+            bytes.subarray(n * size, (n + 1) * size),
+          )
+        expect(
+          reasonFor(connect, ...pieces(Buffer.concat([make(100), make(100), publish(1)]))),
+        ).toBeUndefined()
+        expect(reasonFor(connect, ...pieces(make(101)))).toBe('too-many-filters')
+      }),
+    )
+  })
+})
+
 describe('the packet guard and mqtt-packet', () => {
   const packet: fc.Arbitrary<Packet> = fc.oneof(
     fc.nat(400).map((size): Packet => ({
@@ -122,7 +152,7 @@ describe('the packet guard and mqtt-packet', () => {
   test('never let more than one packet limit be collected, whatever bytes come', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { maxLength: 40 }), (chunks) => {
-        const guard = new PacketGuard({ maxConnectBytes: 64, maxPacketBytes: 256 })
+        const guard = new PacketGuard({ maxConnectBytes: 64, maxPacketBytes: 256, maxFilters: 5 })
         const reader = parser()
         reader.on('error', () => undefined)
         for (const chunk of [connect, ...chunks].map((each) => Buffer.from(each))) {

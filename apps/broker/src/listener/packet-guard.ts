@@ -1,10 +1,18 @@
-/** Limits of the packet guard, in bytes of a whole packet, fixed header included. */
+import { FilterCounter } from './filter-counter.ts'
+
+/** Limits of the packet guard; sizes in bytes of a whole packet, fixed header included. */
 export interface PacketLimits {
   readonly maxConnectBytes: number
   readonly maxPacketBytes: number
+  /** Topic filters of one session, and so of one SUBSCRIBE or UNSUBSCRIBE. */
+  readonly maxFilters: number
 }
 
-export const defaultPacketLimits: PacketLimits = { maxConnectBytes: 8 * 1024, maxPacketBytes: 128 * 1024 }
+export const defaultPacketLimits: PacketLimits = {
+  maxConnectBytes: 8 * 1024,
+  maxPacketBytes: 128 * 1024,
+  maxFilters: 100,
+}
 
 /** Why the guard ends a connection. */
 export type GuardReason =
@@ -13,6 +21,7 @@ export type GuardReason =
   | 'packet-type'
   | 'packet-length'
   | 'packet-too-large'
+  | 'too-many-filters'
 
 /** What the guard found, with a sentence for the log. */
 export interface GuardRefusal {
@@ -39,6 +48,8 @@ const names = [
   'reserved type 15',
 ]
 const connect = 1
+const subscribe = 8
+const unsubscribe = 10
 
 /** Remaining length of the packets that have only one; `undefined`: variable; `null`: never sent by a client. */
 const lengths = [
@@ -66,7 +77,9 @@ const lengths = [
  * buffered: aedes and mqtt-packet have no limit of their own and would collect 200 MB of CONNECT.
  *
  * Also refused: a first packet that is not CONNECT [MQTT-3.1.0-1], a second CONNECT [MQTT-3.1.0-2], packets
- * that only a server sends, acknowledgements and pings with a body, and a remaining length of over 4 bytes.
+ * that only a server sends, acknowledgements and pings with a body, a remaining length of over 4 bytes, and a
+ * SUBSCRIBE or UNSUBSCRIBE with more filters than a session may have: 128 KiB of them are 30,000, each of which
+ * would be judged, answered and looked up.
  */
 export class PacketGuard {
   readonly #limits: PacketLimits
@@ -77,6 +90,8 @@ export class PacketGuard {
   #header = 0
   #type = 0
   #length = 0
+  /** For a packet that has filters. */
+  #filters: FilterCounter | undefined
 
   constructor(limits: PacketLimits = defaultPacketLimits) {
     this.#limits = limits
@@ -88,6 +103,8 @@ export class PacketGuard {
     while (at < chunk.length) {
       if (this.#body > 0) {
         const taken = Math.min(this.#body, chunk.length - at)
+        const refusal = this.#filters && this.#countFilters(chunk.subarray(at, at + taken))
+        if (refusal !== undefined) return refusal
         this.#body -= taken
         at += taken
         continue
@@ -113,8 +130,15 @@ export class PacketGuard {
     }
     const refusal = this.#checkLength()
     this.#body = this.#length
+    this.#filters = filterCounter(this.#type)
     this.#header = 0
     return refusal
+  }
+
+  #countFilters(bytes: Uint8Array): GuardRefusal | undefined {
+    const { maxFilters } = this.#limits
+    if (this.#filters!.read(bytes) <= maxFilters) return undefined
+    return refuse('too-many-filters', `${names[this.#type]} with more than ${maxFilters} filters`)
   }
 
   #checkType(): GuardRefusal | undefined {
@@ -143,4 +167,9 @@ export class PacketGuard {
 
 function refuse(reason: GuardReason, detail: string): GuardRefusal {
   return { reason, detail }
+}
+
+function filterCounter(type: number): FilterCounter | undefined {
+  if (type === subscribe) return new FilterCounter('SUBSCRIBE')
+  return type === unsubscribe ? new FilterCounter('UNSUBSCRIBE') : undefined
 }
