@@ -154,6 +154,35 @@ describe('kill -9 during 500 enrollments', () => {
   })
 })
 
+describe('a thread of the registry that dies', () => {
+  // Loaded into every thread: the one that is asked about `doomed` ends.
+  const deadly = `--import=data:text/javascript,${encodeURIComponent(
+    `import { isMainThread, parentPort } from 'node:worker_threads'
+     if (!isMainThread) parentPort.on('message', (message) => {
+       if (JSON.stringify(message?.calls ?? '').includes('doomed')) process.exit(7)
+     })`,
+  )}`
+
+  it.each([
+    ['writes', { method: 'POST', json: { id: 'doomed' } }, '/v1/devices'],
+    ['reads', {}, '/v1/devices/doomed'],
+  ])(
+    'the one that %s: the request fails with registry-unavailable, and the process stops and says why',
+    async (_what, request, path) => {
+      const server = start([], { NODE_OPTIONS: deadly })
+      const { asOperator } = await clientOf(server)
+      expect(await asOperator(path, request)).toMatchObject({
+        status: 503,
+        json: { code: 'registry-unavailable' },
+      })
+      expect(await server.ended).toBe(1)
+      expect(server.output()).toMatch(
+        /"level":"?(?:fatal|60).*the registry thread died.*"msg":"the registry is gone"/,
+      )
+    },
+  )
+})
+
 describe('two servers on one data directory', () => {
   it('started at once make one hierarchy, and a token works once in both together', async () => {
     const servers = [start(), start()]
