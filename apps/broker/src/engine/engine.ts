@@ -50,7 +50,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       gates,
       sessions,
       maxKeepaliveSeconds: limits.maxKeepaliveSeconds,
-      forget: (client, filter) => void store.removeSubscriptions(client, [filter]).catch(storeFailed),
+      forget: (client, filter) => void forget(client, filter).catch(storeFailed),
     }),
     connectTimeout: limits.connectTimeoutMs,
     drainTimeout: limits.drainTimeoutMs,
@@ -61,11 +61,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     concurrency: 0,
   })) as Broker
   const store = broker.persistence
-  guardStore(store, {
-    maySubscribe: (client, filter) => {
+  const forget = guardStore(store, {
+    hasFilter: (client, filter) => {
       const session = sessions.of(client)
-      return session !== undefined && gates.maySubscribe(session, filter)
+      return session?.filters?.has(filter) === true && gates.maySubscribe(session, filter)
     },
+    onUnsubscribe: (client, filters) => sessions.of(client)?.giveUp(filters),
     mayQueue: (key, topic) => {
       const owner = sessions.ownerOf(key)
       // A session of which only the store knows: the gate at delivery decides.
@@ -73,6 +74,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     hasEnded: (client) => sessions.of(client)?.stream.destroyed === true,
   })
+  unsubscribeAtOnce(broker)
   follow(broker, sessions, storeFailed)
   const expiry = watchExpiry(sessions.open, now)
 
@@ -93,6 +95,19 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
+/**
+ * Makes aedes finish an UNSUBSCRIBE in the turn in which it begins. By itself it strikes the filter from the client's
+ * list a turn later, and with it one that was subscribed again in between: that one would be live beyond every
+ * count, and for good, even after its client is gone.
+ */
+function unsubscribeAtOnce(broker: Broker): void {
+  const unsubscribe = broker.unsubscribe.bind(broker)
+  broker.unsubscribe = (filter, deliver, done?: () => void) => {
+    unsubscribe(filter, deliver, () => undefined)
+    done?.()
+  }
+}
+
 /** Keeps the sessions in step with what aedes says about its clients. */
 function follow(broker: Broker, sessions: Sessions, storeFailed: (error: unknown) => void): void {
   broker.on('client', (client) => {
@@ -104,7 +119,8 @@ function follow(broker: Broker, sessions: Sessions, storeFailed: (error: unknown
     if (session !== undefined) sessions.letGo(session)
   })
   broker.on('unsubscribe', (filters, client) => {
-    for (const filter of filters) sessions.of(client)?.filters?.delete(filter)
+    // Of a stored session the store has heard it before, when the packet came.
+    if (client.clean) sessions.of(client)?.giveUp(filters)
   })
   for (const event of ['clientError', 'connectionError'] as const) {
     broker.on(event, (client, error) => {

@@ -67,6 +67,11 @@ export class Session {
     this.stream.end()
   }
 
+  /** The client has unsubscribed from these. */
+  giveUp(filters: readonly string[]): void {
+    for (const filter of filters) this.filters?.delete(filter)
+  }
+
   /** To be called when the engine has let go of the session. */
   markGone(): void {
     this.#resolveGone()

@@ -1,16 +1,19 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { guardStore, type SessionStore } from './stored-sessions.ts'
+import { type ForgetFilter, guardStore, type SessionStore } from './stored-sessions.ts'
 
 /** Everything that reached the store. */
 let reached: unknown[][]
 let store: SessionStore
 let allowed: Set<string>
 let ended: Set<string>
+let givenUp: string[]
+let forget: ForgetFilter
 
 beforeEach(() => {
   reached = []
   allowed = new Set(['mine'])
   ended = new Set()
+  givenUp = []
   const record =
     (name: string) =>
     async (...call: unknown[]): Promise<unknown> => {
@@ -25,8 +28,9 @@ beforeEach(() => {
     delWill: record('delWill'),
     putWill: record('putWill'),
   }
-  guardStore(store, {
-    maySubscribe: (_client, filter) => allowed.has(filter),
+  forget = guardStore(store, {
+    onUnsubscribe: (_client, filters) => givenUp.push(...filters),
+    hasFilter: (_client, filter) => allowed.has(filter),
     mayQueue: (key, topic) => allowed.has(topic) && key !== 'stranger',
     hasEnded: ({ id }) => ended.has(id),
   })
@@ -39,6 +43,29 @@ describe('the session store', () => {
     await store.addSubscriptions(client, [{ topic: '#' }, { topic: 'mine' }, { topic: 'yours' }])
     await store.addSubscriptions(client, [{ topic: '#' }])
     expect(reached).toEqual([['add', client, [{ topic: 'mine' }]]])
+  })
+
+  test('keeps them once, though it is asked once for each, and by what was granted until the last', async () => {
+    const subscriptions = ['#', 'mine', 'ours'].map((topic) => ({ topic }))
+    const asked = [1, 2].map(() => store.addSubscriptions(client, subscriptions))
+    allowed.add('ours')
+    await Promise.all(asked)
+    expect(reached).toEqual([['add', client, [{ topic: 'mine' }, { topic: 'ours' }]]])
+  })
+
+  test('does one thing after the other for a client, with what follows from it in between', async () => {
+    const order: string[] = []
+    const work: [string, Promise<unknown>][] = [
+      ['on', store.addSubscriptions(client, [{ topic: 'mine' }])],
+      ['off', store.removeSubscriptions(client, ['mine'])],
+      ['on', store.addSubscriptions(client, [{ topic: 'mine' }])],
+      ['forgotten', forget(client, 'mine')],
+    ]
+    expect(givenUp).toEqual(['mine'])
+    await Promise.all(work.map(([name, done]) => done.then(() => order.push(`${name} ${reached.length}`))))
+    expect(order).toEqual(['on 1', 'off 2', 'on 3', 'forgotten 4'])
+    expect(reached.map(([name]) => name)).toEqual(['add', 'remove', 'add', 'remove'])
+    expect(givenUp).toEqual(['mine'])
   })
 
   test('queues a message once for each session that may receive it', async () => {
