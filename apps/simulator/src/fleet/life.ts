@@ -52,6 +52,9 @@ export interface Life {
   close(devices: readonly FleetDevice[]): Promise<void>
 }
 
+/** How far apart the stops of programs that are stopped together may be. */
+const stopGraceMs = 1_000
+
 /** The life of the devices of one run. */
 export function createLife(context: LifeContext): Life {
   const { run, census, clock, agenda, commander, intervalMs, stop, giveUp, trust } = context
@@ -132,7 +135,11 @@ export function createLife(context: LifeContext): Life {
       // Attempts that fail while it is offline come here as well.
       if (online) census.online--
       online = false
-      if (!closing && !stop.aborted) fail(device, 'connect', reason)
+      // A terminal and nx stop all three programs at once, and the broker may be the first to go: what is
+      // followed by our own stop is no failure.
+      clock.after(stopGraceMs, () => {
+        if (!closing && !stop.aborted) fail(device, 'connect', reason)
+      })
     })
     connection.on('problem', (problem) => fail(device, 'command', problem))
     return connection

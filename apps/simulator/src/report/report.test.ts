@@ -7,7 +7,7 @@ const facts = {
   startedAt: '2026-01-02T03:04:05.678Z',
   seed: 1,
   durationMs: 1234.5,
-  endedBy: 'duration',
+  endedBy: 'duration' as const,
   keyAlgorithm: 'P-256',
   messagesPerSecond: 1,
   versions: { fleetroot: '0.1.0', node: '26.10.0', openssl: '3.5.4' },

@@ -15,7 +15,7 @@ export interface FleetReport {
   /** From the first arrival until the last message was settled. */
   readonly durationMs: number
   /** What ended it: the duration given, or a signal. */
-  readonly endedBy: string
+  readonly endedBy: 'duration' | 'signal'
   readonly devices: number
   readonly registered: number
   /** Certificates issued in this run; `enrolled + reused` is the number of devices with an identity. */
@@ -55,7 +55,7 @@ export type RunFacts = Pick<
 
 /** The report of a run that is over. */
 export function buildReport(census: Census, facts: RunFacts): FleetReport {
-  const verdict = judge(census)
+  const verdict = judge(census, facts.endedBy)
   const counts = census.ledger.counts()
   return {
     ok: verdict.ok,

@@ -5,10 +5,11 @@ export type Verdict = { readonly ok: true } | { readonly ok: false; readonly rea
 
 /**
  * The verdict of a run that is over: every device enrolled, connected and published, every command was
- * answered, and every acknowledged message arrived. An interrupted run is judged the same way: what was
- * not reached was not proven.
+ * answered, and every acknowledged message arrived; at the end of a run that ended by itself, every device is
+ * still connected and nothing is left unacknowledged. An interrupted run (`signal`) is judged by the rest alone,
+ * because its servers were told to stop as well: what was not reached was not proven.
  */
-export function judge(census: Census): Verdict {
+export function judge(census: Census, endedBy: 'duration' | 'signal'): Verdict {
   const { devices, ledger } = census
   const counts = ledger.counts()
   const identities = census.enrolled + census.reused
@@ -21,6 +22,12 @@ export function judge(census: Census): Verdict {
     reasons.push(`${devices - census.connected} of ${devices} devices did not connect`)
   } else if (published < devices) {
     reasons.push(`${devices - published} of ${devices} devices published nothing that was acknowledged`)
+  }
+  if (endedBy === 'duration') {
+    const offline = census.connected - census.online
+    if (offline > 0) reasons.push(`${offline} of ${census.connected} devices were not connected at the end`)
+    const open = counts.published - counts.acknowledged
+    if (open > 0) reasons.push(`${open} of ${counts.published} messages were never acknowledged`)
   }
   if (counts.undelivered > 0) {
     const [first] = ledger.undelivered(1)

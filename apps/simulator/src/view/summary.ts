@@ -61,6 +61,6 @@ function errorLines(report: FleetReport): string[] {
   })
   const more = report.errorsTotal - shown.length
   return more > 0
-    ? [...shown, line('', `and ${count(more, 'more error')}; the report has the first hundred`)]
+    ? [...shown, line('', `and ${count(more, 'more error')}; --report=FILE lists the first hundred`)]
     : shown
 }
