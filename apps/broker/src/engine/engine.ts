@@ -10,6 +10,7 @@ import { drain, type MessageBus } from './drain.ts'
 import { watchExpiry } from './expiry.ts'
 import { createGates } from './gates.ts'
 import { createHooks } from './hooks.ts'
+import { boundInbound, type InboundStore } from './inbound-window.ts'
 import type { EngineLimits } from './limits.ts'
 import type { Origin, Session } from './session.ts'
 import { Sessions } from './sessions.ts'
@@ -35,7 +36,7 @@ export interface Engine {
 }
 
 /** The parts of aedes that its typings leave out. */
-type Broker = Aedes & { readonly persistence: SessionStore; readonly mq: MessageBus }
+type Broker = Aedes & { readonly persistence: SessionStore & InboundStore; readonly mq: MessageBus }
 
 /** Starts an engine: aedes with the hooks of `createHooks`, the store of `guardStore`, and an eye on expiry. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
@@ -74,6 +75,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     hasEnded: (client) => sessions.of(client)?.stream.destroyed === true,
   })
+  boundInbound(store, limits.maxInflight)
   unsubscribeAtOnce(broker)
   follow(broker, sessions, storeFailed)
   const expiry = watchExpiry(sessions.open, now)

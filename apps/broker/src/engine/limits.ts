@@ -4,7 +4,7 @@ import { defaultPacketLimits, type PacketLimits } from '../listener/packet-guard
 export interface EngineLimits extends PacketLimits {
   /** Publishes and subscriptions denied until the client is disconnected. */
   readonly maxDenials: number
-  /** QoS 2 messages of one client that wait for their PUBREL. */
+  /** QoS 2 messages of one session that wait for their PUBREL, in however many connections they came. */
   readonly maxInflight: number
   /** Longest keep alive in seconds; 0, never, is not allowed. */
   readonly maxKeepaliveSeconds: number
