@@ -1,8 +1,14 @@
 /**
  * `passphrase-wrong`: it does not open a key; `file-missing`: a part of the hierarchy is gone and cannot be
- * made again; `mismatch`: two files do not belong together.
+ * made again; `file-damaged`, `file-exposed`: it is there, but not what it was, or readable by others;
+ * `mismatch`: two files do not belong together.
  */
-export type AuthorityErrorCode = 'passphrase-wrong' | 'file-missing' | 'mismatch'
+export type AuthorityErrorCode =
+  | 'passphrase-wrong'
+  | 'file-missing'
+  | 'file-damaged'
+  | 'file-exposed'
+  | 'mismatch'
 
 /** Thrown when the hierarchy on disk cannot be used. The message is one sentence with the file and the fix. */
 export class AuthorityError extends Error {

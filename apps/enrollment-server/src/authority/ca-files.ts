@@ -1,9 +1,9 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import {
   type Certificate,
   exportPrivateKey,
+  fromPem,
   generateKeyPair,
   importPrivateKey,
   type KeyAlgorithm,
@@ -13,6 +13,7 @@ import {
 } from '@fleetroot/pki'
 import type { DataDirectory } from '@fleetroot/service'
 import { AuthorityError } from './authority-error.ts'
+import { readKeptFile } from './kept-file.ts'
 
 /** The certificate authorities that have files in `ca/`. */
 export type CaName = 'root' | 'devices' | 'services'
@@ -50,8 +51,9 @@ export function caFiles(
         `${path} is missing: restore it from a backup; without it this CA cannot sign`,
       )
     }
+    const encrypted = await readKeptFile(path, onePemBlock, { ...restored, secret: true })
     try {
-      return importPrivateKey(await readFile(path, 'utf8'), passphrase)
+      return importPrivateKey(encrypted, passphrase)
     } catch (error) {
       if (!(error instanceof PkiError)) throw error
       throw new AuthorityError(
@@ -72,13 +74,20 @@ export function caFiles(
       made(keyFile(name))
       return privateKey
     },
-    readCertificate: async (name) =>
-      parseCertificate(await readFile(data.file(certificateFile(name)), 'utf8')),
+    readCertificate: (name) => readKeptFile(data.file(certificateFile(name)), parseCertificate, restored),
     writeCertificate: async (name, certificate) => {
       await data.write(certificateFile(name), certificate.pem)
       made(certificateFile(name))
     },
   }
+}
+
+const restored = { damaged: 'restore it from a backup' }
+
+/** A text that is PEM at all; whether the key in it opens is a question of the passphrase. */
+function onePemBlock(text: string): string {
+  fromPem(text)
+  return text
 }
 
 /** True if the private key is the one of the certificate. */

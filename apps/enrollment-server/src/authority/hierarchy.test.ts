@@ -142,3 +142,30 @@ describe('a later start', () => {
     await expect(open()).rejects.toMatchObject({ code: 'mismatch' })
   })
 })
+
+describe('a file of the hierarchy', () => {
+  it.each(['ca/devices.crt', 'ca/devices.key', 'ca/root.crt'])(
+    '%s that is damaged is named, with what to do',
+    async (file) => {
+      await open()
+      await writeFile(data.file(file), 'not PEM', { mode: 0o600 })
+      await expect(open()).rejects.toMatchObject({
+        code: 'file-damaged',
+        message: expect.stringMatching(new RegExp(`${file} is damaged .*: restore it from a backup`)),
+      })
+    },
+  )
+
+  it.each(['ca/devices.key', 'ca/services.key', 'ca/passphrase'])(
+    '%s that others can read is refused',
+    async (file) => {
+      const start = () => openHierarchy(data, { algorithm: 'P-256', now, made: () => {} })
+      await start()
+      await chmod(data.file(file), 0o644)
+      await expect(start()).rejects.toMatchObject({
+        code: 'file-exposed',
+        message: expect.stringContaining(`${file} can be read by others (mode 644): chmod 600 it`),
+      })
+    },
+  )
+})

@@ -18,6 +18,7 @@ import type { Enroll } from '../enrollment/decisions.ts'
 import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { AuthorityError } from './authority-error.ts'
+import { readKeptFile } from './kept-file.ts'
 import type { Authority } from './authority.ts'
 
 /** An identity that the server keeps in the data directory: its own, or its operator's. */
@@ -61,7 +62,10 @@ export async function ensureOwnIdentity(
     await data.write(keyFile, exportPrivateKey(generateKeyPair('P-256').privateKey))
     made(keyFile)
   }
-  const privateKey = importPrivateKey(await readFile(data.file(keyFile), 'utf8'))
+  const privateKey = await readKeptFile(data.file(keyFile), importPrivateKey, {
+    damaged: 'delete it, and it is made again',
+    secret: true,
+  })
   const fingerprint = publicKeyFingerprint(createPublicKey(privateKey))
   const current = await readLeaf(data.file(certificateFile))
   // The server lives by Services; a certificate of another hierarchy, trust domain or registry is worth nothing here.

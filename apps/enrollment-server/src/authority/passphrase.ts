@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import type { DataDirectory } from '@fleetroot/service'
+import { readKeptFile } from './kept-file.ts'
 
 const file = 'ca/passphrase'
 
@@ -16,7 +16,12 @@ export async function openPassphrase(
   made: (file: string) => void,
 ): Promise<string> {
   if (given !== undefined) return given
-  if (existsSync(data.file(file))) return (await readFile(data.file(file), 'utf8')).trim()
+  if (existsSync(data.file(file))) {
+    return readKeptFile(data.file(file), (text) => text.trim(), {
+      damaged: 'restore it from a backup',
+      secret: true,
+    })
+  }
   const passphrase = randomBytes(32).toString('base64url')
   await data.write(file, `${passphrase}\n`)
   made(file)
