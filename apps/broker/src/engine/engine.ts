@@ -12,6 +12,7 @@ import { createGates } from './gates.ts'
 import { createHooks } from './hooks.ts'
 import { boundInbound, type InboundStore } from './inbound-window.ts'
 import type { EngineLimits } from './limits.ts'
+import { keepRetained, type RetainedStore } from './retained-messages.ts'
 import type { Origin, Session } from './session.ts'
 import { Sessions } from './sessions.ts'
 import { guardStore, type SessionStore } from './stored-sessions.ts'
@@ -36,7 +37,10 @@ export interface Engine {
 }
 
 /** The parts of aedes that its typings leave out. */
-type Broker = Aedes & { readonly persistence: SessionStore & InboundStore; readonly mq: MessageBus }
+type Broker = Aedes & {
+  readonly persistence: SessionStore & InboundStore & RetainedStore
+  readonly mq: MessageBus
+}
 
 /** Starts an engine: aedes with the hooks of `createHooks`, the store of `guardStore`, and an eye on expiry. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
@@ -75,6 +79,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     hasEnded: (client) => sessions.of(client)?.stream.destroyed === true,
   })
+  keepRetained(store)
   boundInbound(store, limits.maxInflight)
   unsubscribeAtOnce(broker)
   follow(broker, sessions, storeFailed)
