@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,6 +71,16 @@ describe('the process', () => {
     expect(await second.stop('SIGINT')).toBe(0)
   })
 
+  it('whose registry is gone says what that means', async () => {
+    const first = start()
+    await first.port()
+    await first.stop('SIGTERM')
+    for (const name of await readdir(data)) if (name.startsWith('registry.db')) await rm(join(data, name))
+    const second = start()
+    await second.port()
+    expect(second.output()).toContain('no certificate that they issued before can be renewed')
+  })
+
   it('killed at any point of its first start is complete after the next', async () => {
     const info = { FLEETROOT_LOG_LEVEL: 'info' }
     for (const file of [
@@ -80,7 +90,7 @@ describe('the process', () => {
       'bootstrap/broker.token',
     ]) {
       const killed = start([], info)
-      await killed.waitFor(new RegExp(`"file":"${file}","msg":"made"`))
+      await killed.waitFor(new RegExp(`"file":"${file}".*"msg":"made"`))
       expect(await killed.stop('SIGKILL')).toBe('SIGKILL')
     }
     const client = await clientOf(start())

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Config, DataDirectory, Logger } from '@fleetroot/service'
 import { openHierarchy } from '../authority/hierarchy.ts'
 import { configuredProfiles } from '../config/profiles.ts'
@@ -56,6 +57,13 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   onStop('HTTP listener', () => plain.close())
 
   const file = data.file('registry.db')
+  // This server's own certificate is the first that a registry knows.
+  if (!existsSync(file) && existsSync(data.file('enrollment-server/cert.pem'))) {
+    logger.warn(
+      { file },
+      'the registry is new but its CAs are not: no certificate that they issued before can be renewed; restore registry.db from a backup if there is one',
+    )
+  }
   const publicUrl = publicUrlOf(config, plain.port)
   const profiles = configuredProfiles(config)
   const { registry, enroll: enrollThere } = await data.locked(identityLock, () =>
