@@ -26,6 +26,7 @@ export async function connectMqtt(options: ConnectionOptions, clientId: string):
   const socket = connect(options)
   await once(socket, 'secureConnect')
   socket.setNoDelay(true)
+  socket.setMaxListeners(0)
   let published = 0
   let acknowledged = 0
   let onProgress = (): void => {}
