@@ -14,6 +14,15 @@ export type { DeviceConnection, DeviceConnectionEvents, OnlineInfo } from './mqt
 export type { Message, QoS, Will } from './mqtt/message.ts'
 export type { MqttOptions, PublishOptions } from './mqtt/options.ts'
 export type { OutboxLimits } from './mqtt/outbox.ts'
+export { renewIdentity, type Probe, type RenewalOptions } from './renewal/renew-identity.ts'
+export {
+  createRenewals,
+  type KeptIdentity,
+  type Renewal,
+  type Renewals,
+  type RenewalsOptions,
+} from './renewal/renewals.ts'
+export type { Clock } from './renewal/timetable.ts'
 export { type Backoff, type BackoffOptions, fullJitterBackoff } from './retry/backoff.ts'
 export { retrying, type RetryNotice, type RetryOptions } from './retry/retrying.ts'
 export { type RetryVerdict, retryVerdict } from './retry/verdict.ts'

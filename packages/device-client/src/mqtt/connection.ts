@@ -7,6 +7,7 @@ import type { KeyAndCertificate } from '@fleetroot/tls-config'
 import { DeviceClientError } from '../error.ts'
 import { parseServerUrl } from '../https/url.ts'
 import { fullJitterBackoff } from '../retry/backoff.ts'
+import { openAcceptedSocket } from './accepted-socket.ts'
 import { AckWatch } from './ack-watch.ts'
 import { checkFilter, checkTopic, type Message, type QoS } from './message.ts'
 import type { MqttOptions, PublishOptions } from './options.ts'
@@ -42,6 +43,7 @@ export interface DeviceConnectionEvents {
   problem: [DeviceClientError]
 }
 
+const CONNECT_TIMEOUT_MS = 10_000
 /** Before an identity is replaced, for the acknowledgements that are under way. */
 const QUIET_TIMEOUT_MS = 2_000
 
@@ -62,6 +64,7 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
   /** Nothing new is sent: the session is about to be replaced. */
   #holding = false
   #pumping = false
+  #replacing = false
   #closing = false
   #info: OnlineInfo | undefined
 
@@ -81,7 +84,8 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
     })
     this.#uplink = new Uplink({
       tls: this.#brokerTls(options.identity),
-      open: async (tls, signal) => this.#open(tls, signal),
+      handshake: async (tls, signal) => this.#handshake(tls, signal),
+      open: async (tls, signal, socket) => this.#open(tls, signal, socket),
       backoff: options.backoff ?? fullJitterBackoff(),
       retryFirst: options.firstConnection === 'retry',
       onSession: (session, connectMs) => this.#begin(session, connectMs),
@@ -155,21 +159,36 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
   }
 
   /**
-   * Reconnects with another key and certificate of the same device, after the acknowledgements in flight, and
-   * resolves when that connection stands. Nothing that waits is lost.
+   * Changes to another key and certificate of the same device if the broker takes them, and resolves when the
+   * connection that uses them stands. First a TLS connection is made beside the one in use; when the broker did
+   * not refuse the certificate on it, what is in flight is acknowledged, the connection in use is ended with a
+   * DISCONNECT, so that no will is published, and CONNECT follows on the new one. Nothing that waits is lost.
    *
-   * Throws DeviceClientError `option-invalid` (no pair, or another device's; the old identity stays in use)
-   * or `connection-closed`. That the broker refuses the identity shows as `offline` events.
+   * Rejects, and the identity in use stays in use, with what `connectMqtt` throws when the broker cannot be
+   * reached or refuses the identity, with DeviceClientError `option-invalid` (no pair, another device's, or
+   * another one is being tried) or `connection-closed`.
    */
   async replaceIdentity(identity: KeyAndCertificate): Promise<void> {
     this.#refuseWhenClosed()
     if (this.#options.clientId === undefined && deviceIdOf(identity) !== this.clientId) {
       throw new DeviceClientError('option-invalid', `identity: this connection is that of ${this.clientId}`)
     }
-    const tls = this.#brokerTls(identity)
-    this.#holding = true
-    await this.#outbox.quiet(QUIET_TIMEOUT_MS)
-    await this.#uplink.replaceTls(tls)
+    if (this.#replacing) {
+      throw new DeviceClientError('option-invalid', 'identity: another one is being tried at this moment')
+    }
+    this.#replacing = true
+    try {
+      await this.#uplink.replaceTls(this.#brokerTls(identity), async () => {
+        this.#holding = this.online
+        await this.#outbox.quiet(QUIET_TIMEOUT_MS)
+      })
+    } catch (error) {
+      this.#holding = false
+      this.#pump()
+      throw this.#closing ? closedByUs() : error
+    } finally {
+      this.#replacing = false
+    }
   }
 
   /**
@@ -186,19 +205,25 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
     return { undelivered }
   }
 
-  async #open(tls: BrokerTls, signal: AbortSignal): Promise<Session> {
-    const { clean = true, keepaliveSeconds = 60, connectTimeoutMs = 10_000, will } = this.#options
+  async #handshake(tls: BrokerTls, signal: AbortSignal): Promise<TLSSocket> {
+    const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options
+    return openAcceptedSocket(this.#url, tls, connectTimeoutMs, signal)
+  }
+
+  async #open(tls: BrokerTls, signal: AbortSignal, socket: TLSSocket | undefined): Promise<Session> {
+    const { clean = true, keepaliveSeconds = 60, will } = this.#options
     return openSession({
       url: this.#url,
       tls,
       clientId: this.clientId,
       clean,
       keepaliveSeconds,
-      connectTimeoutMs,
+      connectTimeoutMs: this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       will,
       packetIds: this.#packetIds,
       onMessage: (message) => this.#deliver(message),
       signal,
+      socket,
     })
   }
 

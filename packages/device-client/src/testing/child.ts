@@ -9,7 +9,7 @@ export interface ChildEnd {
   stderr: string
 }
 
-/** Runs a script of this folder to its end; `crashAt` kills it before that file system call. */
+/** Runs a script of this folder to its end; `crashAt` kills it before that step (see crash-at.ts). */
 export async function runChild(script: string, parameters: string[], crashAt?: number): Promise<ChildEnd> {
   const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
   const preload = crashAt === undefined ? [] : ['--import', path('crash-at.ts')]
