@@ -4,7 +4,7 @@ import { PkiError, recode } from '../error.ts'
 import { readExtensions } from '../extension/index.ts'
 import { readSignatureAlgorithm, type SignatureAlgorithm } from '../key/index.ts'
 import { readName } from '../name/index.ts'
-import { type CertId, readCertId } from './cert-id.ts'
+import { type CertId, readCertId, responderKeyHash } from './cert-id.ts'
 import { type OcspError, ocspErrors } from './error-response.ts'
 import { readNonce, refuseCriticals } from './nonce.ts'
 import { ocspOids } from './oid.ts'
@@ -108,7 +108,10 @@ function readCertificates(list: DerReader): Certificate[] {
     if (certificates.length === maxCertificates) {
       throw malformed(`carries more than ${maxCertificates} certificates`)
     }
-    certificates.push(parseCertificate(list.element('certificate')))
+    const certificate = parseCertificate(list.element('certificate'))
+    // The responder is found by this among them: what has no readable key is refused here, not there.
+    responderKeyHash(certificate)
+    certificates.push(certificate)
   }
   return certificates
 }
