@@ -1,5 +1,5 @@
 import { keyAlgorithms } from '@fleetroot/pki'
-import { duration, port, setting } from '@fleetroot/service'
+import { duration, parseDuration, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 
 const names = (defaults: string[]) => z.array(z.string().min(1)).min(1).default(defaults)
@@ -62,7 +62,7 @@ export const settings = {
     env: 'FLEETROOT_OPERATOR_LIFETIME',
     help: 'validity of the operator certificate',
   }),
-  tokenLifetime: setting(lifetime('24h'), {
+  tokenLifetime: setting(lifetime('24h', '1m'), {
     env: 'FLEETROOT_TOKEN_LIFETIME',
     help: 'how long a one-time token can be used, unless its request says otherwise',
   }),
@@ -76,10 +76,13 @@ export const settings = {
   }),
 }
 
-/** Milliseconds, of a certificate or a token: at least a minute, at most ten years. */
-function lifetime(defaultText: string) {
+/**
+ * Milliseconds, of a certificate or a token: at most ten years. Certificates may live no longer than a test of
+ * their renewal takes.
+ */
+function lifetime(defaultText: string, least: '10s' | '1m' = '10s') {
   const year = 365 * 24 * 60 * 60 * 1000
-  return duration(defaultText).refine((ms) => ms >= 60_000 && ms <= 10 * year, {
-    error: 'must be from 1m to 3650d',
+  return duration(defaultText).refine((ms) => ms >= parseDuration(least) && ms <= 10 * year, {
+    error: `must be from ${least} to 3650d`,
   })
 }
