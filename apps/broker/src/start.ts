@@ -7,9 +7,6 @@ import { openPolicy, readDefaultPolicy } from './policy/policy-file.ts'
 import type { Policy } from './policy/policy.ts'
 import type { settings } from './settings.ts'
 
-/** How often a running broker looks whether its own certificate is due for renewal. */
-const renewalCheckMs = 3_600_000
-
 /** What `startBroker` needs from the process around it. */
 export interface StartOptions extends Pick<
   AppContext<typeof settings>,
@@ -37,7 +34,7 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
   onStop('policy', policyFile.close)
   onHangup(policyFile.check)
 
-  const { identity, issuers, root, renew } = await enrol({
+  const { identity, issuers, root, keepValid } = await enrol({
     id: config.id,
     url: config.enrollmentUrl ?? `https://127.0.0.1:${config.enrollmentPort}`,
     mode: config.tlsMode,
@@ -75,16 +72,10 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
   running.broker = broker
   onStop('broker', broker.close)
 
-  const renewIfDue = async (): Promise<void> => {
-    try {
-      const next = await renew()
-      if (next !== undefined) broker.setIdentity(next)
-    } catch (error) {
-      logger.error({ err: error }, 'cannot renew the certificate')
-    }
-  }
-  const renewal = setInterval(() => void renewIfDue(), renewalCheckMs)
-  onStop('renewal', () => clearInterval(renewal))
+  // New connections see the new certificate; sessions that stand go on.
+  const renewal = keepValid((next) => broker.setIdentity(next))
+  // What is under way may be cut off at any step: the identity store is made for that.
+  onStop('renewal', () => void renewal.stop())
   return broker
 }
 

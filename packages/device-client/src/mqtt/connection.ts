@@ -10,6 +10,7 @@ import { fullJitterBackoff } from '../retry/backoff.ts'
 import { openAcceptedSocket } from './accepted-socket.ts'
 import { AckWatch } from './ack-watch.ts'
 import { checkFilter, checkTopic, type Message, type QoS } from './message.ts'
+import { type OnlineInfo, onlineInfo } from './online-info.ts'
 import type { MqttOptions, PublishOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { PacketIds } from './packet-ids.ts'
@@ -18,19 +19,6 @@ import { openSession, type Session } from './session.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { type BrokerTls, brokerTls } from './tls-socket.ts'
 import { closedByUs, Uplink } from './uplink.ts'
-
-/** What `online` tells. */
-export interface OnlineInfo {
-  /** The broker kept our subscriptions and queued messages (MQTT 3.1.1 section 3.2.2.2). */
-  sessionPresent: boolean
-  tlsVersion: string | null
-  /** The key exchange group by its IANA name, such as `X25519MLKEM768`; undefined where TLS 1.2 resumes. */
-  tlsGroup: string | undefined
-  /** The TLS session was resumed: the server's chain and name were verified when that session began. */
-  tlsResumed: boolean
-  /** From the start of the attempt to CONNACK. */
-  connectMs: number
-}
 
 /** Events of a DeviceConnection. */
 export interface DeviceConnectionEvents {
@@ -231,13 +219,7 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
     this.#holding = false
     this.#subscriptions.restore(session)
     this.#pump()
-    this.#info = {
-      sessionPresent: session.sessionPresent,
-      tlsVersion: session.socket.getProtocol(),
-      tlsGroup: keyExchangeGroup(session.socket),
-      tlsResumed: session.socket.isSessionReused(),
-      connectMs,
-    }
+    this.#info = onlineInfo(session, connectMs)
     this.emit('online', this.#info)
   }
 
@@ -286,12 +268,6 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
   #refuseWhenClosed(): void {
     if (this.#closing || this.#uplink.stopped) throw closedByUs()
   }
-}
-
-/** Clients are told by `getEphemeralKeyInfo`; its `type` is ECDH, DH or TLSGroup, and the typings lag behind. */
-function keyExchangeGroup(socket: TLSSocket): string | undefined {
-  const key: object | null = socket.getEphemeralKeyInfo()
-  return key !== null && 'name' in key && typeof key.name === 'string' ? key.name : undefined
 }
 
 function deviceIdOf(identity: KeyAndCertificate): string {
