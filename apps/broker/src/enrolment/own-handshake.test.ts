@@ -1,5 +1,5 @@
 import type { StoredIdentity } from '@fleetroot/device-client'
-import { parseCertificate, parseDeviceId } from '@fleetroot/pki'
+import { type Certificate, parseCertificates, parseDeviceId } from '@fleetroot/pki'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { issueFor, makeAuthority, type TestAuthority, type Wish } from '../fixture/authority.ts'
 import { shakeHands } from './own-handshake.ts'
@@ -11,12 +11,13 @@ beforeAll(async () => {
 
 async function identity(wish: Partial<Wish> = {}, from = authority): Promise<StoredIdentity> {
   const { key, cert } = await issueFor(from, { id: 'broker', profile: 'service', ...wish })
+  const [certificate, ...chain] = parseCertificates(cert) as [Certificate, ...Certificate[]]
   return {
     id: parseDeviceId('broker'),
     key,
     cert,
-    certificate: parseCertificate(cert),
-    chain: [],
+    certificate,
+    chain,
     obtainedAt: new Date(),
   }
 }
@@ -33,7 +34,9 @@ describe('the handshake of the broker with itself', () => {
     const other = await identity({}, await makeAuthority())
     await expect(shake(other)).rejects.toMatchObject({
       code: 'identity-unusable',
-      message: expect.stringMatching(/^the new certificate of the broker is not usable, the one in use stays: /),
+      message: expect.stringMatching(
+        /^the new certificate of the broker is not usable, the one in use stays: /,
+      ),
     })
     const expired = await identity({ issuedAt: new Date(Date.now() - 86_400_000), lifetimeSeconds: 60 })
     await expect(shake(expired)).rejects.toThrow(/expired/)
