@@ -7,23 +7,29 @@ import {
   issueCertificate,
   type Issuer,
   type KeyAlgorithm,
+  type KeyPair,
   keySigner,
   newSerial,
   parseDeviceId,
+  type Signer,
 } from '@fleetroot/pki'
 import type { KeyObject } from 'node:crypto'
 
 /** A root and an issuing CA with keys of one algorithm. */
 export interface Authority {
   readonly root: Certificate
+  readonly rootSigner: Signer
   readonly issuer: Issuer
 }
 
-export async function makeAuthority(algorithm: KeyAlgorithm): Promise<Authority> {
+export async function makeAuthority(
+  algorithm: KeyAlgorithm,
+  keys: KeyPair = generateKeyPair(algorithm),
+): Promise<Authority> {
   const now = new Date()
   const signer = keySigner(generateKeyPair(algorithm).privateKey)
   const root = await createRootCertificate({ signer, commonName: 'Interop Root', serial: newSerial(), now })
-  const { publicKey, privateKey } = generateKeyPair(algorithm)
+  const { publicKey, privateKey } = keys
   const certificate = await createIssuingCertificate({
     issuer: { certificate: root, signer },
     publicKey,
@@ -32,7 +38,7 @@ export async function makeAuthority(algorithm: KeyAlgorithm): Promise<Authority>
     serial: newSerial(),
     now,
   })
-  return { root, issuer: { certificate, signer: keySigner(privateKey) } }
+  return { root, rootSigner: signer, issuer: { certificate, signer: keySigner(privateKey) } }
 }
 
 export async function issueLeaf(
