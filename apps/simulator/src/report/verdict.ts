@@ -22,6 +22,11 @@ export function judge(census: Census): Verdict {
   } else if (published < devices) {
     reasons.push(`${devices - published} of ${devices} devices published nothing that was acknowledged`)
   }
+  if (census.exhausted > 0) {
+    reasons.push(
+      `${census.exhausted} of ${devices} devices have a certificate that expired and is not renewed`,
+    )
+  }
   if (counts.undelivered > 0) {
     const [first] = ledger.undelivered(1)
     const example = first === undefined ? '' : `, the first is number ${first.sequence} of ${first.device}`
