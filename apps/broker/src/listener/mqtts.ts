@@ -32,6 +32,7 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
   return {
     port: (server.address() as AddressInfo).port,
     setSecureContext: (next) => server.setSecureContext(next),
+    setTicketKeys: (keys) => server.setTicketKeys(keys),
     close: async () => {
       const closed = once(server, 'close')
       server.close()
