@@ -182,4 +182,5 @@ const changedMeanwhile = {
   'device-unknown': 'id: it is not in the inventory',
   'device-inactive': 'id: it is suspended or retired',
   'key-in-use': 'csr: its public key is certified for another device',
+  'certificate-inactive': 'client certificate: it was revoked',
 } as const

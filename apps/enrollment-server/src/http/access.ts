@@ -11,9 +11,9 @@ import type { PeerReader } from './peer.ts'
 /**
  * Who may use a route: `public` everybody; `basic-token` and `bearer-token` whoever sends a one-time token in
  * that scheme; `certificate` every identity with a valid certificate of this hierarchy; `operator` those with
- * that role.
+ * that role; `service` those with the role service or operator.
  */
-export type Access = 'public' | 'basic-token' | 'bearer-token' | 'certificate' | 'operator'
+export type Access = 'public' | 'basic-token' | 'bearer-token' | 'certificate' | 'service' | 'operator'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -69,12 +69,14 @@ async function admitCaller(request: FastifyRequest, gate: AccessGate): Promise<C
       return callerByToken(request, gate, 'bearer')
     case 'certificate':
       return callerByCertificate(request, gate)
+    case 'service':
     case 'operator': {
       const caller = await callerByCertificate(request, gate)
-      if (caller.credential.kind === 'certificate' && caller.credential.role === 'operator') return caller
+      const role = caller.credential.kind === 'certificate' ? caller.credential.role : undefined
+      if (role === 'operator' || (role === 'service' && access === 'service')) return caller
       throw new RequestRefused({
         code: 'role-not-allowed',
-        detail: 'client certificate: this needs the role operator',
+        detail: `client certificate: this needs the role ${access === 'service' ? 'service or ' : ''}operator`,
       })
     }
     case undefined:
@@ -111,6 +113,14 @@ async function callerByToken(
     throw new RequestRefused(authentication)
   }
   return { credential, device: found?.device }
+}
+
+/**
+ * Looks once more at the certificate of a request that was admitted long ago and still has an answer coming.
+ * Rejects when the certificate was revoked or has expired, or its device may not act any more.
+ */
+export async function recheckCaller(request: FastifyRequest, gate: AccessGate): Promise<void> {
+  await callerByCertificate(request, gate)
 }
 
 async function callerByCertificate(request: FastifyRequest, gate: AccessGate): Promise<Caller> {

@@ -1,21 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { certificateOperations } from './certificate-table.ts'
-import { deviceOperations } from './device-table.ts'
+import { registryOperations, writingOperations } from './operations.ts'
 import type { RegistryOperations } from './registry.ts'
-import { tokenOperations } from './token-table.ts'
 
 /** The name and the input of one operation, as it travels to the thread that owns the database. */
 export type Call = readonly [name: keyof RegistryOperations, input: unknown]
 
 /** What came back: a value, or the message of the error that undid this operation alone. */
 export type Answer = { readonly value: unknown } | { readonly error: string }
-
-const writing: ReadonlySet<keyof RegistryOperations> = new Set([
-  'addDevice',
-  'renameDevice',
-  'addToken',
-  'recordCertificate',
-])
 
 /**
  * Returns the function that runs many operations as one transaction: one fsync for all of them (a commit
@@ -24,11 +15,7 @@ const writing: ReadonlySet<keyof RegistryOperations> = new Set([
  * by its savepoint and does not harm its neighbours.
  */
 export function createBatchRunner(database: DatabaseSync): (calls: readonly Call[]) => Answer[] {
-  const operations: RegistryOperations = {
-    ...deviceOperations(database),
-    ...tokenOperations(database),
-    ...certificateOperations(database),
-  }
+  const operations = registryOperations(database)
   const beginRead = database.prepare('BEGIN')
   // Taking the write lock at once lets busy_timeout wait for another process; upgrading a read cannot.
   const beginWrite = database.prepare('BEGIN IMMEDIATE')
@@ -39,7 +26,7 @@ export function createBatchRunner(database: DatabaseSync): (calls: readonly Call
 
   function run([name, input]: Call): Answer {
     // A read changes nothing that would have to be undone.
-    return writing.has(name) ? runWrite([name, input]) : attempt([name, input])
+    return writingOperations.has(name) ? runWrite([name, input]) : attempt([name, input])
   }
 
   function attempt([name, input]: Call): Answer {
@@ -61,7 +48,7 @@ export function createBatchRunner(database: DatabaseSync): (calls: readonly Call
 
   return (calls) => {
     try {
-      if (calls.some(([name]) => writing.has(name))) beginWrite.run()
+      if (calls.some(([name]) => writingOperations.has(name))) beginWrite.run()
       else beginRead.run()
       const answers = calls.map(run)
       commit.run()

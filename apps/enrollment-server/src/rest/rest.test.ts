@@ -220,9 +220,16 @@ describe('GET /v1/openapi.json', () => {
     )
     expect(Object.fromEntries(endpoints)).toEqual({
       'GET /v1/ca': '',
+      'GET /v1/certificates': 'operatorCertificate',
       'GET /v1/certificates/{serial}': 'operatorCertificate',
       'GET /v1/devices': 'operatorCertificate',
       'GET /v1/devices/{id}': 'operatorCertificate',
+      'GET /v1/events': 'serviceCertificate',
+      'POST /v1/certificates/{serial}/revoke': 'operatorCertificate',
+      'POST /v1/devices/{id}/resume': 'operatorCertificate',
+      'POST /v1/devices/{id}/retire': 'operatorCertificate',
+      'POST /v1/devices/{id}/revoke': 'operatorCertificate',
+      'POST /v1/devices/{id}/suspend': 'operatorCertificate',
       'POST /v1/devices': 'operatorCertificate',
       'POST /v1/devices/{id}/tokens': 'operatorCertificate',
       'POST /v1/enrollments': 'token',

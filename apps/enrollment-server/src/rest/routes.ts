@@ -7,6 +7,7 @@ import { resource } from '../http/resource.ts'
 import type { Registry } from '../registry/registry.ts'
 import { caRoutes } from './ca.ts'
 import { certificateRoutes } from './certificates.ts'
+import { deviceChangeRoutes } from './device-changes.ts'
 import { deviceRoutes } from './devices.ts'
 import { useEndpoints } from './endpoint.ts'
 import { enrollmentRoutes } from './enrollments.ts'
@@ -27,6 +28,7 @@ export interface RestDependencies {
 /** OpenAPI 3.1 has this type; the typings of OpenAPI 3.0 do not. */
 const mutualTls = {
   certificate: { type: 'mutualTLS', description: 'Any certificate of this hierarchy' },
+  serviceCertificate: { type: 'mutualTLS', description: 'A certificate with the role service or operator' },
   operatorCertificate: { type: 'mutualTLS', description: 'A certificate with the role operator' },
 } as object
 
@@ -49,6 +51,7 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   })
   caRoutes(app, { authority, trustDomain })
   deviceRoutes(app, { registry, profiles, now })
+  deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
   certificateRoutes(app, { registry, now })
   enrollmentRoutes(app, { enroll })

@@ -2,11 +2,15 @@ import type { AddressInfo } from 'node:net'
 import type { Server as SecureServer } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
 import { serverTlsOptions, type TlsIdentity } from '@fleetroot/tls-config'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Authority } from '../authority/authority.ts'
+import type { CrlPublication } from '../crl/publication.ts'
+import { crlRoutes } from '../crl/routes.ts'
 import { estRoutes } from '../est/routes.ts'
+import type { EventFeed } from '../events/feed.ts'
+import { eventRoutes } from '../events/routes.ts'
 import { createApp } from '../http/app.ts'
-import { guardRoutes } from '../http/access.ts'
+import { guardRoutes, recheckCaller } from '../http/access.ts'
 import { createAttempts } from '../http/attempts.ts'
 import { caCertificateRoutes } from '../http/ca-routes.ts'
 import { drainable } from '../http/drain.ts'
@@ -32,22 +36,28 @@ export interface ListenerOptions {
 
 /** Starts the HTTPS listener with EST and REST. `setIdentity` swaps its certificate for new connections. */
 export async function startSecureListener(
-  options: ListenerOptions & RestDependencies & { identity: TlsIdentity },
+  options: ListenerOptions &
+    RestDependencies & { identity: TlsIdentity; feed: EventFeed; crls: CrlPublication },
 ): Promise<Listener & { setIdentity(identity: TlsIdentity): void }> {
   const { authority, registry, now, logger, limits, refusedAtGate } = options
   const app = await createApp({ logger, limits, tls: tlsOptions(authority, options.identity) })
-  guardRoutes(app, {
+  const gate = {
     registry,
     readPeer: createPeerReader(authority, now),
     now,
     ...createAttempts(app, limits),
-    refused: (request, code) => {
+    refused: (request: FastifyRequest, code: string) => {
       refusedAtGate(code)
       logger.info({ decision: code, address: request.ip, path: request.routeOptions.url }, 'request refused')
     },
-  })
+  }
+  guardRoutes(app, gate)
   await app.register(async (scope) => estRoutes(scope, options))
   await app.register(async (scope) => restRoutes(scope, options))
+  await app.register(async (scope) => {
+    crlRoutes(scope, () => options.crls)
+    eventRoutes(scope, { ...options, recheck: (request) => recheckCaller(request, gate) })
+  })
   const drain = drainable(app.server)
   const port = await listen(app, options)
   const server = app.server as unknown as SecureServer
@@ -62,10 +72,11 @@ export async function startSecureListener(
 
 /** Starts the plain HTTP listener, which serves public files and nothing else. */
 export async function startPlainListener(
-  options: ListenerOptions & { authority: Authority },
+  options: ListenerOptions & { authority: Authority; crls: () => CrlPublication | undefined },
 ): Promise<Listener> {
   const app = await createApp(options)
   caCertificateRoutes(app, options.authority)
+  crlRoutes(app, options.crls)
   const drain = drainable(app.server)
   return { port: await listen(app, options), close: () => drain(() => app.close()) }
 }

@@ -7,6 +7,7 @@ import { openSqliteRegistry } from '../registry/sqlite-registry.ts'
 import { identityLock, refreshIdentities } from './identities.ts'
 import { startPlainListener, startSecureListener } from './listeners.ts'
 import type { Metrics } from './metrics.ts'
+import { openStatus, type StatusServices } from './status.ts'
 
 /** What a server is started with. */
 export interface ServerOptions {
@@ -36,7 +37,7 @@ export interface EnrollmentServer {
 export async function startServer(options: ServerOptions): Promise<EnrollmentServer> {
   const { config, data, version, logger, metrics, now, made, onStop, onFailure } = options
 
-  const { registry, authority } = await data.locked(identityLock, async () => ({
+  const opened = await data.locked(identityLock, async () => ({
     registry: await openSqliteRegistry(data.file('registry.db'), onFailure),
     authority: await openHierarchy(data, {
       passphrase: config.caPassphrase,
@@ -45,7 +46,8 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
       made,
     }),
   }))
-  onStop('registry', () => registry.close())
+  const { authority } = opened
+  onStop('registry', () => opened.registry.close())
 
   const { host, trustDomain } = config
   const limits = {
@@ -54,11 +56,27 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   }
   const { refusedAtGate, decided } = metrics
   const listenerOptions = { host, logger, limits, refusedAtGate }
-  const plain = await startPlainListener({ ...listenerOptions, port: config.httpPort, authority })
+  let status: StatusServices | undefined
+  const plain = await startPlainListener({
+    ...listenerOptions,
+    port: config.httpPort,
+    authority,
+    crls: () => status?.crls,
+  })
   onStop('HTTP listener', () => plain.close())
 
   const publicUrl = publicUrlOf(config, plain.port)
   const profiles = configuredProfiles(config)
+  status = await openStatus({
+    registry: opened.registry,
+    issuers: authority.issuers,
+    publicUrl,
+    config,
+    now,
+    logger,
+    onStop,
+  })
+  const { registry, feed, crls, refresh: refreshStatus } = status
   const enroll = createEnrollment({
     registry,
     authority,
@@ -83,13 +101,18 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     tokenLifetimeMs: config.tokenLifetime,
     version,
     now,
+    feed,
+    crls,
   })
   onStop('HTTPS listener', () => secure.close())
+  // Before the listeners: an event stream never ends by itself.
+  onStop('event streams', () => feed.close())
 
   return {
     port: secure.port,
     httpPort: plain.port,
     refresh: async () => {
+      await refreshStatus()
       const next = await refreshed()
       if (next.cert === identity.cert) return
       identity = next
