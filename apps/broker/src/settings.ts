@@ -1,4 +1,4 @@
-import { byteSize, duration, port, setting } from '@fleetroot/service'
+import { byteSize, duration, longestTimer, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 
 /** Everything about the broker that its user can choose. */
@@ -37,7 +37,9 @@ export const settings = {
     env: 'FLEETROOT_BROKER_BOOTSTRAP_TOKEN_FILE',
     help: 'one-time token for the first start; left out: bootstrap/broker.token in the data directory',
   }),
-  wait: setting(duration('60s'), { help: 'how long to wait for the enrollment server when it is needed' }),
+  wait: setting(duration('60s', { atMost: longestTimer }), {
+    help: 'how long to wait for the enrollment server when it is needed',
+  }),
   revocationStale: setting(z.enum(['fail-open', 'fail-closed']).default('fail-closed'), {
     env: 'FLEETROOT_BROKER_REVOCATION_STALE',
     help: 'when nothing recent is known about revoked certificates: let nobody in, or go by what was known last',
@@ -62,8 +64,10 @@ export const settings = {
     help: 'QoS 2 messages of one client that may wait for their PUBREL',
   }),
   maxKeepalive: setting(duration('1h'), { help: 'longest keep alive of a client' }),
-  connectTimeout: setting(duration('10s'), { help: 'time for a client’s CONNECT after its handshake' }),
-  drainTimeout: setting(duration('2s'), {
+  connectTimeout: setting(duration('10s', { atMost: longestTimer }), {
+    help: 'time for a client’s CONNECT after its handshake',
+  }),
+  drainTimeout: setting(duration('2s', { atMost: longestTimer }), {
     help: 'how long a client may leave its connection full before it is disconnected',
   }),
   maxOutbound: setting(byteSize('4MiB'), {

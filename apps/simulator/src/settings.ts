@@ -1,4 +1,4 @@
-import { duration, optionalDuration, port, setting } from '@fleetroot/service'
+import { duration, longestTimer, optionalDuration, port, setting } from '@fleetroot/service'
 import * as z from 'zod'
 
 const keyAlgorithms = ['P-256', 'P-384', 'Ed25519', 'RSA-2048', 'RSA-3072', 'RSA-4096'] as const
@@ -10,7 +10,7 @@ const prefixError =
 /** Everything that the simulator lets its user choose, the common settings aside. */
 export const settings = {
   devices: setting(z.int().min(1).max(100_000).default(25), { help: 'how many devices' }),
-  duration: setting(optionalDuration(), {
+  duration: setting(optionalDuration({ atMost: longestTimer }), {
     help: 'how long the fleet publishes, such as 20s; left out: until Ctrl-C',
   }),
   rate: setting(z.number().min(0.001).max(1_000).default(1), {
@@ -39,8 +39,8 @@ export const settings = {
   }),
   report: setting(z.string().min(1).optional(), { help: 'file for the JSON report' }),
   plain: setting(z.boolean().default(false), { help: 'lines instead of the live view on a terminal' }),
-  wait: setting(duration('60s'), { help: 'how long to wait for the two servers' }),
-  settle: setting(duration('10s'), {
+  wait: setting(duration('60s', { atMost: longestTimer }), { help: 'how long to wait for the two servers' }),
+  settle: setting(duration('10s', { atMost: longestTimer }), {
     help: 'how long to wait at the end for messages that are under way (3s at most after Ctrl-C)',
   }),
   metricsPort: setting(port(9466), {

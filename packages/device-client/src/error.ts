@@ -39,6 +39,8 @@ export type DeviceClientErrorCode =
   | 'publish-too-large'
   | 'subscribe-refused'
   | 'handler-failed'
+  // a bug, here or in what we stand on
+  | 'unforeseen'
 
 /** What an error may carry beside its code and its sentence. */
 export interface DeviceClientErrorDetails {

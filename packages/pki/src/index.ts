@@ -68,6 +68,7 @@ export {
   parseSpiffeUri,
   type Role,
   roles,
+  rolesOfIssuer,
   type SpiffeIdentity,
   spiffeUri,
 } from './identity/index.ts'

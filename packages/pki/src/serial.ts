@@ -13,7 +13,7 @@ export type SerialNumber = string & { readonly [serialNumber]: true }
 const maxOctets = 20
 
 /**
- * A new serial number: 127 random bits, positive, always 16 octets in DER, which RFC 5280's limit of 20 and
+ * A new serial number: 127 random bits, positive, 15 or 16 octets in DER (rarely fewer), which RFC 5280's limit of 20 and
  * the CA/Browser Forum's floor of 64 random bits both allow.
  *
  * @param random gives n random bytes; the platform's generator unless a test says otherwise

@@ -20,5 +20,5 @@ export {
   type PeerRefusalCode,
   type PeerTrust,
 } from './peer/identity.ts'
-export { type TrustedIssuer } from './peer/issuer.ts'
+export { type TrustedIssuer, trustedIssuers } from './peer/issuer.ts'
 export { loadTrust } from './trust/anchors.ts'

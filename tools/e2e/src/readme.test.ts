@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { shellBlocks, temporaryFolder } from '@fleetroot/harness'
 import { expect, test } from 'vitest'
+import { ownEnvironment } from './environment.ts'
 
 // The commands of the README that start a fleet and end by themselves, as they stand there.
 
@@ -15,12 +16,9 @@ test('there are such commands', () => expect(blocks).toHaveLength(2))
 test.each(blocks)('%s', async (block) => {
   using folder = temporaryFolder()
   const report = join(folder.path, 'report.json')
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !name.startsWith('NX_') && name !== 'VITEST',
-  )
   const child = spawn('bash', ['-euo', 'pipefail', '-c', block.replace('=report.json', `=${report}`)], {
     cwd: root,
-    env: { ...Object.fromEntries(inherited), FLEETROOT_DATA: join(folder.path, 'data') },
+    env: await ownEnvironment(join(folder.path, 'data')),
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr])

@@ -8,6 +8,8 @@ export interface Fleet extends AsyncDisposable {
   readonly enrollment: URL
   readonly broker: URL
   readonly admin: Operator
+  /** The running broker, where there is one. */
+  readonly brokerApp: App | undefined
   /** A path in a private folder beside the data directory. */
   file(name: string): string
 }
@@ -25,10 +27,15 @@ export async function startFleet(options: { broker: boolean }): Promise<Fleet> {
     apps.push(server)
     const enrollment = new URL(await server.ready())
     let broker = new URL('mqtts://127.0.0.1:0')
+    let brokerApp: App | undefined
     if (options.broker) {
-      const app = startApp('broker', [], { FLEETROOT_DATA: data, FLEETROOT_ENROLLMENT_PORT: enrollment.port })
-      apps.push(app)
-      broker = new URL(await app.ready())
+      brokerApp = startApp('broker', [], {
+        FLEETROOT_DATA: data,
+        FLEETROOT_ENROLLMENT_PORT: enrollment.port,
+        FLEETROOT_LOG_LEVEL: 'info',
+      })
+      apps.push(brokerApp)
+      broker = new URL(await brokerApp.ready())
     }
     const admin = operator(data, enrollment.href)
     return {
@@ -37,6 +44,7 @@ export async function startFleet(options: { broker: boolean }): Promise<Fleet> {
       enrollment,
       broker,
       admin,
+      brokerApp,
       file: (name) => join(folder.path, name),
       [Symbol.asyncDispose]: async () => {
         admin.close()

@@ -28,17 +28,6 @@ export type PeerVerdict =
   | { readonly admitted: true; readonly identity: Identity; readonly peer: PeerIdentity }
   | { readonly admitted: false; readonly code: PeerAdmissionCode; readonly detail: string }
 
-/** The roles that each issuing CA may give. */
-export function trustedIssuers({ devices, services }: Issuers): TrustedIssuer[] {
-  return [
-    ...devices.map((certificate): TrustedIssuer => ({ certificate, roles: ['device'] })),
-    ...services.map((certificate): TrustedIssuer => ({
-      certificate,
-      roles: ['service', 'operator', 'claim'],
-    })),
-  ]
-}
-
 /** What a peer is judged by. */
 export interface PeerRules {
   readonly issuers: readonly TrustedIssuer[]

@@ -62,11 +62,20 @@ export function createHooks(options: HookOptions): Hooks {
     return isAlone && !session.isBarred ? done(null, true) : done(new Error('the connection ended'), false)
   }
 
+  /** What nobody foresaw ends this connection, not the process. */
+  async function answer(session: Session, packet: ConnectPacket, done: ConnectAnswer): Promise<void> {
+    try {
+      await connect(session, packet, done)
+    } catch (error) {
+      done(error as Error, false)
+    }
+  }
+
   return {
     preConnect: (client, packet, done) => {
       const session = sessions.of(client)
       if (session === undefined) done(new Error('no identity'), false)
-      else void connect(session, packet, done)
+      else void answer(session, packet, done)
     },
 
     authenticate: (client, _username, _password, done) => {

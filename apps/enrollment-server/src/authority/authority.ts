@@ -1,12 +1,19 @@
-import type { Certificate, Issuer } from '@fleetroot/pki'
+import type { KeyObject } from 'node:crypto'
+import { type Certificate, type Issuer, keySigner } from '@fleetroot/pki'
 
 /** The name of an issuing CA, as profiles name it. */
 export type IssuerName = 'devices' | 'services'
 
-/** What a running server signs with. The key of the root is not among it. */
+/** An issuing CA with its key, which is an object of `node:crypto` and nowhere text. */
+export interface IssuingAuthority {
+  readonly certificate: Certificate
+  readonly privateKey: KeyObject
+}
+
+/** What a running server issues with. The key of the root is not among it. */
 export interface Authority {
   readonly root: Certificate
-  readonly issuers: Readonly<Record<IssuerName, Issuer>>
+  readonly issuers: Readonly<Record<IssuerName, IssuingAuthority>>
   /** Fingerprints of every CA key, which no identity may have. */
   readonly keys: ReadonlySet<string>
 }
@@ -14,4 +21,13 @@ export interface Authority {
 /** The CA that issues under a profile, or nothing for profiles that no running server issues (root, issuing). */
 export function issuerNameOf(profile: { readonly issuer: string }): IssuerName | undefined {
   return profile.issuer === 'devices' || profile.issuer === 'services' ? profile.issuer : undefined
+}
+
+/** The issuing CAs, signing on the thread pool: for what is not on the way to a certificate. */
+export function signingIssuers({ issuers }: Authority): Readonly<Record<IssuerName, Issuer>> {
+  const issuerOf = ({ certificate, privateKey }: IssuingAuthority): Issuer => ({
+    certificate,
+    signer: keySigner(privateKey),
+  })
+  return { devices: issuerOf(issuers.devices), services: issuerOf(issuers.services) }
 }

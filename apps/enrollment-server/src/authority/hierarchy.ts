@@ -11,7 +11,7 @@ import {
 } from '@fleetroot/pki'
 import { type DataDirectory, makeDirectory } from '@fleetroot/service'
 import { AuthorityError } from './authority-error.ts'
-import type { Authority, IssuerName } from './authority.ts'
+import type { Authority, IssuerName, IssuingAuthority } from './authority.ts'
 import { type CaFiles, caFiles, isKeyOf } from './ca-files.ts'
 import { openPassphrase } from './passphrase.ts'
 
@@ -93,14 +93,14 @@ async function openRoot(files: CaFiles, now: Date): Promise<Issuer> {
   return { certificate, signer }
 }
 
-async function openIssuer(files: CaFiles, root: Certificate, name: IssuerName): Promise<Issuer> {
+async function openIssuer(files: CaFiles, root: Certificate, name: IssuerName): Promise<IssuingAuthority> {
   const certificate = await files.readCertificate(name)
-  const key = await files.openKey(name)
-  if (!isKeyOf(certificate, key)) throw mismatch(`ca/${name}.key`, `ca/${name}.crt`)
+  const privateKey = await files.openKey(name)
+  if (!isKeyOf(certificate, privateKey)) throw mismatch(`ca/${name}.key`, `ca/${name}.crt`)
   // The signature, not only the name: a foreign root may have the same subject.
   if (!new X509Certificate(certificate.der).verify(root.publicKey))
     throw mismatch(`ca/${name}.crt`, 'ca/root.crt')
-  return { certificate, signer: keySigner(key) }
+  return { certificate, privateKey }
 }
 
 /** The trust anchor for everybody, in the one place that others may read. */

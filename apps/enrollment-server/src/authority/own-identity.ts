@@ -10,9 +10,10 @@ import {
   importPrivateKey,
   parseCertificates,
   publicKeyFingerprint,
+  toPem,
 } from '@fleetroot/pki'
 import type { DataDirectory } from '@fleetroot/service'
-import type { Enroll } from '../enrollment/enrollment.ts'
+import type { Enroll } from '../enrollment/decisions.ts'
 import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { AuthorityError } from './authority-error.ts'
@@ -67,15 +68,14 @@ export async function ensureOwnIdentity(
 
   const device = { id, profile, dns, ip, labels: {}, createdAtMs: now().getTime() }
   if (!(await registry.addDevice(device))) await registry.renameDevice(device)
-  const outcome = await enroll({
-    caller: { credential: { kind: 'local', id }, device: await registry.findDevice(id) },
-    csr: createCsr({ privateKey, commonName: id }),
-    origin: { protocol: 'local' },
-  })
+  const csr = createCsr({ privateKey, commonName: id })
+  const outcome = await enroll({ credential: { kind: 'local', id }, csr }, { protocol: 'local' })
   if (!outcome.ok) {
     throw new AuthorityError('mismatch', `cannot issue the certificate of ${id}: ${outcome.detail}`)
   }
-  await data.write(certificateFile, outcome.certificate.pem + outcome.issuer.pem)
+  const { der, issuer } = outcome.certificate
+  const chain = [toPem('CERTIFICATE', der), authority.issuers[issuer].certificate.pem]
+  await data.write(certificateFile, chain.join(''))
   made(certificateFile)
   return true
 }

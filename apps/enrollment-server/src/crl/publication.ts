@@ -1,5 +1,6 @@
 import type { Issuer } from '@fleetroot/pki'
 import type { IssuerName } from '../authority/authority.ts'
+import { deltaCrlPath } from '../authority/urls.ts'
 import type { EventFeed } from '../events/feed.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type CrlPublisher, openCrlPublisher, type PublishedCrl } from './publisher.ts'
@@ -26,12 +27,6 @@ export interface PublicationOptions {
   readonly deltaFrom: number
   readonly onError: (error: unknown) => void
 }
-
-/** Where the complete list of an issuing CA is. */
-export const crlPath = (issuer: IssuerName): string => `/crl/${issuer}.crl`
-
-/** Where the delta to it is. */
-export const deltaCrlPath = (issuer: IssuerName): string => `/crl/${issuer}-delta.crl`
 
 /** Opens a list for each issuing CA, made anew whenever the feed says that it changed. */
 export async function openCrlPublication(options: PublicationOptions): Promise<CrlPublication> {

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { IssuerName } from '../authority/authority.ts'
+import { crlPath, deltaCrlPath } from '../authority/urls.ts'
 import { resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
-import { type CrlPublication, crlPath, deltaCrlPath } from './publication.ts'
+import type { CrlPublication } from './publication.ts'
 import type { PublishedCrl } from './publisher.ts'
 
 const issuers: readonly IssuerName[] = ['devices', 'services']

@@ -1,177 +1,156 @@
 import {
-  type Certificate,
   type Csr,
+  type DeviceId,
   issueCertificate,
+  type Issuer,
   newSerial,
-  parseCertificate,
   parseCsr,
   PkiError,
   type Profile,
 } from '@fleetroot/pki'
-import type { Logger } from '@fleetroot/service'
 import { admit, type Verdict } from '../admission/admission.ts'
-import type { Credential } from '../admission/credential.ts'
+import { authenticate } from '../admission/credential.ts'
 import { retryWindowMs } from '../admission/inventory.ts'
-import { type Authority, issuerNameOf } from '../authority/authority.ts'
-import type { Refusal } from '../problem/refusal.ts'
+import { issuerNameOf, type IssuerName } from '../authority/authority.ts'
+import { certificateUrls } from '../authority/urls.ts'
 import { csrRefusal } from '../problem/csr-refusal.ts'
-import type { DeviceRecord } from '../registry/records.ts'
-import type { RecordOutcome, Registry } from '../registry/registry.ts'
+import type { CertificateRecord } from '../registry/records.ts'
+import type { Registry } from '../registry/registry.ts'
+import { type Caller, identify } from './identify.ts'
+import type { CertificateRequest, EnrollmentOutcome, IssuedCertificate } from './request.ts'
 
-/** Who asks: a credential, and the device it names as the registry has it. */
-export interface Caller {
-  readonly credential: Credential
-  readonly device: DeviceRecord | undefined
-}
-
-/** One request for a certificate, whatever the protocol. */
-export interface CertificateRequest {
-  readonly caller: Caller
-  /** PKCS#10, DER. */
-  readonly csr: Buffer
-  /** The profile that the request names (EST label), if it names one. */
-  readonly profile?: string
-  /** For the log: `est`, `rest` or `local`, and the address of the peer. */
-  readonly origin: { readonly protocol: string; readonly address?: string }
-}
-
-/** The answer: a certificate that the registry knows, or why there is none. */
-export type EnrollmentOutcome =
-  | {
-      readonly ok: true
-      readonly certificate: Certificate
-      /** The issuing CA's certificate. */
-      readonly issuer: Certificate
-      /** True when the answer of an earlier request is given again. */
-      readonly repeated: boolean
-    }
-  | ({ readonly ok: false } & Refusal)
-
-/** The one way to a certificate. */
-export type Enroll = (request: CertificateRequest) => Promise<EnrollmentOutcome>
+/** What an enrollment needs of a registry. */
+export type EnrollmentRegistry = Pick<
+  Registry,
+  'findToken' | 'findCertificate' | 'findDevice' | 'findKeyHolder' | 'recordCertificate'
+>
 
 /** What enrollment works with. */
 export interface EnrollmentDependencies {
-  readonly registry: Registry
-  readonly authority: Authority
+  readonly registry: EnrollmentRegistry
+  readonly issuers: Readonly<Record<IssuerName, Issuer>>
+  /** Fingerprints of every CA key. */
+  readonly authorityKeys: ReadonlySet<string>
   readonly profiles: ReadonlyMap<string, Profile>
   readonly trustDomain: string
   /** Base of the URLs that go into certificates (AIA caIssuers), without a trailing slash. */
   readonly publicUrl: string
-  readonly now: () => Date
-  readonly logger: Logger
-  /** Told every decision, for metrics: `issued`, `repeated` or the code of the refusal. */
-  readonly decided: (protocol: string, decision: string) => void
+  /** Where the proof of possession is verified; the issuers' signers say where they sign. */
+  readonly cryptoThread: 'pool' | 'calling'
 }
 
 /**
- * Returns the use case behind EST, REST and the server's own certificates: parse the CSR, admit, issue, record
- * and consume the token in one transaction, answer. A certificate leaves this function only after its row is
- * committed, so that a kill at any moment leaves no certificate in the world that the registry does not know.
+ * Returns the use case behind EST, REST and the server's own certificates: authenticate the credential, parse
+ * the CSR, admit, issue, record and consume the token in one transaction, answer. A certificate leaves this
+ * function only after its row is committed, so that a kill at any moment leaves no certificate in the world
+ * that the registry does not know. `now` is the moment at which the request arrived.
  */
-export function createEnrollment(dependencies: EnrollmentDependencies): Enroll {
-  const { registry, authority, profiles, trustDomain, publicUrl, now, logger, decided } = dependencies
+export function createEnrollment(
+  dependencies: EnrollmentDependencies,
+): (request: CertificateRequest, now: Date) => Promise<EnrollmentOutcome> {
+  const { registry, issuers, authorityKeys, profiles, trustDomain, publicUrl, cryptoThread } = dependencies
 
-  async function decide(request: CertificateRequest, csr: Csr): Promise<Verdict> {
+  async function decide(caller: Caller, csr: Csr, request: CertificateRequest, now: Date): Promise<Verdict> {
     const keyHolder = await registry.findKeyHolder(csr.publicKeyFingerprint)
-    const { device, credential } = request.caller
-    const inventory = { device, keyHolder, authorityKeys: authority.keys, profiles, trustDomain }
+    const inventory = { device: caller.device, keyHolder, authorityKeys, profiles, trustDomain }
     const asked = { csr, ...(request.profile !== undefined && { profile: request.profile }) }
-    return admit(credential, asked, inventory, now())
+    return admit(caller.credential, asked, inventory, now)
   }
 
   async function issue(
-    { caller: { credential } }: CertificateRequest,
+    { credential, origin }: CertificateRequest,
     csr: Csr,
     { profile, subject }: Extract<Verdict, { verdict: 'issue' }>,
+    now: Date,
   ): Promise<EnrollmentOutcome> {
-    const issuerName = issuerNameOf(profile)
-    if (!issuerName)
+    const issuer = issuerNameOf(profile)
+    if (!issuer)
       return { ok: false, code: 'role-not-allowed', detail: `profile: ${profile.name} is for a CA` }
-    const issuedAt = now()
-    const issuer = authority.issuers[issuerName]
-    const certificate = await issueCertificate({
+    const signed = await issueCertificate({
       profile,
-      issuer,
+      issuer: issuers[issuer],
       subject,
       publicKey: csr.publicKey,
       serial: newSerial(),
-      now: issuedAt,
-      urls: { caIssuers: `${publicUrl}/ca/${issuerName}.crt` },
+      now,
+      urls: certificateUrls(publicUrl, issuer),
     })
+    const certificate = {
+      serial: signed.serial,
+      deviceId: subject.id,
+      profile: profile.name,
+      issuer,
+      publicKey: csr.publicKeyFingerprint,
+      notBeforeMs: signed.notBefore.getTime(),
+      notAfterMs: signed.notAfter.getTime(),
+      issuedAtMs: now.getTime(),
+      der: signed.der,
+    }
     const outcome = await registry.recordCertificate({
-      certificate: {
-        serial: certificate.serial,
-        deviceId: subject.id,
-        profile: profile.name,
-        issuer: issuerName,
-        publicKey: csr.publicKeyFingerprint,
-        notBeforeMs: certificate.notBefore.getTime(),
-        notAfterMs: certificate.notAfter.getTime(),
-        issuedAtMs: issuedAt.getTime(),
-        // A copy: a view of a pooled Buffer would take the whole pool along to the registry's thread.
-        der: new Uint8Array(certificate.der),
-      },
+      certificate,
+      origin,
       ...(credential.kind === 'token' && { tokenHash: credential.hash }),
+      ...(credential.kind === 'certificate' && { renews: credential.serial }),
       retryWindowMs,
     })
-    return answer(outcome, certificate, issuer.certificate)
-  }
-
-  function answer(outcome: RecordOutcome, certificate: Certificate, issuer: Certificate): EnrollmentOutcome {
     if (outcome.outcome === 'refused') {
-      return { ok: false, code: outcome.code, detail: changedMeanwhile[outcome.code] }
+      const { code } = outcome
+      return { ok: false, code, detail: changedMeanwhile[code], deviceId: subject.id }
     }
-    const isRepeated = outcome.outcome === 'repeated'
     // Another request with this key was first: what was just signed is forgotten, and nobody has seen it.
-    const answered = isRepeated ? parseCertificate(outcome.certificate.der) : certificate
-    return { ok: true, certificate: answered, issuer, repeated: isRepeated }
+    if (outcome.outcome === 'repeated') return again(outcome.certificate, subject.id)
+    return given(certificate, issuer, false)
   }
 
-  async function repeat(serial: string): Promise<EnrollmentOutcome> {
-    const record = await registry.findCertificate(serial)
-    const issuerName = record && issuerNameOf(record)
-    if (!record || !issuerName || record.status === 'revoked') {
+  /** The answer of an earlier request, as long as its certificate may be given out. */
+  function again(record: CertificateRecord | undefined, id: DeviceId | undefined): EnrollmentOutcome {
+    const issuer = record && issuerNameOf(record)
+    if (!record || !issuer || record.revocation) {
       return {
         ok: false,
         code: 'token-used',
         detail: 'token: its certificate is not valid any more; ask for a new one',
+        ...(id !== undefined && { deviceId: id }),
       }
     }
-    const issuer = authority.issuers[issuerName].certificate
-    return { ok: true, certificate: parseCertificate(record.der), issuer, repeated: true }
+    return given(record, issuer, true)
   }
 
-  async function run(request: CertificateRequest): Promise<EnrollmentOutcome> {
+  return async (request, now) => {
+    const caller = await identify(request.credential, registry)
+    const deviceId = caller.device?.id
+    const known = deviceId !== undefined && { deviceId }
+    // Before the CSR is looked at, which costs more: a stranger gets no signature verified.
+    const authentication = authenticate(caller.credential, now)
+    if (!authentication.ok) return { ...authentication, ...known }
     let csr: Csr
     try {
-      csr = await parseCsr(request.csr)
+      csr = await parseCsr(request.csr, { thread: cryptoThread })
     } catch (error) {
-      if (error instanceof PkiError) return { ok: false, ...csrRefusal(error) }
+      if (error instanceof PkiError) return { ok: false, ...csrRefusal(error), ...known }
       throw error
     }
-    const verdict = await decide(request, csr)
-    if (verdict.verdict === 'refuse') return { ok: false, code: verdict.code, detail: verdict.detail }
-    return verdict.verdict === 'issue' ? issue(request, csr, verdict) : repeat(verdict.serial)
+    const verdict = await decide(caller, csr, request, now)
+    switch (verdict.verdict) {
+      case 'refuse':
+        return { ok: false, code: verdict.code, detail: verdict.detail, ...known }
+      case 'repeat':
+        return again(await registry.findCertificate(verdict.serial), deviceId)
+      case 'issue':
+        return issue(request, csr, verdict, now)
+      default:
+        return verdict satisfies never
+    }
   }
+}
 
-  return async (request) => {
-    const outcome = await run(request)
-    const { caller, origin } = request
-    const decision = outcome.ok ? (outcome.repeated ? 'repeated' : 'issued') : outcome.code
-    decided(origin.protocol, decision)
-    logger.info(
-      {
-        decision,
-        deviceId: caller.device?.id,
-        credentialKind: caller.credential.kind,
-        ...origin,
-        ...(outcome.ok ? { serial: outcome.certificate.serial } : { detail: outcome.detail }),
-      },
-      outcome.ok ? 'certificate issued' : 'enrollment refused',
-    )
-    return outcome
-  }
+function given(
+  { der, serial, deviceId, notBeforeMs, notAfterMs }: Omit<IssuedCertificate, 'issuer'>,
+  issuer: IssuerName,
+  isRepeated: boolean,
+): EnrollmentOutcome {
+  const certificate = { der, serial, deviceId, notBeforeMs, notAfterMs, issuer }
+  return { ok: true, certificate, repeated: isRepeated }
 }
 
 /** Refusals of the registry, whose state changed between the decision and the commit. */

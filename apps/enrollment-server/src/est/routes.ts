@@ -1,7 +1,7 @@
 import { encodeCertsOnly, type Profile } from '@fleetroot/pki'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Authority } from '../authority/authority.ts'
-import type { Enroll } from '../enrollment/enrollment.ts'
+import type { Enroll } from '../enrollment/decisions.ts'
 import { type Operation, resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import { decodeCsrBody, encodeBody } from './body.ts'
@@ -76,19 +76,18 @@ async function enroll(
   dependencies: EstDependencies,
 ): Promise<FastifyReply> {
   const profile = labelled(request, dependencies)
-  const { caller, body } = request
-  if (!caller) throw new RequestRefused({ code: 'credential-missing', detail: 'Authorization: is missing' })
+  const { credential, body } = request
+  if (!credential)
+    throw new RequestRefused({ code: 'credential-missing', detail: 'Authorization: is missing' })
   const decoded = decodeCsrBody(Buffer.isBuffer(body) ? body : Buffer.alloc(0))
   if (!decoded.ok) throw new RequestRefused(decoded)
-  const outcome = await dependencies.enroll({
-    caller,
-    csr: decoded.der,
-    ...(profile !== undefined && { profile }),
-    origin: { protocol: 'est', address: request.ip },
-  })
+  const outcome = await dependencies.enroll(
+    { credential, csr: decoded.der, ...(profile !== undefined && { profile }) },
+    { protocol: 'est', address: request.ip },
+  )
   if (!outcome.ok) throw new RequestRefused(outcome)
   // RFC 7030, section 4.2.3: the certificate alone; its CA is what cacerts gives.
-  return sendPkcs7(request, reply, encodeCertsOnly([outcome.certificate]))
+  return sendPkcs7(request, reply, encodeCertsOnly([outcome.certificate.der]))
 }
 
 function sendPkcs7(request: FastifyRequest, reply: FastifyReply, der: Buffer): FastifyReply {

@@ -43,7 +43,8 @@ export function eventRoutes(app: FastifyInstance, dependencies: EventDependencie
           const detail = `events: ${maxStreams} streams are open; close one`
           throw new RequestRefused({ code: 'streams-limited', detail, retryAfterSeconds: 5 })
         }
-        const id = request.caller?.device?.id
+        const { credential } = request
+        const id = credential?.kind === 'certificate' ? credential.id : undefined
         reply.hijack()
         const response = reply.raw
         // Proxies that buffer would hold events back.

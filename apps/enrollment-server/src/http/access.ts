@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { TLSSocket } from 'node:tls'
 import { authenticate } from '../admission/credential.ts'
-import type { Caller } from '../enrollment/enrollment.ts'
+import type { PresentedCredential } from '../enrollment/request.ts'
+import type { ProblemCode } from '../problem/codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import type { Registry } from '../registry/registry.ts'
 import { readAuthorization } from '../token/authorization.ts'
@@ -9,9 +10,10 @@ import { tokenHash } from '../token/token.ts'
 import type { PeerReader } from './peer.ts'
 
 /**
- * Who may use a route: `public` everybody; `basic-token` and `bearer-token` whoever sends a one-time token in
- * that scheme; `certificate` every identity with a valid certificate of this hierarchy; `operator` those with
- * that role; `service` those with the role service or operator.
+ * Who may use a route: `public` everybody; `basic-token` and `bearer-token` whoever sends what can be a one-time
+ * token in that scheme, which enrollment looks up in the transaction that uses it; `certificate` every identity
+ * with a valid certificate of this hierarchy; `operator` those with that role; `service` those with the role
+ * service or operator.
  */
 export type Access = 'public' | 'basic-token' | 'bearer-token' | 'certificate' | 'service' | 'operator'
 
@@ -21,7 +23,7 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /** Set by the access gate, where the route is not public. */
-    caller: Caller | undefined
+    credential: PresentedCredential | undefined
   }
 }
 
@@ -42,7 +44,7 @@ export interface AccessGate {
  * be registered, and whatever is not plainly allowed is refused.
  */
 export function guardRoutes(app: FastifyInstance, gate: AccessGate): void {
-  app.decorateRequest('caller', undefined)
+  app.decorateRequest('credential', undefined)
   app.addHook('onRoute', ({ url, config }) => {
     if (config?.access === undefined) throw new Error(`route ${url} does not declare its access`)
   })
@@ -50,29 +52,45 @@ export function guardRoutes(app: FastifyInstance, gate: AccessGate): void {
     // Nothing is at this path: the answer is the same for everybody.
     if (request.is404) return
     try {
-      request.caller = await admitCaller(request, gate)
+      request.credential = await admitCaller(request, gate)
     } catch (error) {
       if (error instanceof RequestRefused) gate.refused(request, error.refusal.code)
       throw error
     }
   })
+  // Whoever found out that the token is none, the gate or enrollment.
+  app.addHook('onError', async (request, _reply, error) => {
+    if (error instanceof RequestRefused && tokenFailures.has(error.refusal.code)) {
+      await gate.countFailure(request)
+    }
+  })
 }
 
-async function admitCaller(request: FastifyRequest, gate: AccessGate): Promise<Caller | undefined> {
+const tokenFailures: ReadonlySet<string> = new Set<ProblemCode>([
+  'credential-malformed',
+  'token-invalid',
+  'token-expired',
+  'token-used',
+])
+
+async function admitCaller(
+  request: FastifyRequest,
+  gate: AccessGate,
+): Promise<PresentedCredential | undefined> {
   const { access } = request.routeOptions.config
   switch (access) {
     case 'public':
       return undefined
     case 'basic-token':
-      return callerByToken(request, gate, 'basic')
+      return presentedToken(request, gate, 'basic')
     case 'bearer-token':
-      return callerByToken(request, gate, 'bearer')
+      return presentedToken(request, gate, 'bearer')
     case 'certificate':
       return callerByCertificate(request, gate)
     case 'service':
     case 'operator': {
       const caller = await callerByCertificate(request, gate)
-      const role = caller.credential.kind === 'certificate' ? caller.credential.role : undefined
+      const { role } = caller
       if (role === 'operator' || (role === 'service' && access === 'service')) return caller
       throw new RequestRefused({
         code: 'role-not-allowed',
@@ -86,33 +104,21 @@ async function admitCaller(request: FastifyRequest, gate: AccessGate): Promise<C
   }
 }
 
-async function callerByToken(
+async function presentedToken(
   request: FastifyRequest,
   gate: AccessGate,
   scheme: 'basic' | 'bearer',
-): Promise<Caller> {
+): Promise<PresentedCredential> {
   const sent = readAuthorization(request.headers.authorization, scheme)
   // libest asks once without credentials to hear what to send: that is no attempt.
   if (!sent.ok && sent.code === 'credential-missing') throw new RequestRefused(sent)
   await gate.checkAttempts(request)
-  if (!sent.ok) {
-    await gate.countFailure(request)
-    throw new RequestRefused(sent)
-  }
-  const hash = tokenHash(sent.token)
-  const found = await gate.registry.findToken(hash)
-  const credential = {
-    kind: 'token' as const,
-    hash,
-    token: found?.token,
+  if (!sent.ok) throw new RequestRefused(sent)
+  return {
+    kind: 'token',
+    hash: tokenHash(sent.token),
     ...(sent.id !== undefined && { sentId: sent.id }),
   }
-  const authentication = authenticate(credential, gate.now())
-  if (!authentication.ok) {
-    await gate.countFailure(request)
-    throw new RequestRefused(authentication)
-  }
-  return { credential, device: found?.device }
 }
 
 /**
@@ -123,7 +129,10 @@ export async function recheckCaller(request: FastifyRequest, gate: AccessGate): 
   await callerByCertificate(request, gate)
 }
 
-async function callerByCertificate(request: FastifyRequest, gate: AccessGate): Promise<Caller> {
+async function callerByCertificate(
+  request: FastifyRequest,
+  gate: AccessGate,
+): Promise<Extract<PresentedCredential, { kind: 'certificate' }>> {
   const peer = gate.readPeer(request.raw.socket as TLSSocket)
   if (peer.kind === 'none') {
     throw new RequestRefused({
@@ -139,8 +148,7 @@ async function callerByCertificate(request: FastifyRequest, gate: AccessGate): P
     gate.registry.findCertificate(serial),
     gate.registry.findDevice(id),
   ])
-  const credential = { kind: 'certificate' as const, id, role, certificate, record }
-  const authentication = authenticate(credential, gate.now())
+  const authentication = authenticate({ kind: 'certificate', id, role, certificate, record }, gate.now())
   if (!authentication.ok) throw new RequestRefused(authentication)
   if (!device || device.state === 'suspended' || device.state === 'retired') {
     throw new RequestRefused({
@@ -148,5 +156,5 @@ async function callerByCertificate(request: FastifyRequest, gate: AccessGate): P
       detail: `id: ${id} is ${device?.state ?? 'unknown'}`,
     })
   }
-  return { credential, device }
+  return { kind: 'certificate', id, role, serial, der: certificate.der }
 }

@@ -1,5 +1,11 @@
 import type { TLSSocket } from 'node:tls'
-import { type NoPeer, peerIdentity, type PeerIdentity, type PeerRefusal } from '@fleetroot/tls-config'
+import {
+  type NoPeer,
+  peerIdentity,
+  type PeerIdentity,
+  type PeerRefusal,
+  trustedIssuers,
+} from '@fleetroot/tls-config'
 import type { Authority } from '../authority/authority.ts'
 
 /** The identity at the other end of a connection. */
@@ -11,10 +17,7 @@ export type PeerReader = (socket: TLSSocket) => PeerIdentity | NoPeer | PeerRefu
  */
 export function createPeerReader(authority: Authority, now: () => Date): PeerReader {
   const { devices, services } = authority.issuers
-  const issuers = [
-    { certificate: devices.certificate, roles: ['device'] },
-    { certificate: services.certificate, roles: ['service', 'operator', 'claim'] },
-  ] as const
+  const issuers = trustedIssuers({ devices: [devices.certificate], services: [services.certificate] })
   const known = new WeakMap<TLSSocket, ReturnType<PeerReader>>()
   return (socket) => {
     const seen = known.get(socket)

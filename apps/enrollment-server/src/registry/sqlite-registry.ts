@@ -1,21 +1,31 @@
 import { operationNames, writingOperations } from './operations.ts'
 import type { RegistryError } from './registry-error.ts'
-import { openRegistryThread } from './registry-thread.ts'
 import type { Registry, RegistryOperations } from './registry.ts'
+import { openThread, type Thread } from './thread.ts'
+
+const registryThread = new URL('./worker.ts', import.meta.url)
 
 /**
- * Opens the SQLite registry in two threads, one that writes and one that reads, so that neither a handshake nor
- * a lookup waits for an fsync (a disk that others use as well takes milliseconds for one). In WAL mode a
- * reader sees every commit that was answered before it asked.
+ * Opens the SQLite registry in two threads, one that writes and one that reads, so that no lookup waits for an
+ * fsync (a disk that others use as well takes milliseconds for one). In WAL mode a reader sees every commit that
+ * was answered before it asked.
  * @param onFailure called once if a thread dies by itself; the registry is of no use then
+ * @param openWriter opens the thread that writes, if it does more than that
  * @throws {RegistryError} `registry-open`, `registry-newer`
  */
 export async function openSqliteRegistry(
   file: string,
   onFailure: (error: RegistryError) => void = () => {},
+  openWriter = () => openThread(registryThread, { file }, onFailure),
 ): Promise<Registry> {
-  const writer = await openRegistryThread(file, onFailure)
-  const reader = await openRegistryThread(file, onFailure)
+  const writer = await openWriter()
+  let reader: Thread
+  try {
+    reader = await openThread(registryThread, { file }, onFailure)
+  } catch (error) {
+    await writer.close()
+    throw error
+  }
 
   const operation = (name: keyof RegistryOperations) => {
     const thread = writingOperations.has(name) ? writer : reader

@@ -24,7 +24,7 @@ function tokenFromRow(row: TokenRow): TokenRecord {
   }
 }
 
-/** The operations on tokens. Using one up belongs to the recording of a certificate (issuance.ts). */
+/** The operations on tokens. Using one up belongs to the recording of a certificate (certificate-table.ts). */
 export function tokenOperations(
   database: DatabaseSync,
   appendAudit: AppendAudit,

@@ -1,28 +1,10 @@
-import { parentPort, workerData } from 'node:worker_threads'
-import { type Call, createBatchRunner } from './batch.ts'
+import { workerData } from 'node:worker_threads'
 import { openDatabase } from './database.ts'
-import { RegistryError } from './registry-error.ts'
+import { createLocalRegistry } from './local-registry.ts'
+import { serveCalls } from './thread-calls.ts'
 
-/** The calls of one transaction, or `undefined` to finish. */
-export type ToWorker = readonly Call[] | undefined
-
-const port = parentPort
-if (!port) throw new Error('this file is the registry thread, it does not run by itself')
-
-try {
+// A thread that answers the operations of the registry and nothing else.
+serveCalls(() => {
   const database = openDatabase((workerData as { file: string }).file)
-  const run = createBatchRunner(database)
-  port.on('message', (calls: ToWorker) => {
-    if (calls) {
-      port.postMessage({ answers: run(calls) })
-    } else {
-      database.close()
-      port.close()
-    }
-  })
-  port.postMessage({ ready: true })
-} catch (error) {
-  const code = error instanceof RegistryError ? error.code : 'registry-open'
-  port.postMessage({ failed: { code, message: error instanceof Error ? error.message : String(error) } })
-  port.close()
-}
+  return { operations: createLocalRegistry(database), close: () => database.close() }
+})

@@ -1,13 +1,19 @@
+import { toPem } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import type { Enroll } from '../enrollment/enrollment.ts'
+import type { Authority } from '../authority/authority.ts'
+import type { Enroll } from '../enrollment/decisions.ts'
 import { decodeCsrBody } from '../est/body.ts'
 import { resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
+import { isoTime } from './device.ts'
 import { endpoint } from './endpoint.ts'
 
 /** Serves enrollment in JSON, for firmware that has no use for PKCS#7. */
-export function enrollmentRoutes(app: FastifyInstance, { enroll }: { enroll: Enroll }): void {
+export function enrollmentRoutes(
+  app: FastifyInstance,
+  { enroll, authority }: { enroll: Enroll; authority: Authority },
+): void {
   resource(app, '/v1/enrollments', {
     POST: endpoint({
       access: 'bearer-token',
@@ -47,26 +53,25 @@ export function enrollmentRoutes(app: FastifyInstance, { enroll }: { enroll: Enr
         'key-in-use',
       ],
       handle: async ({ body: { csr }, request, reply }) => {
-        const { caller } = request
-        if (!caller)
+        const { credential } = request
+        if (!credential)
           throw new RequestRefused({ code: 'credential-missing', detail: 'Authorization: is missing' })
         const decoded = decodeCsrBody(Buffer.from(csr, 'latin1'))
         if (!decoded.ok) throw new RequestRefused(decoded)
-        const outcome = await enroll({
-          caller,
-          csr: decoded.der,
-          origin: { protocol: 'rest', address: request.ip },
-        })
+        const outcome = await enroll(
+          { credential, csr: decoded.der },
+          { protocol: 'rest', address: request.ip },
+        )
         if (!outcome.ok) throw new RequestRefused(outcome)
-        const { certificate, issuer } = outcome
+        const { der, serial, deviceId, issuer, notBeforeMs, notAfterMs } = outcome.certificate
         reply.header('cache-control', 'no-store')
         return {
-          deviceId: caller.device?.id ?? '',
-          serial: certificate.serial,
-          certificate: certificate.pem,
-          chain: [issuer.pem],
-          notBefore: certificate.notBefore.toISOString(),
-          notAfter: certificate.notAfter.toISOString(),
+          deviceId,
+          serial,
+          certificate: toPem('CERTIFICATE', der),
+          chain: [authority.issuers[issuer].certificate.pem],
+          notBefore: isoTime(notBeforeMs),
+          notAfter: isoTime(notAfterMs),
         }
       },
     }),

@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger'
 import type { Profile } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import type { Authority } from '../authority/authority.ts'
-import type { Enroll } from '../enrollment/enrollment.ts'
+import type { Enroll } from '../enrollment/decisions.ts'
 import { resource } from '../http/resource.ts'
 import type { Registry } from '../registry/registry.ts'
 import { caRoutes } from './ca.ts'
@@ -54,7 +54,7 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
   certificateRoutes(app, { registry, now })
-  enrollmentRoutes(app, { enroll })
+  enrollmentRoutes(app, { enroll, authority })
 
   let document = ''
   app.addHook('onReady', async () => {

@@ -1,9 +1,10 @@
 import type { Config, DataDirectory, Logger } from '@fleetroot/service'
+import { signingIssuers } from '../authority/authority.ts'
 import { openHierarchy } from '../authority/hierarchy.ts'
 import { configuredProfiles } from '../config/profiles.ts'
 import type { settings } from '../config/settings.ts'
-import { createEnrollment } from '../enrollment/enrollment.ts'
-import { openSqliteRegistry } from '../registry/sqlite-registry.ts'
+import { withDecisions } from '../enrollment/decisions.ts'
+import { openEnrollment } from '../enrollment/enrollment-thread.ts'
 import { identityLock, refreshIdentities } from './identities.ts'
 import { startPlainListener, startSecureListener } from './listeners.ts'
 import type { Metrics } from './metrics.ts'
@@ -21,7 +22,7 @@ export interface ServerOptions {
   readonly made: (file: string) => void
   /** Takes what must be closed at the end, in the order in which it was opened. */
   readonly onStop: (what: string, close: () => Promise<void>) => void
-  /** Called when the registry's thread dies: the server cannot go on. */
+  /** Called when a thread of the registry dies: the server cannot go on. */
   readonly onFailure: (error: Error) => void
 }
 
@@ -37,17 +38,14 @@ export interface EnrollmentServer {
 export async function startServer(options: ServerOptions): Promise<EnrollmentServer> {
   const { config, data, version, logger, metrics, now, made, onStop, onFailure } = options
 
-  const opened = await data.locked(identityLock, async () => ({
-    registry: await openSqliteRegistry(data.file('registry.db'), onFailure),
-    authority: await openHierarchy(data, {
+  const authority = await data.locked(identityLock, () =>
+    openHierarchy(data, {
       passphrase: config.caPassphrase,
       algorithm: config.caKeyAlgorithm,
       now: now(),
       made,
     }),
-  }))
-  const { authority } = opened
-  onStop('registry', () => opened.registry.close())
+  )
 
   const { host, trustDomain } = config
   const limits = {
@@ -65,11 +63,16 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   })
   onStop('HTTP listener', () => plain.close())
 
+  const file = data.file('registry.db')
   const publicUrl = publicUrlOf(config, plain.port)
   const profiles = configuredProfiles(config)
+  const opened = await data.locked(identityLock, () =>
+    openEnrollment({ file, authority, profiles, trustDomain, publicUrl }, onFailure),
+  )
+  onStop('registry', () => opened.registry.close())
   status = await openStatus({
     registry: opened.registry,
-    issuers: authority.issuers,
+    issuers: signingIssuers(authority),
     publicUrl,
     config,
     now,
@@ -77,16 +80,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     onStop,
   })
   const { registry, feed, crls, refresh: refreshStatus } = status
-  const enroll = createEnrollment({
-    registry,
-    authority,
-    profiles,
-    trustDomain,
-    publicUrl,
-    now,
-    logger,
-    decided,
-  })
+  const enroll = withDecisions(opened.enroll, { now, logger, decided, committed: () => feed.wake() })
   const refreshed = () => refreshIdentities(config, { data, registry, authority, enroll, now, made })
   let identity = await refreshed()
   const secure = await startSecureListener({

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 import { DeviceClientError } from '../error.ts'
+import { makePrivateDirectory } from './directory.ts'
 
 /** Secrets are readable by their owner only, from the call that creates the file on. */
 const FILE_MODE = 0o600
-const DIRECTORY_MODE = 0o700
 /** No write takes longer; a process id may have been given to a stranger since. */
 const ABANDONED_AFTER_MS = 3_600_000
 const temporaryName = /^\..+\.(?<pid>\d+)\.[0-9a-f]{16}\.tmp$/
@@ -88,7 +88,7 @@ async function withTemporary<T>(
   const suffix = `${process.pid}.${randomBytes(8).toString('hex')}.tmp`
   const temporary = join(directory, `.${basename(path)}.${suffix}`)
   try {
-    await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE })
+    await makePrivateDirectory(directory)
     await writeThrough(temporary, text)
     const result = await publish(temporary)
     await syncDirectory(directory)

@@ -27,7 +27,7 @@ export interface DeviceConnectionEvents {
   offline: [reason: DeviceClientError, retryInMs: number]
   /** A message that the full outbox had no room for; its promise was rejected as well. */
   dropped: [{ topic: string; bytes: number }]
-  /** A subscription that was refused later on, or a handler that threw. The connection goes on. */
+  /** A subscription that was refused later on, or a handler or listener that threw. The connection goes on. */
   problem: [DeviceClientError]
 }
 
@@ -78,7 +78,7 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
       retryFirst: options.firstConnection === 'retry',
       onSession: (session, connectMs) => this.#begin(session, connectMs),
       onLost: (reason) => this.#finish(reason),
-      onOffline: (reason, waitMs) => this.emit('offline', reason, waitMs),
+      onOffline: (reason, waitMs) => this.#tell('offline', () => this.emit('offline', reason, waitMs)),
     })
   }
 
@@ -219,8 +219,9 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
     this.#holding = false
     this.#subscriptions.restore(session)
     this.#pump()
-    this.#info = onlineInfo(session, connectMs)
-    this.emit('online', this.#info)
+    const info = onlineInfo(session, connectMs)
+    this.#info = info
+    this.#tell('online', () => this.emit('online', info))
   }
 
   #finish(reason: DeviceClientError): void {
@@ -251,13 +252,23 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
       try {
         handler(message)
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error)
-        const failed = new DeviceClientError('handler-failed', `a message handler threw: ${why}`, {
-          cause: error,
-        })
-        this.emit('problem', failed)
+        this.#handlerFailed('a message handler', error)
       }
     }
+  }
+
+  /** Tells an event to its listeners; what one of them throws must not end the connection. */
+  #tell(event: 'online' | 'offline', emit: () => void): void {
+    try {
+      emit()
+    } catch (error) {
+      this.#handlerFailed(`a listener of ${event}`, error)
+    }
+  }
+
+  #handlerFailed(what: string, cause: unknown): void {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    this.emit('problem', new DeviceClientError('handler-failed', `${what} threw: ${why}`, { cause }))
   }
 
   #brokerTls(identity: KeyAndCertificate): BrokerTls {

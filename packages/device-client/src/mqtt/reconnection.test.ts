@@ -55,6 +55,16 @@ describe('while offline', () => {
     expect(await subscribed).toBe('connection-closed')
   })
 
+  it('a listener of the event may close the connection, which then does not wait for the next attempt', async () => {
+    const peer = await bench.startPeer()
+    const connection = await bench.connect(peer, { backoff: () => 3_600_000 })
+    const closed = new Promise((resolve) => {
+      connection.once('offline', () => resolve(connection.close()))
+    })
+    peer.drop()
+    await expect(closed).resolves.toEqual({ undelivered: 0 })
+  })
+
   it('the reason is told', async () => {
     const peer = await bench.startPeer()
     const connection = await bench.connect(peer, { backoff: () => 7 })
@@ -84,6 +94,24 @@ describe('while offline', () => {
     await once(connection, 'online')
     expect(reasons[1]).toBe('connect-refused')
     expect(attempts).toEqual([0, 64])
+  })
+})
+
+describe('a listener that throws', () => {
+  it.each(['online', 'offline'] as const)('of %s is a problem, and the connection goes on', async (event) => {
+    const peer = await bench.startPeer()
+    const connection = await bench.connect(peer)
+    connection.once(event, () => {
+      throw new TypeError('no such field')
+    })
+    peer.drop()
+    const [problem] = await once(connection, 'problem')
+    expect(problem).toMatchObject({
+      code: 'handler-failed',
+      message: `a listener of ${event} threw: no such field`,
+    })
+    await connection.publish('t', 'still here')
+    expect(payloads(peer)).toEqual(['still here'])
   })
 })
 

@@ -70,7 +70,7 @@ export class Uplink {
     const onAbort = () => void this.stop()
     signal?.addEventListener('abort', onAbort, { once: true })
     if (signal?.aborted) this.#stop.abort()
-    this.#loop = this.#run()
+    this.#loop = this.#runToTheEnd()
     try {
       await this.#first.promise
     } finally {
@@ -109,7 +109,21 @@ export class Uplink {
     }
     this.#stop.abort()
     this.#wakeup.wake()
-    await this.#loop
+    await this.#loop?.catch(() => undefined)
+  }
+
+  async #runToTheEnd(): Promise<void> {
+    try {
+      await this.#run()
+    } catch (error) {
+      // A bug, here or in what was told. The session ends with the signal; nobody is left waiting.
+      this.#stop.abort()
+      this.#first.reject(error)
+      this.#trial?.socket.destroy()
+      this.#trial?.reject(error)
+      // Nobody else would hear of it.
+      if (this.#everConnected) throw error
+    }
   }
 
   async #run(): Promise<void> {
@@ -131,7 +145,8 @@ export class Uplink {
       const waitMs = verdict.retry ? verdict.waitMs + backoff(failures) : backoff(AT_CAP)
       failures += 1
       this.#options.onOffline(reason, waitMs)
-      await this.#wakeup.wait(waitMs)
+      // Who was told may have stopped us, when there was no wait to cut short yet.
+      if (!this.stopped) await this.#wakeup.wait(waitMs)
     }
     this.#first.reject(closedByUs())
     this.#trial?.socket.destroy()
@@ -150,9 +165,9 @@ export class Uplink {
     try {
       session = await this.#options.open(tls, signal, trial?.socket)
     } catch (error) {
-      if (!(error instanceof DeviceClientError)) throw error
-      this.#endTrial(trial)?.reject(this.stopped ? closedByUs() : error)
-      return { reason: error, connected: false, heldMs: 0 }
+      const reason = error instanceof DeviceClientError ? error : unforeseen(error)
+      this.#endTrial(trial)?.reject(this.stopped ? closedByUs() : reason)
+      return { reason, connected: false, heldMs: 0 }
     }
     if (this.#trial !== trial) {
       // An identity is to be tried since: its turn is now.
@@ -176,6 +191,15 @@ export class Uplink {
     if (trial) this.#trial = undefined
     return trial
   }
+}
+
+function unforeseen(cause: unknown): DeviceClientError {
+  const what = cause instanceof Error ? cause.message : String(cause)
+  return new DeviceClientError(
+    'unforeseen',
+    `the connection failed in a way that nobody foresaw (${what}): this is a bug`,
+    { cause },
+  )
 }
 
 /** The reason of an end that nobody else brought about. */

@@ -51,4 +51,5 @@ const transient: Readonly<Record<DeviceClientErrorCode, boolean>> = {
   'publish-too-large': false,
   'subscribe-refused': false,
   'handler-failed': false,
+  unforeseen: false,
 }

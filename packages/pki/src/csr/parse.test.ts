@@ -43,8 +43,11 @@ function signedCsr({
   return sequence(info, signatureAlgorithm, bitString(sign('sha256', info, privateKey)))
 }
 
-async function refusal(der: Uint8Array): Promise<{ code: string; message: string }> {
-  const outcome = await parseCsr(der).catch((error: unknown) => error)
+async function refusal(
+  der: Uint8Array,
+  options: Parameters<typeof parseCsr>[1] = {},
+): Promise<{ code: string; message: string }> {
+  const outcome = await parseCsr(der, options).catch((error: unknown) => error)
   if (outcome instanceof PkiError) return { code: outcome.code, message: outcome.message }
   throw new Error('the CSR was not refused with a PkiError', { cause: outcome })
 }
@@ -166,10 +169,10 @@ describe('a CSR', () => {
   })
 })
 
-describe('proof of possession', () => {
+describe.each(['pool', 'calling'] as const)('proof of possession, verified on the %s thread,', (thread) => {
   it('fails when the key in the CSR is not the one that signed', async () => {
     const spki = exportPublicKey(generateKeyPair('P-256').publicKey)
-    expect(await refusal(signedCsr({ spki }))).toEqual({
+    expect(await refusal(signedCsr({ spki }), { thread })).toEqual({
       code: 'csr-signature-invalid',
       message: 'CSR: the signature does not verify with the public key in the CSR',
     })
@@ -180,16 +183,15 @@ describe('proof of possession', () => {
     async (kind) => {
       const der = createCsr({ privateKey: generateKeyPair(kind).privateKey, commonName: 'pump-7' })
       der[der.indexOf('pump-7')] = 'b'.charCodeAt(0)
-      expect((await refusal(der)).code).toBe('csr-signature-invalid')
+      expect((await refusal(der, { thread })).code).toBe('csr-signature-invalid')
     },
   )
 
   it('fails for an empty signature and for one of zeros', async () => {
     const info = sequence(integer(0), subject, exportPublicKey(publicKey), implicitSetOf(0))
     for (const signature of [Buffer.alloc(0), Buffer.from('3006020100020100', 'hex')]) {
-      expect((await refusal(sequence(info, algorithm, bitString(signature)))).code).toBe(
-        'csr-signature-invalid',
-      )
+      const der = sequence(info, algorithm, bitString(signature))
+      expect((await refusal(der, { thread })).code).toBe('csr-signature-invalid')
     }
   })
 })

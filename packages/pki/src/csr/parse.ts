@@ -1,6 +1,7 @@
 import { readDer } from '../der/index.ts'
 import { PkiError, type PkiErrorCode } from '../error.ts'
 import {
+  type CryptoThread,
   publicKeyFingerprint,
   readPublicKey,
   readSignatureAlgorithm,
@@ -15,15 +16,19 @@ import type { Csr } from './csr.ts'
 export const maxCsrBytes = 16 * 1024
 
 /**
- * Parses a CSR in DER and proves possession: the signature is verified, on the threadpool, before anybody
- * sees a field. RSA, ECDSA and Ed25519 with SHA-2; strict DER without trailing bytes.
+ * Parses a CSR in DER and proves possession: the signature is verified, on the threadpool unless told
+ * otherwise, before anybody sees a field. RSA, ECDSA and Ed25519 with SHA-2; strict DER without trailing bytes.
  *
  * @throws PkiError (as a rejection) `csr-too-large`, `csr-malformed`, `csr-key-unsupported`,
  * `csr-signature-algorithm-unsupported`, or `csr-signature-invalid` when possession is not proven
  */
-export async function parseCsr(der: Uint8Array): Promise<Csr> {
+export async function parseCsr(
+  der: Uint8Array,
+  { thread = 'pool' }: { thread?: CryptoThread } = {},
+): Promise<Csr> {
   const csr = readCsr(der)
-  if (await verifySignature(csr.signatureAlgorithm, csr.publicKey, csr.info, csr.signature)) return csr
+  const { signatureAlgorithm, publicKey, info, signature } = csr
+  if (await verifySignature(signatureAlgorithm, publicKey, info, signature, thread)) return csr
   throw new PkiError(
     'csr-signature-invalid',
     'CSR: the signature does not verify with the public key in the CSR',

@@ -4,5 +4,5 @@ export {
   type IdentityRefusal,
   type IdentityRefusalCode,
 } from './certificate-identity.ts'
-export { isRole, type Role, roles } from './role.ts'
+export { isRole, type Role, roles, rolesOfIssuer } from './role.ts'
 export { isTrustDomain, parseSpiffeUri, type SpiffeIdentity, spiffeUri } from './spiffe.ts'

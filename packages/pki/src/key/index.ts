@@ -3,6 +3,7 @@ export { generateKeyPair, generateKeyPairAsync, type KeyPair } from './generate.
 export { exportPrivateKey, importPrivateKey } from './private-key.ts'
 export { exportPublicKey, importPublicKey, publicKeyFingerprint, readPublicKey } from './public-key.ts'
 export {
+  type CryptoThread,
   encodeSignatureAlgorithm,
   readSignatureAlgorithm,
   type SignatureAlgorithm,

@@ -1,4 +1,4 @@
-import { type KeyObject, verify as verifyCallback } from 'node:crypto'
+import { type KeyObject, verify } from 'node:crypto'
 import { type DerReader, nullValue, oid, rememberOids, sequence } from '../der/index.ts'
 import { PkiError } from '../error.ts'
 
@@ -11,6 +11,13 @@ export type SignatureAlgorithm =
   | 'sha256WithRSAEncryption'
   | 'sha384WithRSAEncryption'
   | 'sha512WithRSAEncryption'
+
+/**
+ * Where a signature is made or verified. `pool`: Node's threadpool, so that the caller's thread stays free.
+ * `calling`: the caller's own thread, for a thread that does nothing else: handing one P-256 operation to the
+ * pool and back costs 20 to 40 µs of CPU beside the 25 (sign) and 65 (verify) of the operation itself.
+ */
+export type CryptoThread = 'pool' | 'calling'
 
 interface Facts {
   oid: string
@@ -76,20 +83,28 @@ export function signatureHash(algorithm: SignatureAlgorithm): 'sha256' | 'sha384
 }
 
 /**
- * Verifies a signature on the threadpool. False for anything but a valid signature: a wrong one, one that is
- * not well formed, one by an algorithm that does not fit the key. Never rejects because of its input.
+ * Verifies a signature, on the threadpool unless told otherwise. False for anything but a valid signature: a
+ * wrong one, one that is not well formed, one by an algorithm that does not fit the key. Never rejects because
+ * of its input.
  */
 export function verifySignature(
   algorithm: SignatureAlgorithm,
   publicKey: KeyObject,
   bytes: Uint8Array,
   signature: Uint8Array,
+  thread: CryptoThread = 'pool',
 ): Promise<boolean> {
   if (!signatureFitsKey(algorithm, publicKey)) return Promise.resolve(false)
+  const { hash } = algorithms[algorithm]
+  // An error is OpenSSL's word for a signature or a key that it cannot even try: not verified.
+  if (thread === 'calling') {
+    try {
+      return Promise.resolve(verify(hash, bytes, publicKey, signature))
+    } catch {
+      return Promise.resolve(false)
+    }
+  }
   return new Promise((resolve) => {
-    // An error is OpenSSL's word for a signature or a key that it cannot even try: not verified.
-    verifyCallback(algorithms[algorithm].hash, bytes, publicKey, signature, (error, valid) => {
-      resolve(error === null && valid)
-    })
+    verify(hash, bytes, publicKey, signature, (error, valid) => resolve(error === null && valid))
   })
 }

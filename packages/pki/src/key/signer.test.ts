@@ -17,19 +17,24 @@ const message = Buffer.from('to be signed')
 const read = (der: Buffer) =>
   readDer(der, 'algorithm', (reader) => readSignatureAlgorithm(reader, 'algorithm'))
 
-describe('a signer', () => {
+const threads = ['pool', 'calling'] as const
+
+describe.each(threads)('a signer on the %s thread', (thread) => {
   it.each(keyAlgorithms)('for %s signs what its public key verifies, and nothing else', async (algorithm) => {
     const { privateKey, publicKey } = generateKeyPair(algorithm)
-    const signer = keySigner(privateKey)
+    const signer = keySigner(privateKey, { thread })
     const signature = await signer.sign(message)
     expect(signer.publicKey.equals(publicKey)).toBe(true)
     expect(verify(signatureHash(signer.algorithm), message, publicKey, signature)).toBe(true)
-    expect(await verifySignature(signer.algorithm, publicKey, message, signature)).toBe(true)
-    expect(await verifySignature(signer.algorithm, publicKey, Buffer.from('other'), signature)).toBe(false)
-    const other = generateKeyPair(algorithm).publicKey
-    expect(await verifySignature(signer.algorithm, other, message, signature)).toBe(false)
+    const verifies = (key: typeof publicKey, bytes: Buffer) =>
+      verifySignature(signer.algorithm, key, bytes, signature, thread)
+    expect(await verifies(publicKey, message)).toBe(true)
+    expect(await verifies(publicKey, Buffer.from('other'))).toBe(false)
+    expect(await verifies(generateKeyPair(algorithm).publicKey, message)).toBe(false)
   })
+})
 
+describe('a signer', () => {
   it('is not made from a public key, nor from a kind of key that is not supported', () => {
     expect(refusalOf(() => keySigner(generateKeyPair('P-256').publicKey)).code).toBe('key-invalid')
     const p521 = generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey
@@ -37,19 +42,19 @@ describe('a signer', () => {
   })
 })
 
-describe('verification', () => {
+describe.each(threads)('verification on the %s thread', (thread) => {
   const { privateKey, publicKey } = generateKeyPair('P-256')
 
   it('fails for bytes that are no signature at all', async () => {
     for (const bytes of [Buffer.alloc(0), Buffer.alloc(64), Buffer.from('30060201000201', 'hex')]) {
-      expect(await verifySignature('ecdsa-with-SHA256', publicKey, message, bytes)).toBe(false)
+      expect(await verifySignature('ecdsa-with-SHA256', publicKey, message, bytes, thread)).toBe(false)
     }
   })
 
   it('fails for a signature in BER, with bytes after it, or by another hash', async () => {
     const signature = await keySigner(privateKey).sign(message)
     const verifyAs = (algorithm: SignatureAlgorithm, bytes: Buffer) =>
-      verifySignature(algorithm, publicKey, message, bytes)
+      verifySignature(algorithm, publicKey, message, bytes, thread)
     expect(await verifyAs('ecdsa-with-SHA256', signature)).toBe(true)
     expect(await verifyAs('ecdsa-with-SHA384', signature)).toBe(false)
     expect(await verifyAs('ecdsa-with-SHA256', Buffer.concat([signature, Buffer.of(0)]))).toBe(false)
@@ -59,8 +64,9 @@ describe('verification', () => {
 
   it('fails when the algorithm is for another kind of key, whatever the bytes', async () => {
     const signature = await keySigner(privateKey).sign(message)
-    expect(await verifySignature('sha256WithRSAEncryption', publicKey, message, signature)).toBe(false)
-    expect(await verifySignature('Ed25519', publicKey, message, signature)).toBe(false)
+    for (const algorithm of ['sha256WithRSAEncryption', 'Ed25519'] as const) {
+      expect(await verifySignature(algorithm, publicKey, message, signature, thread)).toBe(false)
+    }
   })
 
   it('fails for an RSA signature whose padding names another hash', async () => {
@@ -72,7 +78,8 @@ describe('verification', () => {
       Buffer.concat([Buffer.of(4, 32), sha256]),
     )
     const forged = privateEncrypt(rsa.privateKey, digestInfo)
-    expect(await verifySignature('sha256WithRSAEncryption', rsa.publicKey, message, forged)).toBe(false)
+    const { publicKey } = rsa
+    expect(await verifySignature('sha256WithRSAEncryption', publicKey, message, forged, thread)).toBe(false)
   })
 })
 

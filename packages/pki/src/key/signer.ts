@@ -1,7 +1,7 @@
-import { createPublicKey, type KeyObject, sign as signCallback } from 'node:crypto'
+import { createPublicKey, type KeyObject, sign } from 'node:crypto'
 import { PkiError } from '../error.ts'
 import { keyAlgorithm, type KeyAlgorithm } from './algorithm.ts'
-import { type SignatureAlgorithm, signatureHash } from './signature.ts'
+import { type CryptoThread, type SignatureAlgorithm, signatureHash } from './signature.ts'
 
 /**
  * What signs. An encrypted key file is one implementation ({@link keySigner}); a PKCS#11 token or a key
@@ -28,23 +28,36 @@ export function signatureAlgorithmFor(key: KeyObject): SignatureAlgorithm {
 }
 
 /**
- * A signer that holds a private key in memory and signs on the threadpool.
+ * A signer that holds a private key in memory and signs on the threadpool, or on the thread that asks.
  *
  * @throws PkiError `key-invalid` when given a public key, `key-unsupported` for other kinds of keys
  */
-export function keySigner(privateKey: KeyObject): Signer {
+export function keySigner(
+  privateKey: KeyObject,
+  { thread = 'pool' }: { thread?: CryptoThread } = {},
+): Signer {
   if (privateKey.type !== 'private') throw new PkiError('key-invalid', 'signer: needs a private key')
   const algorithm = signatureAlgorithmFor(privateKey)
   const hash = signatureHash(algorithm)
+  const failure = (cause: unknown): PkiError =>
+    new PkiError('key-invalid', 'signer: the key could not sign', { cause })
+  const signHere = async (bytes: Uint8Array): Promise<Buffer> => {
+    try {
+      return sign(hash, bytes, privateKey)
+    } catch (error) {
+      throw failure(error)
+    }
+  }
+  const signInPool = (bytes: Uint8Array): Promise<Buffer> =>
+    new Promise((resolve, reject) => {
+      sign(hash, bytes, privateKey, (error, signature) => {
+        if (error === null) resolve(signature)
+        else reject(failure(error))
+      })
+    })
   return {
     algorithm,
     publicKey: createPublicKey(privateKey),
-    sign: (bytes) =>
-      new Promise((resolve, reject) => {
-        signCallback(hash, bytes, privateKey, (error, signature) => {
-          if (error === null) resolve(signature)
-          else reject(new PkiError('key-invalid', 'signer: the key could not sign', { cause: error }))
-        })
-      }),
+    sign: thread === 'calling' ? signHere : signInPool,
   }
 }

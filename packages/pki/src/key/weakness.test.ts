@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { bitString, integer, nullValue, oid, sequence } from '../der/index.ts'
 import { keyAlgorithms } from './algorithm.ts'
 import { generateKeyPair } from './generate.ts'
-import { importPublicKey } from './public-key.ts'
+import { exportPublicKey, importPublicKey } from './public-key.ts'
 import { findKeyWeakness } from './weakness.ts'
 
 /** A public key with these numbers. Nobody needs the private half to have it certified by a careless CA. */
@@ -53,6 +53,16 @@ describe('a public key', () => {
   it('with a good RSA modulus has no weakness', () => {
     expect(findKeyWeakness(rsaKey(modulus))).toBeUndefined()
     expect(findKeyWeakness(rsaKey(modulus, 65539n))).toBeUndefined()
+  })
+
+  it('is looked at once: whoever asks again gets the verdict that was kept', () => {
+    const [good, weak] = [rsaKey(modulus), rsaKey(modulus, 3n)]
+    const verdict = findKeyWeakness(weak)
+    expect(findKeyWeakness(good)).toBeUndefined()
+    // What is read of a key is gone now; a second look would find no numbers.
+    exportPublicKey(good).fill(0)
+    expect(findKeyWeakness(good)).toBeUndefined()
+    expect(findKeyWeakness(weak)).toBe(verdict)
   })
 
   it.each([1024, 2040, 2047, 2049, 2056])('of RSA with %i bits is refused', (bits) => {

@@ -16,15 +16,27 @@ export type KeyWeaknessCode =
 
 /** A weakness: a stable code, and a sentence that says what is wrong and what to do. */
 export interface KeyWeakness {
-  code: KeyWeaknessCode
-  detail: string
+  readonly code: KeyWeaknessCode
+  readonly detail: string
 }
+
+// The check of a CSR and the issuance ask about one key; for RSA-4096 the answer costs 1.9 ms.
+const verdicts = new WeakMap<KeyObject, { readonly weakness: KeyWeakness | undefined }>()
 
 /**
  * What is wrong with a public key: its kind, its size, or numbers that show how badly it was made. Undefined
  * when nothing was found. No secret is needed, and none could be proven absent: this finds known mistakes.
+ * A key is looked at once; its verdict is kept as long as the object.
  */
 export function findKeyWeakness(publicKey: KeyObject): KeyWeakness | undefined {
+  const kept = verdicts.get(publicKey)
+  if (kept !== undefined) return kept.weakness
+  const weakness = lookForWeakness(publicKey)
+  verdicts.set(publicKey, { weakness })
+  return weakness
+}
+
+function lookForWeakness(publicKey: KeyObject): KeyWeakness | undefined {
   if (publicKey.asymmetricKeyType === 'rsa') return findRsaWeakness(rsaNumbers(publicKey))
   const algorithm = detectKeyAlgorithm(publicKey)
   if (algorithm === 'Ed25519') return findEd25519Weakness(publicKey)

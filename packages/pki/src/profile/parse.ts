@@ -1,5 +1,5 @@
 import { PkiError } from '../error.ts'
-import { isRole, roles } from '../identity/role.ts'
+import { isRole, roles, rolesOfIssuer } from '../identity/role.ts'
 import type { Role } from '../identity/role.ts'
 import { claimPolicy, defaultProfiles } from './defaults.ts'
 import { keyUsages, namedPurposes, purposeOid } from './profile.ts'
@@ -117,7 +117,7 @@ function parseIssuer(value: unknown): 'devices' | 'services' {
 
 function parseRole(value: unknown, issuer: 'devices' | 'services'): Role {
   if (typeof value !== 'string' || !isRole(value)) throw refuse('role', `must be one of ${roles.join(', ')}`)
-  const expected = value === 'device' ? 'devices' : 'services'
+  const expected = rolesOfIssuer.devices.some((role) => role === value) ? 'devices' : 'services'
   if (issuer !== expected) throw refuse('issuer', `must be ${expected} for the role ${value}`)
   return value
 }

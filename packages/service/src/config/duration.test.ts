@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatDuration, parseDuration } from './duration.ts'
+import { duration, formatDuration, longestTimer, optionalDuration, parseDuration } from './duration.ts'
 
 describe('parseDuration', () => {
   it.each([
@@ -33,5 +33,29 @@ describe('parseDuration', () => {
 
   it.each(['500ms', '20s', '1h30m', '30d', '1s250ms', '0s'])('prints %s as it was written', (text) => {
     expect(formatDuration(text === '0s' ? 0 : parseDuration(text))).toBe(text)
+  })
+})
+
+describe('a setting that a timer waits for', () => {
+  // Node's setTimeout fires at once when it is asked for more.
+  const longestOfNode = 2 ** 31 - 1
+
+  it('takes what a timer can wait', () => {
+    expect(duration('60s', { atMost: longestTimer }).parse('24d')).toBe(24 * 86_400_000)
+    expect(parseDuration(longestTimer)).toBeLessThanOrEqual(longestOfNode)
+    expect(optionalDuration({ atMost: longestTimer }).parse(undefined)).toBeUndefined()
+  })
+
+  it.each(['25d', '24d1ms', '365d'])('refuses %s, which no timer can wait', (text) => {
+    for (const schema of [
+      duration('60s', { atMost: longestTimer }),
+      optionalDuration({ atMost: longestTimer }),
+    ]) {
+      expect(schema.safeParse(text).error?.issues).toMatchObject([{ message: 'must be at most 24d' }])
+    }
+  })
+
+  it('is another thing than a lifetime, which may be as long as it likes', () => {
+    expect(duration('30d').parse('365d')).toBe(365 * 86_400_000)
   })
 })

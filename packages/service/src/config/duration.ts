@@ -52,12 +52,23 @@ const durationSchema = z
     }
   })
 
-/** Schema of a setting that is a duration; the value is in milliseconds. `duration('20s')` gives it a default. */
-export function duration(defaultText: string) {
-  return durationSchema.prefault(defaultText)
+/** The longest bound of a setting that a timer waits for: beyond 2^31-1 ms, 24.8 days, Node's timers fire at once. */
+export const longestTimer = '24d'
+
+/**
+ * Schema of a setting that is a duration; the value is in milliseconds. `duration('20s')` gives it a default,
+ * and `duration('20s', { atMost: longestTimer })` is for those that a timer waits for.
+ */
+export function duration(defaultText: string, bounds: { atMost?: string } = {}) {
+  return bounded(bounds).prefault(defaultText)
 }
 
 /** A duration that may be left out: the value is milliseconds or undefined. */
-export function optionalDuration() {
-  return durationSchema.optional()
+export function optionalDuration(bounds: { atMost?: string } = {}) {
+  return bounded(bounds).optional()
+}
+
+function bounded({ atMost }: { atMost?: string }) {
+  const most = atMost === undefined ? Infinity : parseDuration(atMost)
+  return durationSchema.refine((ms) => ms <= most, { error: `must be at most ${atMost}` })
 }

@@ -1,18 +1,16 @@
-import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
+import { temporaryPath } from './temporary.ts'
 
 /**
  * Replaces a file as a whole: after a crash at any moment it has the old contents or the new ones.
  * Written beside the target with exactly `mode` (0600 by default, whatever the umask), synced, renamed, and the
  * directory synced, so that it is on the disk when this resolves. The directory must exist.
+ * What `kill -9` leaves beside it goes when the data directory is opened next.
  * Rejects with Node's error, which `runApp` explains; the target is then as it was.
  */
 export async function atomicWrite(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
-  const temporary = join(
-    dirname(path),
-    `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`,
-  )
+  const temporary = temporaryPath(path)
   try {
     const file = await open(temporary, 'wx', mode)
     try {

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { ServiceError } from '../error.ts'
 import { atomicWrite } from './atomic-write.ts'
 import { withLock } from './lock.ts'
+import { sweepTemporaries } from './temporary.ts'
 
 /** An app's view of its data directory. Made by `openDataDirectory`. */
 export interface DataDirectory {
@@ -26,7 +27,7 @@ export interface DataDirectory {
 /**
  * Opens the data directory, made with mode 0700 if it is missing. Throws ServiceError `data-directory`, naming
  * the path and the fix, when it cannot be made or written, or when everybody may write to it: whoever can
- * replace a file here can replace the trust anchor.
+ * replace a file here can replace the trust anchor. Removes what killed processes left of their writes.
  *
  *     const data = await openDataDirectory(config.data)
  *     await data.locked('first-start', async () => createWhatIsMissing(data))
@@ -50,6 +51,8 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
       cause: error,
     })
   }
+
+  await sweepTemporaries(root)
 
   const file = (...parts: string[]): string => {
     const inside = join(root, ...parts)

@@ -1,10 +1,22 @@
-import type { Certificate, Role } from '@fleetroot/pki'
+import { type Certificate, type Role, rolesOfIssuer } from '@fleetroot/pki'
 
 /** An issuing CA and what its certificates may say their owner is. */
 export interface TrustedIssuer {
   readonly certificate: Certificate
   /** `['device']` for the Devices CA; a role that is not listed does not count from this CA. */
   readonly roles: readonly Role[]
+}
+
+/** The issuing CAs of this system, each with the roles that it may give; several of a kind while one is replaced. */
+export function trustedIssuers(issuers: {
+  readonly devices: readonly Certificate[]
+  readonly services: readonly Certificate[]
+}): TrustedIssuer[] {
+  const { devices, services } = issuers
+  return [
+    ...devices.map((certificate) => ({ certificate, roles: rolesOfIssuer.devices })),
+    ...services.map((certificate) => ({ certificate, roles: rolesOfIssuer.services })),
+  ]
 }
 
 /** The trusted CA that a certificate names as its issuer, by name and key identifier (RFC 5280 section 4.1.2.4

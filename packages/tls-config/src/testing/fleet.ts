@@ -11,6 +11,7 @@ import {
 } from '@fleetroot/pki'
 import type { Certificate, Issuer, Profile } from '@fleetroot/pki'
 import type { PeerTrust } from '../peer/identity.ts'
+import { trustedIssuers } from '../peer/issuer.ts'
 
 /** A leaf with its key, as `tls-config` takes them. */
 export interface Leaf {
@@ -82,10 +83,7 @@ export async function createFleet(): Promise<Fleet> {
         { dns: ['localhost'], ip: ['127.0.0.1'] },
       ),
     peerTrust: (now = new Date()) => ({
-      issuers: [
-        { certificate: devices.certificate, roles: ['device'] },
-        { certificate: services.certificate, roles: ['service', 'operator', 'claim'] },
-      ],
+      issuers: trustedIssuers({ devices: [devices.certificate], services: [services.certificate] }),
       now,
     }),
   }

@@ -145,12 +145,15 @@ judgedBy(['mosquitto_pub', 'mosquitto_sub', 'openssl'], 'the broker, as mosquitt
   })
 
   test('a certificate of a CA with the same names and other keys is refused', async () => {
-    const authority = await makeAuthority('P-256')
+    const names = { root: 'Fleetroot Root CA', issuer: 'Fleetroot Devices CA' }
+    const authority = await makeAuthority('P-256', { names })
     const { publicKey, privateKey } = generateKeyPair('P-256')
     const leaf = await issueLeaf(authority, 'device', publicKey)
     writeFileSync(fleet.file('pump-7.crt'), leaf.pem + authority.issuer.certificate.pem)
     writeFileSync(fleet.file('pump-7.key'), exportPrivateKey(privateKey))
     expect((await publish('pump-7', 'devices/pump-7/telemetry/t', 'forged')).status).not.toBe(0)
+    // It was the certificate that was refused, and not something else that went wrong.
+    await fleet.brokerApp?.waitFor(/"reason":"(unknown|fake)-authority"/)
   })
 
   test("another device's client id is refused", async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { parseCertificate } from '@fleetroot/pki'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Fleet, startFleet } from '../fleet.ts'
@@ -65,7 +65,6 @@ judgedBy(['pki', 'openssl'], 'EST, as strongSwan pki speaks it', () => {
     const token = await fleet.admin.token('swan-1')
     await request('swan-1')
     const enrolled = await enroll('swan-1', token)
-    expect(enrolled.text).toBeDefined()
     expect(enrolled.status).toBe(0)
     const first = parseCertificate(enrolled.stdout)
     writeFileSync(fleet.file('swan-1.crt'), enrolled.stdout)
@@ -137,6 +136,6 @@ judgedBy(['pki', 'openssl'], 'EST, as strongSwan pki speaks it', () => {
     const out = ['--caout', fleet.file('nothing'), '--outform', 'pem']
     const answer = await run('pki', ['--estca', '--url', url, '--cacert', fleet.file('other.pem'), ...out])
     expect(answer.status).not.toBe(0)
-    expect(readFileSync(fleet.root, 'utf8')).toMatch(/BEGIN CERTIFICATE/)
+    expect(existsSync(fleet.file('nothing'))).toBe(false)
   })
 })

@@ -22,19 +22,25 @@ export interface Authority {
   readonly issuer: Issuer
 }
 
+/** Makes one; the names are for those who must take it for another, the keys for those who made them before. */
 export async function makeAuthority(
   algorithm: KeyAlgorithm,
-  keys: KeyPair = generateKeyPair(algorithm),
+  {
+    names = { root: 'Interop Root', issuer: 'Interop CA' },
+    keys = generateKeyPair(algorithm),
+  }: {
+    names?: { root: string; issuer: string }
+    keys?: KeyPair
+  } = {},
 ): Promise<Authority> {
   const now = new Date()
   const signer = keySigner(generateKeyPair(algorithm).privateKey)
-  const root = await createRootCertificate({ signer, commonName: 'Interop Root', serial: newSerial(), now })
+  const root = await createRootCertificate({ signer, commonName: names.root, serial: newSerial(), now })
   const { publicKey, privateKey } = keys
   const certificate = await createIssuingCertificate({
     issuer: { certificate: root, signer },
     publicKey,
-    commonName: 'Interop CA',
-    organization: 'Fleetroot',
+    commonName: names.issuer,
     serial: newSerial(),
     now,
   })

@@ -204,7 +204,7 @@ judgedBy(['openssl'], 'CRLs, judged by openssl', () => {
 /** An `openssl ca` with three revoked certificates in its database, whose key is ours. */
 async function makeForeignAuthority(file: (name: string, content: string) => string) {
   const keys = generateKeyPair('P-256')
-  const authority = await makeAuthority('P-256', keys)
+  const authority = await makeAuthority('P-256', { keys })
   const { certificate } = authority.issuer
   const until = '361231235959Z'
   const index = file(

@@ -1,0 +1,54 @@
+import type { DeviceId, Role } from '@fleetroot/pki'
+import type { IssuerName } from '../authority/authority.ts'
+import type { Refusal } from '../problem/refusal.ts'
+import type { CertificateRecord } from '../registry/records.ts'
+
+// What goes in and comes out of an enrollment is plain values: they cross from thread to thread.
+
+/** What a caller proves itself with. Whether it is worth anything is for the registry and admission to say. */
+export type PresentedCredential =
+  /** A one-time token by its hash, and the id that was sent with it (EST's user name). */
+  | { readonly kind: 'token'; readonly hash: string; readonly sentId?: string }
+  /** The identity of a client certificate (DER) whose chain and validity TLS has proven. */
+  | {
+      readonly kind: 'certificate'
+      readonly id: DeviceId
+      readonly role: Role
+      readonly serial: string
+      readonly der: Uint8Array
+    }
+  /** The server process itself, which owns the data directory and the issuing keys. */
+  | { readonly kind: 'local'; readonly id: DeviceId }
+
+/** One request for a certificate, whatever the protocol. */
+export interface CertificateRequest {
+  readonly credential: PresentedCredential
+  /** PKCS#10, DER. */
+  readonly csr: Uint8Array
+  /** The profile that the request names (EST label), if it names one. */
+  readonly profile?: string
+  readonly origin: Origin
+}
+
+/** Where a request came from, for log and audit: `est`, `rest` or `local`, and the address of the peer. */
+export interface Origin {
+  readonly protocol: string
+  readonly address?: string
+}
+
+/** A certificate that the registry knows. */
+export type IssuedCertificate = Pick<
+  CertificateRecord,
+  'der' | 'serial' | 'deviceId' | 'notBeforeMs' | 'notAfterMs'
+> & { readonly issuer: IssuerName }
+
+/** The answer: a certificate, or why there is none. */
+export type EnrollmentOutcome =
+  | {
+      readonly ok: true
+      readonly certificate: IssuedCertificate
+      /** True when the answer of an earlier request is given again. */
+      readonly repeated: boolean
+    }
+  /** `deviceId` is whom the credential belongs to, where that is known. */
+  | ({ readonly ok: false; readonly deviceId?: DeviceId } & Refusal)
