@@ -6,9 +6,11 @@ import { brokerTls } from './tls-socket.ts'
 import { Uplink, type UplinkOptions } from './uplink.ts'
 
 async function uplinkThat(options: Pick<UplinkOptions, 'open'> & Partial<UplinkOptions>): Promise<Uplink> {
-  const { trust, device } = await createAuthority()
+  const authority = await createAuthority()
+  const { trust } = authority
+  const identity = await authority.device('dev-1')
   return new Uplink({
-    tls: brokerTls({ trust, identity: await device('dev-1'), mode: 'compatible', serverName: undefined }),
+    tls: brokerTls({ trust, identity, mode: 'compatible', serverName: undefined }),
     backoff: () => 3_600_000,
     retryFirst: true,
     handshake: () =>
