@@ -132,6 +132,11 @@ describe('an OCSP request', () => {
       'hashAlgorithm',
     ],
     ['with something behind it', Buffer.concat([request({}), Buffer.of(0)]), 'after its last element'],
+    [
+      'with a third part',
+      sequence(request({}).subarray(2), explicit(0, nullValue()), nullValue()),
+      'after its last',
+    ],
     ['that is no request', tlv(0x31), 'expected sequence'],
   ])('%s is malformed', (_, der, message) => {
     const refused = refusalOf(() => parseOcspRequest(der))

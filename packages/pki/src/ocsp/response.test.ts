@@ -109,6 +109,16 @@ describe('an OCSP response', () => {
     ['thisUpdate after producedAt', { thisUpdate: after(1) }, 'thisUpdate: must not be later'],
     ['nextUpdate at producedAt', { nextUpdate: testNow }, 'nextUpdate: must be later'],
     ...unfit.map(([title, responder, fault]): Refused => [title, { responder }, fault]),
+    [
+      'the key of the CA under another name',
+      {
+        responder: {
+          ...issuing,
+          certificate: { ...issuing.certificate, subjectDer: root.certificate.subjectDer },
+        },
+      },
+      'was not issued by the CA',
+    ],
     ['an expired responder', { responder: delegate, producedAt: after(8 * 86_400_000) }, 'expired at'],
     ['a responder of tomorrow', { responder: delegate, producedAt: after(-7_200_000) }, 'is valid from'],
   ])('is not made with %s', async (_, options, message) => {

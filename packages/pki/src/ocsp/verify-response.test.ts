@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { type Certificate, createRootCertificate } from '../certificate/index.ts'
+import { keySigner } from '../key/index.ts'
 import { rejectionOf } from '../refusal.test-support.ts'
-import { testNow } from '../testing/authority.ts'
+import { newSerial } from '../serial.ts'
+import { testKeyPair, testNow } from '../testing/authority.ts'
 import { responderKeyHash } from './cert-id.ts'
 import { ocspErrorResponse } from './error-response.ts'
 import { after, answer, appoint, ask, issuing, root, unfit } from './ocsp.test-support.ts'
@@ -76,6 +79,36 @@ describe('verifyOcspResponse', () => {
     signature[signature.length - 1] = (signature.at(-1) ?? 0) ^ 1
     const response = await forged({ certificate: { ...certificate, signature }, signer })
     expect((await rejectionOf(verify({ response }))).message).toContain('was not signed by the CA')
+  })
+
+  it('refuses an impostor with the name of the CA and a key of its own', async () => {
+    const signer = keySigner(testKeyPair('P-256', 'impostor').privateKey)
+    const name = { commonName: 'Test Devices', organization: 'Fleetroot' }
+    const certificate = await createRootCertificate({ ...name, signer, serial: newSerial(), now: testNow })
+    expect(certificate.subjectDer).toEqual(issuing.certificate.subjectDer)
+    const response = await forged({ certificate, signer })
+    const refused = await rejectionOf(verify({ response }))
+    expect(refused).toEqual({
+      code: 'ocsp-untrusted',
+      message: 'OCSP responder: certificate names another key than that of the CA',
+    })
+    // Named by its name it is taken for the CA, whose key did not sign this.
+    const named = { ...response, responderId: { nameDer: certificate.subjectDer } }
+    expect((await rejectionOf(verify({ response: named }))).code).toBe('ocsp-signature-invalid')
+  })
+
+  it.each<[string, Partial<Certificate>, string]>([
+    ['a CA', { basicConstraints: { ca: true, pathLength: undefined } }, 'is that of another CA'],
+    ['of another key of the CA', { authorityKeyId: 'aa' }, 'names another key than that of the CA'],
+    [
+      'with a critical extension that nobody knows',
+      { extensions: [{ oid: '1.2.3', critical: true, value: Buffer.alloc(0) }] },
+      'has the unknown critical extension 1.2.3',
+    ],
+  ])('refuses a responder that is %s', async (_, fields, message) => {
+    const certificate = { ...delegate.certificate, ...fields }
+    const response = await forged({ certificate, signer: delegate.signer })
+    expect((await rejectionOf(verify({ response }))).message).toContain(message)
   })
 
   it('refuses a response whose responder is not there', async () => {
