@@ -73,6 +73,12 @@ describe('parseCrl', () => {
       'cRLNumber must have 1 to 159 bits',
     ],
     [
+      'a number of 21 octets',
+      { extensions: [keyId, extension('2.5.29.20', false, integer(2n ** 160n))] },
+      'crl-malformed',
+      'cRLNumber must have 1 to 159 bits',
+    ],
+    [
       'another outer algorithm',
       { outer: 'ecdsa-with-SHA256' },
       'crl-malformed',
