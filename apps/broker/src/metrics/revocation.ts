@@ -35,20 +35,20 @@ export function exposeRevocation(
     'Last event up to which everything is known',
     () => follower.counts().lastEventId ?? 0,
   )
-  new Gauge({
+  const entries = new Gauge({
     name: 'fleetroot_broker_revocation_entries',
     help: 'Certificates revoked or on hold, by subject key identifier of their issuing CA',
     labelNames: ['issuer'],
-    registers,
+    registers: [],
     collect() {
-      for (const [issuer, entries] of revocation.status().entries) this.set({ issuer }, entries)
+      for (const [issuer, size] of revocation.status().entries) this.set({ issuer }, size)
     },
   })
-  new Counter({
+  const feed = new Counter({
     name: 'fleetroot_broker_revocation_feed_total',
     help: 'Events received, repeated and unreadable ones, gaps, polls of the lists, failures',
     labelNames: ['what'],
-    registers,
+    registers: [],
     collect() {
       this.reset()
       const { events, repeated, unreadable, gaps, polls, failures } = follower.counts()
@@ -57,4 +57,6 @@ export function exposeRevocation(
       }
     },
   })
+  register.registerMetric(entries)
+  register.registerMetric(feed)
 }

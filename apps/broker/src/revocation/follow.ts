@@ -157,6 +157,7 @@ export async function followRevocation(options: FollowOptions): Promise<Follower
       log.warn('the enrollment server no longer has the events since ours: fetching the revocation lists')
       tally.gaps += 1
       cursor.reset()
+      if (/^\d{1,15}$/.test(id)) cursor.miss(Number(id))
       isReset = true
       return poll()
     }

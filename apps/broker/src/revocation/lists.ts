@@ -76,11 +76,9 @@ export class Lists {
       issuerNames.map((name) => this.#fetch(name, signal, isUnconditional)),
     )
     const failed = results.find((result) => result.status === 'rejected')
-    const reason: unknown = failed?.reason
-    if (reason !== undefined && !(reason instanceof BrokerError)) throw reason
     const now = this.#options.now()
     const areCurrent = [...this.#held.values()].every(({ nextUpdate }) => now < nextUpdate.getTime())
-    return { failure: reason, areCurrent }
+    return { failure: failed === undefined ? undefined : asBrokerError(failed.reason), areCurrent }
   }
 
   async #fetch(name: IssuerName, signal: AbortSignal, isUnconditional: boolean): Promise<void> {
@@ -127,4 +125,12 @@ export class Lists {
     this.#records.set(name, { number, etag, eventId })
     this.#options.revocation.replaceList(issuerKeyId, table, eventId)
   }
+}
+
+/** Whatever goes wrong with a list, the one held stays in use and the next poll follows. */
+function asBrokerError(reason: unknown): BrokerError {
+  if (reason instanceof BrokerError) return reason
+  return new BrokerError('revocation-list-invalid', `a revocation list cannot be used: ${String(reason)}`, {
+    cause: reason,
+  })
 }

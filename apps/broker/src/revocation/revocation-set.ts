@@ -1,6 +1,6 @@
 import type { SerialNumber } from '@fleetroot/pki'
 import type { Effect } from './registry-event.ts'
-import { type Mark, SerialTable } from './serial-table.ts'
+import type { Mark, SerialTable } from './serial-table.ts'
 
 /** A certificate, named as nothing else is: RFC 5280 makes a serial unique within its issuer's key only. */
 export interface CertificateRef {
