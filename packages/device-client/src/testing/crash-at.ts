@@ -4,7 +4,7 @@
  * and taking in what arrived on one.
  */
 import fs from 'node:fs/promises'
-import { syncBuiltinESMExports } from 'node:module'
+import { flushCompileCache, syncBuiltinESMExports } from 'node:module'
 import { Socket } from 'node:net'
 
 const crashAt = Number(process.env['CRASH_AT'])
@@ -12,7 +12,10 @@ let calls = 0
 
 function step(): void {
   calls += 1
-  if (calls === crashAt) process.kill(process.pid, 'SIGKILL')
+  if (calls !== crashAt) return
+  // A cache of compiled code halves the time that the next child needs to start; it is written at a normal exit only.
+  flushCompileCache()
+  process.kill(process.pid, 'SIGKILL')
 }
 
 type Callable = (...parameters: unknown[]) => unknown
