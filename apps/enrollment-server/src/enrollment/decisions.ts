@@ -1,4 +1,6 @@
 import type { Logger } from '@fleetroot/service'
+import type { AuditRefusal } from '../audit/refusals.ts'
+import type { AuditEntry } from '../registry/audit-log.ts'
 import type { CertificateRequest, EnrollmentOutcome, Origin } from './request.ts'
 
 /** The one way to a certificate. */
@@ -17,12 +19,28 @@ export function withDecisions(
     decided: (protocol: string, decision: string) => void
     /** Told when a certificate was recorded. */
     committed: () => void
+    /** Writes down that an answer was given again; what changes something writes itself down. */
+    repeated: (entry: AuditEntry) => Promise<unknown>
+    refused: AuditRefusal
   },
 ): Enroll {
-  const { now, logger, decided, committed } = options
+  const { now, logger, decided, committed, repeated, refused } = options
+  async function audit(
+    { credential }: Pick<CertificateRequest, 'credential'>,
+    outcome: EnrollmentOutcome,
+    { protocol, address }: Origin,
+  ): Promise<void> {
+    const common = { protocol, address, credential: credential.kind }
+    if (!outcome.ok) {
+      refused({ ...common, code: outcome.code, detail: outcome.detail, deviceId: outcome.deviceId })
+    } else if (outcome.repeated) {
+      const { deviceId, serial } = outcome.certificate
+      await repeated({ type: 'repeated', atMs: now().getTime(), about: { ...common, deviceId, serial } })
+    }
+  }
+
   return async (request, origin) => {
     const outcome = await enroll({ ...request, origin }, now())
-    if (outcome.ok) committed()
     const decision = outcome.ok ? (outcome.repeated ? 'repeated' : 'issued') : outcome.code
     decided(origin.protocol, decision)
     logger.info(
@@ -35,6 +53,8 @@ export function withDecisions(
       },
       outcome.ok ? 'certificate issued' : 'enrollment refused',
     )
+    if (outcome.ok) committed()
+    await audit(request, outcome, origin)
     return outcome
   }
 }

@@ -219,6 +219,8 @@ describe('GET /v1/openapi.json', () => {
       ]),
     )
     expect(Object.fromEntries(endpoints)).toEqual({
+      'GET /v1/audit': 'operatorCertificate',
+      'GET /v1/audit/export': 'operatorCertificate',
       'GET /v1/ca': '',
       'GET /v1/certificates': 'operatorCertificate',
       'GET /v1/certificates/{serial}': 'operatorCertificate',

@@ -5,6 +5,7 @@ import type { Authority } from '../authority/authority.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { resource } from '../http/resource.ts'
 import type { Registry } from '../registry/registry.ts'
+import { auditRoutes } from './audit.ts'
 import { caRoutes } from './ca.ts'
 import { certificateRoutes } from './certificates.ts'
 import { deviceChangeRoutes } from './device-changes.ts'
@@ -53,6 +54,7 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   deviceRoutes(app, { registry, profiles, now })
   deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
+  auditRoutes(app, { registry })
   certificateRoutes(app, { registry, now })
   enrollmentRoutes(app, { enroll, authority })
 

@@ -3,6 +3,7 @@ import type { Server as SecureServer } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
 import { serverTlsOptions, type TlsIdentity } from '@fleetroot/tls-config'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { AuditRefusal } from '../audit/refusals.ts'
 import type { Authority } from '../authority/authority.ts'
 import type { CrlPublication } from '../crl/publication.ts'
 import { crlRoutes } from '../crl/routes.ts'
@@ -16,6 +17,8 @@ import { caCertificateRoutes } from '../http/ca-routes.ts'
 import { drainable } from '../http/drain.ts'
 import type { RateLimits } from '../http/limits.ts'
 import { createPeerReader } from '../http/peer.ts'
+import type { OcspResponder } from '../ocsp/responder.ts'
+import { ocspRoutes } from '../ocsp/routes.ts'
 import { type RestDependencies, restRoutes } from '../rest/routes.ts'
 
 /** A listener that serves. */
@@ -34,10 +37,17 @@ export interface ListenerOptions {
   readonly refusedAtGate: (code: string) => void
 }
 
+/** Where both listeners take what they say about certificates from; undefined while the server starts. */
+export interface StatusSources {
+  readonly crls: () => CrlPublication | undefined
+  readonly ocsp: () => OcspResponder | undefined
+}
+
 /** Starts the HTTPS listener with EST and REST. `setIdentity` swaps its certificate for new connections. */
 export async function startSecureListener(
   options: ListenerOptions &
-    RestDependencies & { identity: TlsIdentity; feed: EventFeed; crls: CrlPublication },
+    RestDependencies &
+    StatusSources & { identity: TlsIdentity; feed: EventFeed; auditRefusal: AuditRefusal },
 ): Promise<Listener & { setIdentity(identity: TlsIdentity): void }> {
   const { authority, registry, now, logger, limits, refusedAtGate } = options
   const app = await createApp({ logger, limits, tls: tlsOptions(authority, options.identity) })
@@ -48,14 +58,15 @@ export async function startSecureListener(
     ...createAttempts(app, limits),
     refused: (request: FastifyRequest, code: string) => {
       refusedAtGate(code)
+      options.auditRefusal({ code, address: request.ip, path: request.routeOptions.url })
       logger.info({ decision: code, address: request.ip, path: request.routeOptions.url }, 'request refused')
     },
   }
   guardRoutes(app, gate)
   await app.register(async (scope) => estRoutes(scope, options))
   await app.register(async (scope) => restRoutes(scope, options))
+  await registerStatus(app, options)
   await app.register(async (scope) => {
-    crlRoutes(scope, () => options.crls)
     eventRoutes(scope, { ...options, recheck: (request) => recheckCaller(request, gate) })
   })
   const drain = drainable(app.server)
@@ -72,13 +83,21 @@ export async function startSecureListener(
 
 /** Starts the plain HTTP listener, which serves public files and nothing else. */
 export async function startPlainListener(
-  options: ListenerOptions & { authority: Authority; crls: () => CrlPublication | undefined },
+  options: ListenerOptions & StatusSources & { authority: Authority },
 ): Promise<Listener> {
   const app = await createApp(options)
   caCertificateRoutes(app, options.authority)
-  crlRoutes(app, options.crls)
+  await registerStatus(app, options)
   const drain = drainable(app.server)
   return { port: await listen(app, options), close: () => drain(() => app.close()) }
+}
+
+async function registerStatus(
+  app: FastifyInstance,
+  { crls, ocsp, logger }: StatusSources & ListenerOptions,
+): Promise<void> {
+  crlRoutes(app, crls)
+  await app.register(async (scope) => ocspRoutes(scope, { responder: ocsp, logger }))
 }
 
 async function listen(app: FastifyInstance, { host, port }: ListenerOptions): Promise<number> {

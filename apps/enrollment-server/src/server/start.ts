@@ -1,10 +1,12 @@
 import type { Config, DataDirectory, Logger } from '@fleetroot/service'
+import { createRefusalAudit } from '../audit/refusals.ts'
 import { signingIssuers } from '../authority/authority.ts'
 import { openHierarchy } from '../authority/hierarchy.ts'
 import { configuredProfiles } from '../config/profiles.ts'
-import type { settings } from '../config/settings.ts'
+import { settings } from '../config/settings.ts'
 import { withDecisions } from '../enrollment/decisions.ts'
 import { openEnrollment } from '../enrollment/enrollment-thread.ts'
+import type { Registry } from '../registry/registry.ts'
 import { identityLock, refreshIdentities } from './identities.ts'
 import { startPlainListener, startSecureListener } from './listeners.ts'
 import type { Metrics } from './metrics.ts'
@@ -60,6 +62,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     port: config.httpPort,
     authority,
     crls: () => status?.crls,
+    ocsp: () => status?.ocsp,
   })
   onStop('HTTP listener', () => plain.close())
 
@@ -72,15 +75,31 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   onStop('registry', () => opened.registry.close())
   status = await openStatus({
     registry: opened.registry,
+    data,
     issuers: signingIssuers(authority),
+    trustDomain,
     publicUrl,
+    made,
     config,
     now,
     logger,
     onStop,
   })
-  const { registry, feed, crls, refresh: refreshStatus } = status
-  const enroll = withDecisions(opened.enroll, { now, logger, decided, committed: () => feed.wake() })
+  const { registry, feed, crls, ocsp, refresh: refreshStatus } = status
+  const auditRefusal = createRefusalAudit({
+    registry,
+    now,
+    onError: (error) => logger.error({ err: error }, 'a refusal is not in the audit'),
+  })
+  await auditStart(options, registry)
+  const enroll = withDecisions(opened.enroll, {
+    now,
+    logger,
+    decided,
+    committed: () => feed.wake(),
+    repeated: (entry) => registry.appendAudit(entry),
+    refused: auditRefusal,
+  })
   const refreshed = () => refreshIdentities(config, { data, registry, authority, enroll, now, made })
   let identity = await refreshed()
   const secure = await startSecureListener({
@@ -96,7 +115,9 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     version,
     now,
     feed,
-    crls,
+    auditRefusal,
+    crls: () => crls,
+    ocsp: () => ocsp,
   })
   onStop('HTTPS listener', () => secure.close())
   // Before the listeners: an event stream never ends by itself.
@@ -114,6 +135,17 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
       logger.info({ serial: next.certificate.serial }, 'serving with a new certificate')
     },
   }
+}
+
+/** Writes down what the server runs with, before it decides anything; secrets are no part of it. */
+async function auditStart({ config, version, now }: ServerOptions, registry: Registry): Promise<void> {
+  const atMs = now().getTime()
+  const shown = Object.entries(config).filter(
+    ([name]) => settings[name as keyof typeof settings]?.secret !== true,
+  )
+  const about = { config: JSON.stringify(Object.fromEntries(shown)) }
+  await registry.appendAudit({ type: 'config-loaded', atMs, about })
+  await registry.appendAudit({ type: 'started', atMs, about: { version, pid: process.pid } })
 }
 
 /** Where certificates say that this server's plain HTTP is. */

@@ -1,11 +1,14 @@
 import type { Issuer } from '@fleetroot/pki'
-import { type Config, type Logger, ServiceError } from '@fleetroot/service'
+import { type Config, type DataDirectory, type Logger, ServiceError } from '@fleetroot/service'
 import type { IssuerName } from '../authority/authority.ts'
 import type { settings } from '../config/settings.ts'
 import { type CrlPublication, openCrlPublication } from '../crl/publication.ts'
 import { type EventFeed, openEventFeed } from '../events/feed.ts'
 import { wakingRegistry } from '../events/wake.ts'
+import { createOcspResponder, type OcspResponder } from '../ocsp/responder.ts'
+import { ensureResponder } from '../ocsp/responder-identity.ts'
 import type { Registry } from '../registry/registry.ts'
+import { identityLock } from './identities.ts'
 
 /** The part of the server that says what became of certificates. */
 export interface StatusServices {
@@ -13,7 +16,8 @@ export interface StatusServices {
   readonly registry: Registry
   readonly feed: EventFeed
   readonly crls: CrlPublication
-  /** Makes lists that are due, and deletes events that are too old. */
+  readonly ocsp: OcspResponder
+  /** Renews signers and lists that are due, and deletes events that are too old. */
   refresh(): Promise<void>
 }
 
@@ -23,19 +27,22 @@ const keptEvents = 1_000_000
 const prunedAtOnce = 5000
 
 /**
- * Opens events and CRLs on a registry.
+ * Opens events, CRLs and OCSP on a registry.
  * @throws {ServiceError} `config` when a CRL would end before the next one comes
  */
 export async function openStatus(options: {
+  readonly data: DataDirectory
   readonly registry: Registry
   readonly issuers: Readonly<Record<IssuerName, Issuer>>
+  readonly trustDomain: string
   readonly publicUrl: string
   readonly config: Config<typeof settings>
   readonly now: () => Date
   readonly logger: Logger
+  readonly made: (file: string) => void
   readonly onStop: (what: string, close: () => Promise<void>) => void
 }): Promise<StatusServices> {
-  const { config, issuers, publicUrl, now, logger, onStop } = options
+  const { config, data, issuers, now, logger, onStop } = options
   if (config.crlLifetime <= config.crlInterval) {
     throw new ServiceError('config', 'crlLifetime: must be longer than crlInterval, so that lists overlap')
   }
@@ -48,7 +55,7 @@ export async function openStatus(options: {
     issuers,
     registry,
     feed,
-    publicUrl,
+    publicUrl: options.publicUrl,
     now,
     intervalMs: config.crlInterval,
     lifetimeMs: config.crlLifetime,
@@ -56,6 +63,20 @@ export async function openStatus(options: {
     onError: (error) => logger.error({ err: error }, 'cannot make a CRL'),
   })
   onStop('CRLs', () => crls.close())
+
+  const openResponders = () =>
+    data.locked(identityLock, async () => ({
+      devices: await ensureResponder('devices', { ...options, registry }),
+      services: await ensureResponder('services', { ...options, registry }),
+    }))
+  let responders = await openResponders()
+  const ocsp = createOcspResponder({
+    registry,
+    issuers,
+    responders: () => responders,
+    lifetimeMs: config.ocspLifetime,
+    now,
+  })
 
   async function pruneEvents(): Promise<void> {
     const beforeMs = now().getTime() - config.eventRetention
@@ -68,7 +89,9 @@ export async function openStatus(options: {
     registry,
     feed,
     crls,
+    ocsp,
     refresh: async () => {
+      responders = await openResponders()
       await crls.renewDue()
       await pruneEvents()
     },
