@@ -47,6 +47,9 @@ const defaultTiming: FollowTiming = {
   silenceMs: 15_000,
 }
 
+/** Changes that are in no list yet at which the lists are polled before it is their turn. */
+const changesPerPoll = 1_000
+
 /** What the follower has met with so far. */
 export interface FollowCounts {
   readonly events: number
@@ -188,6 +191,8 @@ export async function followRevocation(options: FollowOptions): Promise<Follower
     const { id, type, deviceId, certificates } = event
     const level = event.effect === 'resumed' ? 'info' : 'warn'
     log[level]({ eventId: id, type, deviceId, certificates }, `${type}: applied`)
+    // What no list includes is written again with every event: after so many it is time for a list.
+    if (revocation.set.changed % changesPerPoll === 0) poll()
     save()
   }
 

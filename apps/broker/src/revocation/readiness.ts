@@ -59,7 +59,7 @@ export function watchReadiness(options: ReadinessOptions): { readonly close: () 
     return tell('identity', reason)
   }
 
-  const unsubscribe = revocation.subscribe({ onChange: look, onReplaced: look })
+  const unsubscribe = revocation.subscribe({ onChange: look, onReplaced: look, onRecent: look })
   const timer = setInterval(look, intervalMs)
   look()
   return {

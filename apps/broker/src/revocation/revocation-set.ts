@@ -105,6 +105,11 @@ export class RevocationSet {
     if (issuer?.table !== undefined) issuer.upTo = Math.max(issuer.upTo, upTo)
   }
 
+  /** How many changes are in no list yet. */
+  get changed(): number {
+    return [...this.#issuers.values()].reduce((sum, { changes }) => sum + changes.size, 0)
+  }
+
   /** The denials that are in no list yet. */
   *pending(): Generator<PendingDenial> {
     for (const [issuerKeyId, { changes }] of this.#issuers) {

@@ -20,6 +20,8 @@ export interface RevocationListener {
   readonly onChange: (certificate: CertificateRef) => void
   /** A list was replaced as a whole: any certificate may have another standing. */
   readonly onReplaced: () => void
+  /** What was stale, or never known, is recent again. */
+  readonly onRecent?: () => void
 }
 
 /** What is known now, for metrics and logs. */
@@ -89,7 +91,11 @@ export class Revocation implements RevocationView {
 
   /** Everything known at `atMs` (milliseconds since 1970) was complete. Nothing is confirmed before there are all lists. */
   confirm(atMs: number): void {
-    if (this.set.isComplete) this.staleness.confirm(atMs)
+    if (!this.set.isComplete) return
+    const wasStale = this.staleness.isStale()
+    this.staleness.confirm(atMs)
+    if (!wasStale || this.staleness.isStale()) return
+    for (const { onRecent } of this.#listeners) onRecent?.()
   }
 
   status(): RevocationStatus {
