@@ -45,8 +45,8 @@ export async function openCrlPublication(options: PublicationOptions): Promise<C
   const publishers = { devices: await open('devices'), services: await open('services') }
   const all = Object.values(publishers)
 
-  const isBehind = ({ issuer, complete }: CrlPublisher): boolean =>
-    feed.heads().revocations[issuer] > complete().eventId
+  const isBehind = (publisher: CrlPublisher): boolean =>
+    feed.heads().revocations[publisher.issuer] > publisher.complete().eventId
   const refresh = (): void => {
     for (const publisher of all) if (isBehind(publisher)) publisher.changed()
   }
@@ -66,9 +66,7 @@ export async function openCrlPublication(options: PublicationOptions): Promise<C
       return delta && upToDate(delta, publishers[issuer])
     },
     renewDue: async () => {
-      const due = all.filter(
-        ({ complete }) => now().getTime() - complete().crl.thisUpdate.getTime() >= intervalMs,
-      )
+      const due = all.filter((one) => now().getTime() - one.complete().crl.thisUpdate.getTime() >= intervalMs)
       await Promise.all(due.map((publisher) => publisher.renew()))
     },
     close: async () => {

@@ -44,11 +44,11 @@ export async function openEventFeed(
       } catch (error) {
         if (!isClosed) onError(error)
       }
-    } while (again && !isClosed)
+    } while (again)
     looking = undefined
   }
   function tell(): void {
-    for (const listener of [...listeners]) listener()
+    for (const listener of listeners) listener()
   }
   function wake(): void {
     if (isClosed) return
@@ -79,6 +79,7 @@ export async function openEventFeed(
     },
     close: async () => {
       isClosed = true
+      again = false
       clearInterval(timer)
       tell()
       await looking

@@ -57,7 +57,7 @@ export async function streamEvents(options: StreamOptions): Promise<void> {
   }
 
   try {
-    let { last, first } = await registry.eventHeads(undefined)
+    const { last, first } = await registry.eventHeads(undefined)
     let seen = options.after ?? last
     // A registry that was restored from a backup may be behind what the subscriber has seen.
     if (seen > last || seen < first - 1) {
@@ -68,9 +68,8 @@ export async function streamEvents(options: StreamOptions): Promise<void> {
       const events = await registry.listEvents({ after: seen, limit: pageSize })
       const [oldest] = events
       if (oldest && oldest.id !== seen + 1) {
-        ;({ last } = await registry.eventHeads(undefined))
-        seen = last
-        if (!(await send(formatReset(last)))) return
+        seen = (await registry.eventHeads(undefined)).last
+        if (!(await send(formatReset(seen)))) return
         continue
       }
       if (events.length > 0 && !(await send(events.map(formatEvent).join('')))) return

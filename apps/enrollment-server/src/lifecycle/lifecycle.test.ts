@@ -215,7 +215,7 @@ describe('the list of certificates', () => {
       const path = `/v1/certificates?deviceId=listed&limit=2${cursor && `&cursor=${cursor}`}`
       const { json } = await testbed.request(path, { identity: testbed.operator })
       for (const { serial } of json['items'] as { serial: string }[]) serials.add(serial)
-      cursor = String(json['nextCursor'] ?? '')
+      cursor = (json['nextCursor'] as string | undefined) ?? ''
     } while (cursor)
     expect(serials.size).toBe(5)
     const revoked = await testbed.request('/v1/certificates?deviceId=listed&status=revoked', {

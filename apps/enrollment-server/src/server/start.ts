@@ -56,13 +56,13 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   }
   const { refusedAtGate, decided } = metrics
   const listenerOptions = { host, logger, limits, refusedAtGate }
-  let status: StatusServices | undefined
+  const sources: { status?: StatusServices } = {}
   const plain = await startPlainListener({
     ...listenerOptions,
     port: config.httpPort,
     authority,
-    crls: () => status?.crls,
-    ocsp: () => status?.ocsp,
+    crls: () => sources.status?.crls,
+    ocsp: () => sources.status?.ocsp,
   })
   onStop('HTTP listener', () => plain.close())
 
@@ -73,7 +73,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     openEnrollment({ file, authority, profiles, trustDomain, publicUrl }, onFailure),
   )
   onStop('registry', () => opened.registry.close())
-  status = await openStatus({
+  const status = await openStatus({
     registry: opened.registry,
     data,
     issuers: signingIssuers(authority),
@@ -85,7 +85,8 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     logger,
     onStop,
   })
-  const { registry, feed, crls, ocsp, refresh: refreshStatus } = status
+  sources.status = status
+  const { registry, feed, crls, ocsp } = status
   const auditRefusal = createRefusalAudit({
     registry,
     now,
@@ -127,7 +128,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     port: secure.port,
     httpPort: plain.port,
     refresh: async () => {
-      await refreshStatus()
+      await status.refresh()
       const next = await refreshed()
       if (next.cert === identity.cert) return
       identity = next
@@ -141,7 +142,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
 async function auditStart({ config, version, now }: ServerOptions, registry: Registry): Promise<void> {
   const atMs = now().getTime()
   const shown = Object.entries(config).filter(
-    ([name]) => settings[name as keyof typeof settings]?.secret !== true,
+    ([name]) => !(name in settings && settings[name as keyof typeof settings].secret),
   )
   const about = { config: JSON.stringify(Object.fromEntries(shown)) }
   await registry.appendAudit({ type: 'config-loaded', atMs, about })
