@@ -76,7 +76,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     log: logger,
     timing: { pollMs: config.revocationPoll, cutOffPollMs: Math.min(5_000, config.revocationPoll) },
   })
-  onStop('revocation', follower.close)
+  onStop('revocation', () => follower.close())
   const readiness = watchReadiness({
     revocation,
     ownCertificate: () => ownIdentity.certificate,

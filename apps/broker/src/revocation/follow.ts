@@ -1,14 +1,15 @@
 import { clientTlsOptions, type KeyAndCertificate, type TlsMode } from '@fleetroot/tls-config'
 import type { DataDirectory, Logger } from '@fleetroot/service'
 import type { Issuers } from '../admission/peer.ts'
-import type { BrokerError } from '../error.ts'
 import { RevocationCopy } from './copy.ts'
 import { EventCursor } from './event-cursor.ts'
 import type { ServerSentEvent } from './event-stream.ts'
 import { Feed } from './feed.ts'
 import { Lists } from './lists.ts'
+import { Poller } from './poller.ts'
 import { readEvent, type RegistryEvent, type UnreadableEvent } from './registry-event.ts'
 import type { Revocation } from './revocation.ts'
+import { Trouble } from './trouble.ts'
 
 /** Where revocation data comes from and where it goes. */
 export interface FollowOptions {
@@ -62,193 +63,195 @@ export interface FollowCounts {
   readonly isConnected: boolean
 }
 
-/** A follower at work. */
-export interface Follower {
-  readonly counts: () => FollowCounts
+/**
+ * Starts to keep a `Revocation` up to date: the copy on disk first, then the event stream, which tells of a revocation
+ * at once, and the signed lists, polled at the start, after every reconnect, whenever an event was missed, and on
+ * a schedule. The lists are the truth; the stream is only faster.
+ */
+export async function followRevocation(options: FollowOptions): Promise<Follower> {
+  const { revocation, data, log, now = Date.now } = options
+  const copy = new RevocationCopy(data, (error) =>
+    log.error({ err: error }, 'cannot keep revocation data on disk'),
+  )
+  const tls = () => clientTlsOptions({ trust: [options.root], mode: options.mode })
+  const lists = new Lists({ ...options, now, tls, copy })
+  const kept = await copy.read()
+  if (kept !== undefined) await lists.restore(kept.snapshot, kept.ders)
+  const cursor = new EventCursor(revocation.set.isComplete ? kept?.snapshot.cursor : undefined)
+  return new Follower(options, { copy, lists, cursor })
+}
+
+/** A follower at work. Made by `followRevocation`. */
+export class Follower {
   /**
    * Resolves when there is something to go by, from the copy on disk or from the server, or when the server was
    * asked in vain once: whoever waits for more asks the `Revocation`.
    */
   readonly settled: Promise<void>
-  readonly close: () => Promise<void>
-}
+  readonly #options: FollowOptions
+  readonly #timing: FollowTiming
+  readonly #now: () => number
+  readonly #copy: RevocationCopy
+  readonly #lists: Lists
+  readonly #cursor: EventCursor
+  readonly #trouble: Trouble
+  readonly #tally = { events: 0, repeated: 0, gaps: 0, unreadable: 0, polls: 0, failures: 0 }
+  readonly #stop = new AbortController()
+  readonly #poller: Poller
+  readonly #settle: () => void
+  #feed: Feed | undefined
+  /** The next poll must not be conditional: what the server says of a list may be another thing now. */
+  #isReset = false
 
-/**
- * Keeps a `Revocation` up to date: the copy on disk first, then the event stream, which tells of a revocation at
- * once, and the signed lists, polled at the start, after every reconnect, whenever an event was missed, and on
- * a schedule. The lists are the truth; the stream is only faster.
- */
-export async function followRevocation(options: FollowOptions): Promise<Follower> {
-  const { revocation, url, log, now = Date.now } = options
-  const timing = { ...defaultTiming, ...options.timing }
-  const copy = new RevocationCopy(options.data, (error) =>
-    log.error({ err: error }, 'cannot keep revocation data on disk'),
-  )
-  const tls = (identity?: KeyAndCertificate) =>
-    clientTlsOptions({ trust: [options.root], mode: options.mode, ...(identity && { identity }) })
-  const lists = new Lists({ ...options, now, tls: () => tls(), copy })
-  const settled = Promise.withResolvers<void>()
-  const stop = new AbortController()
-  const tally = { events: 0, repeated: 0, gaps: 0, unreadable: 0, polls: 0, failures: 0 }
-  const trouble = new Trouble(log)
-
-  const kept = await copy.read()
-  if (kept !== undefined) await lists.restore(kept.snapshot, kept.ders)
-  const cursor = new EventCursor(revocation.set.isComplete ? kept?.snapshot.cursor : undefined)
-  if (revocation.set.isComplete) settled.resolve()
-
-  const save = (): void =>
-    copy.save(() => ({
-      cursor: cursor.isWhole ? cursor.upTo : revocation.set.listsUpTo,
-      confirmedMs: revocation.staleness.confirmedMs,
-      lists: lists.records,
-      denials: [...revocation.set.pending()],
-    }))
-
-  let feed: Feed | undefined
-  let timer: NodeJS.Timeout | undefined
-  let isReset = false
-  let polling: Promise<void> | undefined
-  let isWanted = false
-
-  /** Polls now, or once more when the poll under way is done: what that one asked for may be too old. */
-  function poll(): void {
-    if (stop.signal.aborted) return
-    isWanted = true
-    polling ??= pollWhileWanted().finally(() => (polling = undefined))
+  constructor(options: FollowOptions, parts: { copy: RevocationCopy; lists: Lists; cursor: EventCursor }) {
+    this.#options = options
+    this.#timing = { ...defaultTiming, ...options.timing }
+    this.#now = options.now ?? Date.now
+    this.#copy = parts.copy
+    this.#lists = parts.lists
+    this.#cursor = parts.cursor
+    this.#trouble = new Trouble(options.log)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.settled = promise
+    this.#settle = resolve
+    if (options.revocation.set.isComplete) resolve()
+    this.#poller = new Poller(() => this.#poll())
+    if (this.#cursor.upTo !== undefined) this.#feed = this.#openFeed()
+    this.#poller.poll()
   }
 
-  async function pollWhileWanted(): Promise<void> {
-    while (isWanted && !stop.signal.aborted) {
-      isWanted = false
-      clearTimeout(timer)
-      const isDone = await pollOnce()
-      settled.resolve()
-      // Not before there is a number to resume after: without one the stream begins with whatever comes next.
-      if (!stop.signal.aborted) feed ??= follow()
-      clearTimeout(timer)
-      const regular = feed?.isOpen === true ? timing.pollMs : timing.cutOffPollMs
-      const waitMs = isDone && cursor.isWhole ? regular * (2 / 3 + Math.random() / 3) : timing.repeatPollMs
-      if (!stop.signal.aborted) timer = setTimeout(poll, waitMs)
-    }
+  counts(): FollowCounts {
+    const isConnected = this.#feed?.isOpen === true
+    return { ...this.#tally, lastEventId: this.#cursor.upTo, isConnected }
   }
 
-  async function pollOnce(): Promise<boolean> {
-    const startedMs = now()
-    const wasReset = isReset
-    isReset = false
-    tally.polls += 1
-    const { failure, areCurrent } = await lists.poll(stop.signal, { isUnconditional: wasReset })
-    if (stop.signal.aborted) return false
+  /** Stops following; resolves when all that is to be kept is on the disk. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    this.#feed?.close()
+    await this.#poller.close()
+    this.#save()
+    await this.#copy.flushed()
+  }
+
+  /** Looks at the lists, and says when to look again. */
+  async #poll(): Promise<number> {
+    const isDone = await this.#pollOnce()
+    this.#settle()
+    const { pollMs, cutOffPollMs, repeatPollMs } = this.#timing
+    if (this.#stop.signal.aborted) return repeatPollMs
+    // Not before there is a number to resume after: without one the stream begins with whatever comes next.
+    this.#feed ??= this.#openFeed()
+    if (!isDone || !this.#cursor.isWhole) return repeatPollMs
+    return (this.#feed.isOpen ? pollMs : cutOffPollMs) * (2 / 3 + Math.random() / 3)
+  }
+
+  async #pollOnce(): Promise<boolean> {
+    const { revocation } = this.#options
+    const startedMs = this.#now()
+    const wasReset = this.#isReset
+    this.#isReset = false
+    this.#tally.polls += 1
+    const { signal } = this.#stop
+    const { failure, areCurrent } = await this.#lists.poll(signal, { isUnconditional: wasReset })
+    if (signal.aborted) return false
     if (failure !== undefined) {
-      isReset ||= wasReset
-      tally.failures += 1
-      trouble.met('lists', failure)
+      this.#isReset ||= wasReset
+      this.#tally.failures += 1
+      this.#trouble.met('lists', failure)
       return false
     }
-    trouble.over('lists', 'the revocation lists are fetched again')
+    this.#trouble.over('lists', 'the revocation lists are fetched again')
     const upTo = revocation.set.listsUpTo
-    // A reset that came while this poll was under way wants lists that were asked for after it.
-    if (upTo !== undefined && !isWanted) cursor.polled(upTo)
-    if (areCurrent && cursor.isWhole) revocation.confirm(startedMs)
-    save()
+    // What was missed while this poll was under way wants lists that were asked for after it.
+    if (upTo !== undefined && !this.#poller.isWanted) this.#cursor.polled(upTo)
+    if (areCurrent && this.#cursor.isWhole) revocation.confirm(startedMs)
+    this.#save()
     return true
   }
 
-  function receive({ id, type, data }: ServerSentEvent): void {
+  #openFeed(): Feed {
+    const { revocation, url, root, mode, identity } = this.#options
+    return new Feed({
+      url,
+      tls: () => clientTlsOptions({ trust: [root], mode, identity: identity() }),
+      resumeAfter: () => this.#known(),
+      silenceMs: this.#timing.silenceMs,
+      onOpen: () => {
+        this.#trouble.over('stream', 'the event stream is connected')
+        this.#poller.poll()
+      },
+      onAlive: () => {
+        if (this.#cursor.isWhole) revocation.confirm(this.#now())
+      },
+      onEvent: (event) => this.#receive(event),
+      onBroken: (reason) => {
+        this.#tally.failures += 1
+        this.#trouble.met('stream', reason)
+      },
+    })
+  }
+
+  /** The last event up to which nothing is missing. */
+  #known(): number | undefined {
+    return this.#cursor.isWhole ? this.#cursor.upTo : this.#options.revocation.set.listsUpTo
+  }
+
+  #receive({ id, type, data }: ServerSentEvent): void {
+    const { log } = this.#options
     if (type === 'reset') {
       log.warn('the enrollment server no longer has the events since ours: fetching the revocation lists')
-      tally.gaps += 1
-      cursor.reset()
-      if (/^\d{1,15}$/.test(id)) cursor.miss(Number(id))
-      isReset = true
-      return poll()
+      this.#tally.gaps += 1
+      this.#cursor.reset()
+      if (/^\d{1,15}$/.test(id)) this.#cursor.miss(Number(id))
+      this.#isReset = true
+      return this.#poller.poll()
     }
     const event = readEvent(id, type, data)
-    tally.events += 1
-    if ('problem' in event) return skip(event)
-    const position = cursor.take(event.id)
-    if (position === 'repeated') return void (tally.repeated += 1)
+    this.#tally.events += 1
+    if ('problem' in event) return this.#skip(event)
+    const position = this.#cursor.take(event.id)
+    if (position === 'repeated') return void (this.#tally.repeated += 1)
     if (position === 'gap') {
-      tally.gaps += 1
-      log.warn({ eventId: event.id, after: cursor.upTo }, 'events are missing: fetching the revocation lists')
-      poll()
+      this.#tally.gaps += 1
+      const after = this.#cursor.upTo
+      log.warn({ eventId: event.id, after }, 'events are missing: fetching the revocation lists')
+      this.#poller.poll()
     }
-    return apply(event)
+    return this.#apply(event)
   }
 
   /** An event that cannot be read may have revoked anything. */
-  function skip({ id, problem }: UnreadableEvent): void {
-    tally.unreadable += 1
-    log.error({ eventId: id, problem }, 'an event cannot be read: fetching the revocation lists')
-    if (id !== undefined && cursor.take(id) !== 'repeated') cursor.miss(id)
-    poll()
+  #skip({ id, problem }: UnreadableEvent): void {
+    this.#tally.unreadable += 1
+    this.#options.log.error(
+      { eventId: id, problem },
+      'an event cannot be read: fetching the revocation lists',
+    )
+    if (id !== undefined && this.#cursor.take(id) !== 'repeated') this.#cursor.miss(id)
+    this.#poller.poll()
   }
 
-  function apply(event: RegistryEvent): void {
+  #apply(event: RegistryEvent): void {
+    const { revocation, log } = this.#options
     revocation.apply(event)
     if (event.effect === 'none') return
     const { id, type, deviceId, certificates } = event
     const level = event.effect === 'resumed' ? 'info' : 'warn'
     log[level]({ eventId: id, type, deviceId, certificates }, `${type}: applied`)
     // What no list includes is written again with every event: after so many it is time for a list.
-    if (revocation.set.changed % changesPerPoll === 0) poll()
-    save()
+    const { changed } = revocation.set
+    if (changed > 0 && changed % changesPerPoll === 0) this.#poller.poll()
+    this.#save()
   }
 
-  function follow(): Feed {
-    return new Feed({
-      url,
-      tls: () => tls(options.identity()),
-      resumeAfter: () => (cursor.isWhole ? cursor.upTo : revocation.set.listsUpTo),
-      silenceMs: timing.silenceMs,
-      onOpen: () => {
-        trouble.over('stream', 'the event stream is connected')
-        poll()
-      },
-      onAlive: () => {
-        if (cursor.isWhole) revocation.confirm(now())
-      },
-      onEvent: receive,
-      onBroken: (reason) => {
-        tally.failures += 1
-        trouble.met('stream', reason)
-      },
-    })
-  }
-  if (cursor.upTo !== undefined) feed = follow()
-  poll()
-
-  return {
-    counts: () => ({ ...tally, lastEventId: cursor.upTo, isConnected: feed?.isOpen === true }),
-    settled: settled.promise,
-    close: async () => {
-      stop.abort()
-      feed?.close()
-      clearTimeout(timer)
-      await polling
-      save()
-      await copy.flushed()
-    },
-  }
-}
-
-/** Logs trouble when it begins, changes or is over, not each time that it is met again. */
-class Trouble {
-  readonly #log: Logger
-  readonly #known = new Map<string, string>()
-
-  constructor(log: Logger) {
-    this.#log = log
-  }
-
-  met(what: 'stream' | 'lists', { code, message }: BrokerError): void {
-    if (this.#known.get(what) === code) return
-    this.#known.set(what, code)
-    this.#log.warn({ reason: code, detail: message }, `revocation ${what}: no contact`)
-  }
-
-  over(what: 'stream' | 'lists', sentence: string): void {
-    if (this.#known.delete(what)) this.#log.info(sentence)
+  #save(): void {
+    const { revocation } = this.#options
+    this.#copy.save(() => ({
+      cursor: this.#known(),
+      confirmedMs: revocation.staleness.confirmedMs,
+      lists: this.#lists.records,
+      denials: [...revocation.set.pending()],
+    }))
   }
 }
