@@ -57,6 +57,7 @@ export interface FollowCounts {
   readonly repeated: number
   readonly gaps: number
   readonly unreadable: number
+  /** Looks at the lists that are done, in vain or not. */
   readonly polls: number
   readonly failures: number
   readonly lastEventId: number | undefined
@@ -151,9 +152,9 @@ export class Follower {
     const startedMs = this.#now()
     const wasReset = this.#isReset
     this.#isReset = false
-    this.#tally.polls += 1
     const { signal } = this.#stop
     const { failure, areCurrent } = await this.#lists.poll(signal, { isUnconditional: wasReset })
+    this.#tally.polls += 1
     if (signal.aborted) return false
     if (failure !== undefined) {
       this.#isReset ||= wasReset
