@@ -28,13 +28,10 @@ async function head(): Promise<AuditHead> {
 
 describe('the audit', () => {
   it('begins with what the server runs with, secrets left out', async () => {
-    const [first, second] = await exported()
     const records = await exported()
-    const config = records.find(({ record }) => record['type'] === 'config-loaded')
-    expect(config?.record['config']).toContain('"trustDomain":"fleet.example"')
+    expect(records[0]?.record['config']).toContain('"trustDomain":"fleet.example"')
     expect(JSON.stringify(records)).not.toContain('a passphrase for tests')
-    expect(records.map(({ record }) => record['type'])).toContain('started')
-    expect([first?.record.seq, second?.record.seq]).toEqual([1, 2])
+    expect(records.slice(0, 2).map(({ record }) => record['type'])).toEqual(['config-loaded', 'started'])
   })
 
   it('has every decision about a device, with who took it', async () => {

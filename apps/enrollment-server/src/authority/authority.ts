@@ -23,11 +23,14 @@ export function issuerNameOf(profile: { readonly issuer: string }): IssuerName |
   return profile.issuer === 'devices' || profile.issuer === 'services' ? profile.issuer : undefined
 }
 
-/** The issuing CAs, signing on the thread pool: for what is not on the way to a certificate. */
+/**
+ * The issuing CAs for what is not on the way to a certificate. They sign on the thread that asks: the thread pool
+ * would need a copy of what is signed, and a CRL has 5 MB where 100,000 certificates are revoked.
+ */
 export function signingIssuers({ issuers }: Authority): Readonly<Record<IssuerName, Issuer>> {
   const issuerOf = ({ certificate, privateKey }: IssuingAuthority): Issuer => ({
     certificate,
-    signer: keySigner(privateKey),
+    signer: keySigner(privateKey, { thread: 'calling' }),
   })
   return { devices: issuerOf(issuers.devices), services: issuerOf(issuers.services) }
 }

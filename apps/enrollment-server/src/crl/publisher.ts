@@ -28,7 +28,7 @@ export interface CrlPublisher {
 export interface PublisherOptions {
   readonly issuer: IssuerName
   readonly authority: Issuer
-  readonly registry: Pick<Registry, 'startCrl'>
+  readonly registry: Pick<Registry, 'startCrl' | 'lapsedRevocations'>
   readonly now: () => Date
   /** From thisUpdate to nextUpdate: longer than the schedule's interval, so that lists overlap. */
   readonly lifetimeMs: number
@@ -48,25 +48,33 @@ const apartMs = 100
  */
 export async function openCrlPublisher(options: PublisherOptions): Promise<CrlPublisher> {
   const { issuer, authority, registry, now, lifetimeMs, deltaFrom, deltaUrl, onError } = options
-  const entries = new CrlEntries()
-  const expiry = new Map<SerialNumber, number>()
+  let entries = new CrlEntries()
+  let prunedMs = 0
+  let prunedEventId = 0
   // What changed since the base of the delta, and since the schedule's last list, which is the next base.
   let base: { number: bigint; changed: Set<SerialNumber> } | undefined
   let nextBase: { number: bigint; changed: Set<SerialNumber> } | undefined
   let published: (CrlPublication & { complete: PublishedCrl; delta: PublishedCrl | undefined }) | undefined
 
   function apply({ changes }: Awaited<ReturnType<Registry['startCrl']>>): void {
-    for (const { serial, reason, revokedAtMs, notAfterMs } of changes) {
+    for (const { serial, reason, revokedAtMs } of changes) {
       base?.changed.add(serial)
       nextBase?.changed.add(serial)
       if (reason) {
         entries.set({ serial, reason, revokedAt: new Date(revokedAtMs) })
-        expiry.set(serial, notAfterMs)
       } else {
         entries.delete(serial)
-        expiry.delete(serial)
       }
     }
+  }
+
+  /** The first list of changes is everything, and sorted at once faster than one by one. */
+  function load({ changes }: Awaited<ReturnType<Registry['startCrl']>>): void {
+    entries = new CrlEntries(
+      changes.flatMap(({ serial, reason, revokedAtMs }) =>
+        reason ? [{ serial, reason, revokedAt: new Date(revokedAtMs) }] : [],
+      ),
+    )
   }
 
   async function make(): Promise<void> {
@@ -75,7 +83,8 @@ export async function openCrlPublisher(options: PublisherOptions): Promise<CrlPu
       after: published?.eventId ?? 0,
       ...(published && { published: { atMs: published.atMs, eventId: published.eventId } }),
     })
-    apply(started)
+    if (published) apply(started)
+    else load(started)
     const thisUpdate = now()
     const number = BigInt(started.number)
     const common = {
@@ -103,13 +112,18 @@ export async function openCrlPublisher(options: PublisherOptions): Promise<CrlPu
     }
   }
 
-  /** Entries of certificates that a list has named after they expired (RFC 5280, section 3.3). */
-  function prune({ atMs }: CrlPublication): void {
-    for (const [serial, notAfterMs] of expiry) {
-      if (notAfterMs >= atMs) continue
-      entries.delete(serial)
-      expiry.delete(serial)
-    }
+  /** Takes out certificates that a list has named after they expired (RFC 5280, section 3.3). */
+  async function prune({ atMs, eventId }: CrlPublication): Promise<void> {
+    const lapsed = await registry.lapsedRevocations({
+      issuer,
+      fromMs: prunedMs,
+      fromEventId: prunedEventId,
+      atMs,
+      eventId,
+    })
+    for (const serial of lapsed) entries.delete(serial)
+    prunedMs = atMs
+    prunedEventId = eventId
   }
 
   const coalescer = createCoalescer(make, { apartMs, onError })
@@ -134,7 +148,7 @@ export async function openCrlPublisher(options: PublisherOptions): Promise<CrlPu
     delta: () => current().delta,
     changed: () => coalescer.request(),
     renew: async () => {
-      prune(current())
+      await prune(current())
       await coalescer.run()
       rebase()
     },

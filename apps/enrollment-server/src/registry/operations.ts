@@ -22,6 +22,7 @@ const writes = {
   changeDevice: true,
   revokeCertificate: true,
   startCrl: true,
+  lapsedRevocations: false,
   listEvents: false,
   eventHeads: false,
   pruneEvents: true,

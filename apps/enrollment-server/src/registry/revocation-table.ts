@@ -7,7 +7,6 @@ export interface RevocationChange {
   readonly serial: SerialNumber
   readonly reason?: RevocationReason
   readonly revokedAtMs: number
-  readonly notAfterMs: number
 }
 
 /** A CRL that was published: its thisUpdate, and the newest event that it includes. */
@@ -30,6 +29,13 @@ export interface RevocationOperations {
     readonly eventId: number
     readonly changes: RevocationChange[]
   }
+  /**
+   * Serials of certificates that had expired when a list was published at `atMs`, and that it named because it
+   * includes `eventId`: later lists need not. Only those that expired since `fromMs` or changed since `fromEventId`.
+   */
+  lapsedRevocations(
+    input: { issuer: IssuerName; fromMs: number; fromEventId: number } & CrlPublication,
+  ): SerialNumber[]
 }
 
 /** What the life of a certificate does to the table, within the transaction of the event `event`. */
@@ -67,11 +73,14 @@ export function createRevocationTable(database: DatabaseSync): {
   )
   const newestEvent = database.prepare('SELECT max(id) AS id FROM events')
   const changed = database.prepare(
-    `SELECT serial, reason, revoked_at, not_after FROM revocations WHERE issuer = ? AND event > ?`,
+    `SELECT serial, reason, revoked_at FROM revocations WHERE issuer = ? AND event > ?`,
   )
   const listed = database.prepare(
-    `SELECT serial, reason, revoked_at, not_after FROM revocations
+    `SELECT serial, reason, revoked_at FROM revocations
      WHERE issuer = ? AND reason IS NOT NULL AND (not_after >= ? OR event > ?)`,
+  )
+  const lapsed = database.prepare(
+    `SELECT serial FROM revocations WHERE issuer = ? AND not_after < ? AND event <= ? AND (not_after >= ? OR event > ?)`,
   )
   return {
     writer: {
@@ -83,6 +92,8 @@ export function createRevocationTable(database: DatabaseSync): {
       },
     },
     operations: {
+      lapsedRevocations: ({ issuer, fromMs, fromEventId, atMs, eventId }) =>
+        lapsed.all(issuer, atMs, eventId, fromMs, fromEventId).map(({ serial }) => serial as SerialNumber),
       startCrl: ({ issuer, after, published = { atMs: 0, eventId: 0 } }) => {
         const taken = takeNumber.get(issuer, published.atMs, published.eventId) as Record<string, number>
         const rows =
@@ -100,11 +111,10 @@ export function createRevocationTable(database: DatabaseSync): {
 }
 
 function changeFromRow(row: Record<string, unknown>): RevocationChange {
-  const { serial, reason, revoked_at, not_after } = row as {
+  const { serial, reason, revoked_at } = row as {
     serial: SerialNumber
     reason: RevocationReason | null
     revoked_at: number
-    not_after: number
   }
-  return { serial, revokedAtMs: revoked_at, notAfterMs: not_after, ...(reason !== null && { reason }) }
+  return { serial, revokedAtMs: revoked_at, ...(reason !== null && { reason }) }
 }

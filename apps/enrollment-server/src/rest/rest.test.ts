@@ -113,7 +113,12 @@ describe('GET /v1/devices', () => {
     expect(ids).toEqual(expect.arrayContaining(['broker', 'operator', 'page-0', 'page-6', 'simulator']))
 
     const enrolled = (await get('/v1/devices?state=enrolled')).json['items'] as { id: string }[]
-    expect(enrolled.map(({ id }) => id)).toEqual(['enrollment-server', 'operator'])
+    expect(enrolled.map(({ id }) => id)).toEqual([
+      'enrollment-server',
+      'ocsp-devices',
+      'ocsp-services',
+      'operator',
+    ])
   })
 
   it.each([

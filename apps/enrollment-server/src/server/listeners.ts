@@ -64,11 +64,11 @@ export async function startSecureListener(
   }
   guardRoutes(app, gate)
   await app.register(async (scope) => estRoutes(scope, options))
-  await app.register(async (scope) => restRoutes(scope, options))
-  await registerStatus(app, options)
   await app.register(async (scope) => {
+    await restRoutes(scope, options)
     eventRoutes(scope, { ...options, recheck: (request) => recheckCaller(request, gate) })
   })
+  await registerStatus(app, options)
   const drain = drainable(app.server)
   const port = await listen(app, options)
   const server = app.server as unknown as SecureServer

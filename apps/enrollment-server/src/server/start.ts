@@ -73,6 +73,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     openEnrollment({ file, authority, profiles, trustDomain, publicUrl }, onFailure),
   )
   onStop('registry', () => opened.registry.close())
+  await auditStart(options, opened.registry)
   const status = await openStatus({
     registry: opened.registry,
     data,
@@ -92,7 +93,6 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     now,
     onError: (error) => logger.error({ err: error }, 'a refusal is not in the audit'),
   })
-  await auditStart(options, registry)
   const enroll = withDecisions(opened.enroll, {
     now,
     logger,
