@@ -1,3 +1,4 @@
+import type { TLSSocket } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
 import { type KeyAndCertificate, serverTlsOptions, type TlsMode, trustedIssuers } from '@fleetroot/tls-config'
 import { admitPeer, type Issuers } from './admission/peer.ts'
@@ -7,6 +8,8 @@ import { listenMqtts } from './listener/mqtts.ts'
 import { listenWss } from './listener/wss.ts'
 import { BrokerCounts } from './metrics/counts.ts'
 import type { Policy } from './policy/policy.ts'
+import type { RevocationView } from './revocation/revocation.ts'
+import { rotateTicketKeys } from './listener/ticket-keys.ts'
 
 /** All that a broker needs; it reads no file and asks no server. */
 export interface BrokerOptions {
@@ -16,6 +19,8 @@ export interface BrokerOptions {
   readonly trust: readonly string[]
   readonly issuers: Issuers
   readonly policy: Policy
+  /** What is known of revoked certificates; nobody passes before it knows something. */
+  readonly revocation: RevocationView
   readonly log: Logger
   /** Default 127.0.0.1. */
   readonly host?: string
@@ -27,6 +32,11 @@ export interface BrokerOptions {
   readonly mode?: TlsMode
   readonly limits?: Partial<EngineLimits>
   readonly counts?: BrokerCounts
+  /**
+   * Keys of the TLS session tickets, 48 bytes, asked for at the start and at every rotation; default: random.
+   * Listeners that are to resume each other's sessions share them.
+   */
+  readonly ticketKeys?: () => Buffer
   /** Milliseconds since 1970; default the system's clock. */
   readonly now?: () => number
 }
@@ -47,12 +57,12 @@ export interface Broker {
  * Starts a broker: MQTT 3.1.1 over mutual TLS and over secure WebSocket, deny by default. Rejects with
  * Node's error when a port is taken, and with `TlsConfigError` when identity or trust are unusable.
  *
- *     const broker = await createBroker({ identity, trust, issuers, policy, log })
+ *     const broker = await createBroker({ identity, trust, issuers, policy, revocation, log })
  *     broker.ports.mqtts
  *     await broker.close()
  */
 export async function createBroker(options: BrokerOptions): Promise<Broker> {
-  const { trust, log, host = '127.0.0.1', port = 0, wssPort = 0, mode = 'compatible' } = options
+  const { trust, revocation, log, host = '127.0.0.1', port = 0, wssPort = 0, mode = 'compatible' } = options
   const { counts = new BrokerCounts(), now = Date.now } = options
   const limits = { ...defaultLimits, ...options.limits }
   const { trustDomain } = options.issuers
@@ -63,13 +73,14 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     serverTlsOptions({ identity, trust, mode, clientCertificate: 'required' })
 
   const tls = tlsFor(options.identity)
-  const engine = await createEngine({ policy: () => policy, limits, counts, log, now })
+  const engine = await createEngine({ policy: () => policy, revocation, limits, counts, log, now })
   const shared = {
     host,
     tls,
     counts,
     log,
-    admit: (socket: Parameters<typeof admitPeer>[0]) => admitPeer(socket, peerTrust, policy, now()),
+    admit: (socket: TLSSocket) =>
+      admitPeer(socket, { ...peerTrust, policy, now: now(), standingOf: revocation.standingOf }),
     accept: (...connection: Parameters<typeof engine.accept>) => {
       if (isClosing) connection[0].destroy()
       else engine.accept(...connection)
@@ -79,15 +90,18 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     const mqtts = await listenMqtts({ ...shared, port })
     try {
       const wss = await listenWss({ ...shared, port: wssPort, maxFrameBytes: limits.maxPacketBytes })
+      const tickets = rotateTicketKeys([mqtts, wss], revocation, options.ticketKeys)
       return {
         ports: { mqtts: mqtts.port, wss: wss.port },
         counts,
         setPolicy: (next) => void (policy = next),
         setIdentity: (identity) => {
           for (const listener of [mqtts, wss]) listener.setSecureContext(tlsFor(identity))
+          tickets.rotate()
         },
         close: async () => {
           isClosing = true
+          tickets.close()
           await engine.close()
           await Promise.all([mqtts.close(), wss.close()])
         },

@@ -1,10 +1,13 @@
-/** What can stop the broker from starting or from taking a new configuration. */
+/** What can keep the broker from starting, from taking a new configuration, or from learning what is revoked. */
 export type BrokerErrorCode =
   | 'policy-unreadable'
   | 'policy-invalid'
   | 'enrollment-unreachable'
   | 'enrollment-answer-invalid'
   | 'token-refused'
+  | 'revocation-unreachable'
+  | 'revocation-refused'
+  | 'revocation-list-invalid'
   | 'identity-unusable'
 
 /**

@@ -2,6 +2,7 @@ import { createOperations, formatDuration, openDataDirectory, runApp } from '@fl
 import packageFile from '../package.json' with { type: 'json' }
 import { BrokerCounts } from './metrics/counts.ts'
 import { exposeCounts } from './metrics/exposition.ts'
+import { exposeRevocation } from './metrics/revocation.ts'
 import { settings } from './settings.ts'
 import { startBroker } from './start.ts'
 
@@ -17,7 +18,7 @@ runApp({
     const data = await openDataDirectory(config.data)
     const operations = createOperations({
       port: config.metricsPort,
-      checks: ['identity', 'listener'],
+      checks: ['identity', 'revocation', 'listener'],
       signal,
     })
     onStop('operations', () => operations.close())
@@ -29,9 +30,14 @@ runApp({
       operations.setNotReady('identity', `waiting for ${what}`)
       process.stdout.write(`${name}: waiting for ${what}, up to ${formatDuration(config.wait)}\n`)
     }
-    const broker = await startBroker({ ...context, data, counts, onWait })
+    const onReadiness = (check: string, reason: string | undefined): void => {
+      if (reason === undefined) operations.setReady(check)
+      else operations.setNotReady(check, reason)
+    }
+    const started = await startBroker({ ...context, data, counts, onWait, onReadiness })
+    const { broker, revocation, follower } = started
+    exposeRevocation(operations.register, revocation, follower)
 
-    operations.setReady('identity')
     operations.setReady('listener')
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
     ready(`mqtts://${host}:${broker.ports.mqtts}`)

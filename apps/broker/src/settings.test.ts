@@ -14,3 +14,21 @@ describe('the settings that a timer waits for', () => {
     },
   )
 })
+
+describe('the settings of revocation', () => {
+  test('are fail-closed after ten minutes unless somebody chooses otherwise', () => {
+    const loaded = load('--port=0')
+    expect(loaded).toMatchObject({
+      config: { revocationStale: 'fail-closed', revocationStaleAfter: 600_000, revocationPoll: 60_000 },
+    })
+    expect(() => load('--revocation-stale=open')).toThrow('fail-closed')
+  })
+
+  test.each([
+    ['--revocation-stale-after=14s', 'at least 15s'],
+    ['--revocation-poll=500ms', 'at least 1s'],
+    ['--revocation-poll=25d', 'at most 24d'],
+  ])('refuse %s', (flag, reason) => {
+    expect(() => load(flag)).toThrow(reason)
+  })
+})

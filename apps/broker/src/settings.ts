@@ -40,6 +40,28 @@ export const settings = {
   wait: setting(duration('60s', { atMost: longestTimer }), {
     help: 'how long to wait for the enrollment server when it is needed',
   }),
+  revocationStale: setting(z.enum(['fail-open', 'fail-closed']).default('fail-closed'), {
+    env: 'FLEETROOT_BROKER_REVOCATION_STALE',
+    help: 'when nothing recent is known of revoked certificates. fail-closed: nobody passes; fail-open: by what was known',
+  }),
+  // Long enough for a restart, an upgrade or a reboot of the enrollment server and for a leader election in front
+  // of it; short enough that cutting the broker off from it gains an attacker minutes and not a day, as a CRL's
+  // nextUpdate would. The stream is missed, logged and on the dashboard within 15 s, so that people have the rest.
+  revocationStaleAfter: setting(
+    duration('10m').refine((ms) => ms >= 15_000, {
+      error: 'must be at least 15s: the event stream shows a sign of life every 5s, and one may be lost',
+    }),
+    {
+      env: 'FLEETROOT_BROKER_REVOCATION_STALE_AFTER',
+      help: 'how long nothing may have been heard about revoked certificates until that is too long',
+    },
+  ),
+  revocationPoll: setting(
+    duration('60s', { atMost: longestTimer }).refine((ms) => ms >= 1_000, { error: 'must be at least 1s' }),
+    {
+      help: 'longest time between looks at the revocation lists, which are the safety net of the event stream',
+    },
+  ),
   maxConnectSize: setting(byteSize('8KiB'), { help: 'largest CONNECT packet' }),
   maxPacketSize: setting(byteSize('128KiB'), { help: 'largest packet of any other kind' }),
   maxDenials: setting(z.int().min(1).default(20), {

@@ -5,10 +5,10 @@ import { enrol } from './enrolment/enrolment.ts'
 import type { BrokerCounts } from './metrics/counts.ts'
 import { openPolicy, readDefaultPolicy } from './policy/policy-file.ts'
 import type { Policy } from './policy/policy.ts'
+import { type Follower, followRevocation } from './revocation/follow.ts'
+import { watchReadiness } from './revocation/readiness.ts'
+import { Revocation } from './revocation/revocation.ts'
 import type { settings } from './settings.ts'
-
-/** How often a running broker looks whether its own certificate is due for renewal. */
-const renewalCheckMs = 3_600_000
 
 /** What `startBroker` needs from the process around it. */
 export interface StartOptions extends Pick<
@@ -19,12 +19,22 @@ export interface StartOptions extends Pick<
   readonly counts: BrokerCounts
   /** Hears what the start is waiting for. */
   readonly onWait: (what: string) => void
+  /** Hears what makes the broker unfit to serve; undefined: no longer. */
+  readonly onReadiness: (check: 'identity' | 'revocation', reason: string | undefined) => void
+}
+
+/** A broker that serves, and what it goes by. */
+export interface StartedBroker {
+  readonly broker: Broker
+  readonly revocation: Revocation
+  readonly follower: Follower
 }
 
 /** Policy, own certificate, listeners: everything between a configuration and a broker that serves. */
-export async function startBroker(options: StartOptions): Promise<Broker> {
-  const { config, logger, signal, onStop, onHangup, data, counts, onWait } = options
+export async function startBroker(options: StartOptions): Promise<StartedBroker> {
+  const { config, logger, signal, onStop, onHangup, data, counts, onWait, onReadiness } = options
   const running: { broker?: Broker; newPolicy?: Policy } = {}
+  const url = config.enrollmentUrl ?? `https://127.0.0.1:${config.enrollmentPort}`
 
   const policyFile = await openPolicy(await policyPath(config.policy, data), {
     onPolicy: (policy) => {
@@ -37,9 +47,9 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
   onStop('policy', policyFile.close)
   onHangup(policyFile.check)
 
-  const { identity, issuers, root, renew } = await enrol({
+  const { identity, issuers, root, keepValid } = await enrol({
     id: config.id,
-    url: config.enrollmentUrl ?? `https://127.0.0.1:${config.enrollmentPort}`,
+    url,
     mode: config.tlsMode,
     data,
     trustFile: config.trustFile,
@@ -49,11 +59,37 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
     log: logger,
     onWait,
   })
+  let ownIdentity = identity
+  const revocation = new Revocation(issuers, {
+    policy: config.revocationStale,
+    afterMs: config.revocationStaleAfter,
+    now: Date.now,
+  })
+  const follower = await followRevocation({
+    revocation,
+    issuers,
+    url,
+    root,
+    mode: config.tlsMode,
+    identity: () => ownIdentity,
+    data,
+    log: logger,
+    timing: { pollMs: config.revocationPoll, cutOffPollMs: Math.min(5_000, config.revocationPoll) },
+  })
+  onStop('revocation', () => follower.close())
+  const readiness = watchReadiness({
+    revocation,
+    ownCertificate: () => ownIdentity.certificate,
+    onReadiness,
+    log: logger,
+  })
+  onStop('readiness', readiness.close)
   const broker = await createBroker({
     identity,
     trust: [root, ...[...issuers.devices, ...issuers.services].map(({ pem }) => pem)],
     issuers,
     policy: running.newPolicy ?? policyFile.policy,
+    revocation,
     log: logger,
     host: config.host,
     port: config.port,
@@ -75,17 +111,16 @@ export async function startBroker(options: StartOptions): Promise<Broker> {
   running.broker = broker
   onStop('broker', broker.close)
 
-  const renewIfDue = async (): Promise<void> => {
-    try {
-      const next = await renew()
-      if (next !== undefined) broker.setIdentity(next)
-    } catch (error) {
-      logger.error({ err: error }, 'cannot renew the certificate')
-    }
-  }
-  const renewal = setInterval(() => void renewIfDue(), renewalCheckMs)
-  onStop('renewal', () => clearInterval(renewal))
-  return broker
+  // New connections see the new certificate; sessions that stand go on.
+  const renewal = keepValid((next) => {
+    ownIdentity = next
+    broker.setIdentity(next)
+  })
+  // What is under way may be cut off at any step: the identity store is made for that.
+  onStop('renewal', () => void renewal.stop())
+  // Without revocation data it listens all the same, lets nobody in, and says in the log and at /readyz why.
+  await follower.settled
+  return { broker, revocation, follower }
 }
 
 /** The file that was asked for, or the one in the data directory, which is made when it is not there. */

@@ -3,9 +3,12 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { generateKeyPair } from '@fleetroot/pki'
+import { type AuditRecord, verifyAuditChain } from '@fleetroot/service'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { csrFor } from './testbed/enroll.ts'
+import { subscribe } from './testbed/events.ts'
 import { type ServerProcess, startProcess } from './testbed/process.ts'
 import { type Answer, createRequester, type Request } from './testbed/request.ts'
 
@@ -38,6 +41,8 @@ async function clientOf(server: ServerProcess) {
     client.request(path, { identity: operator, ...options })
   return {
     asOperator,
+    operator,
+    root: await read('public/root.crt'),
     enroll: (token: string, csr: string) =>
       client.request('/v1/enrollments', {
         method: 'POST',
@@ -206,6 +211,79 @@ describe('two servers on one data directory', () => {
     const serial = answers.find(({ status }) => status === 201)?.json['serial']
     for (const { asOperator } of [one, other]) {
       expect((await asOperator('/v1/devices/shared')).json['certificate']).toMatchObject({ serial })
+    }
+  })
+
+  it('tell of each other’s revocations, refuse by them, and never use a CRL number twice', async () => {
+    const servers = [start(), start()]
+    const [one, other] = await Promise.all(servers.map(clientOf))
+    const port = await servers[1]?.port()
+    if (!one || !other || port === undefined) throw new Error('two were started')
+    await one.enroll(await one.token('shared'), csrFor('shared'))
+    const subscriber = await subscribe({ port, root: other.root }, other.operator)
+    await one.asOperator('/v1/devices/shared/suspend', { method: 'POST' })
+    const [event] = await subscriber.take(1)
+    subscriber.close()
+    expect(event).toMatchObject({ type: 'suspended', data: { deviceId: 'shared' } })
+    const numbers = new Set<string>()
+    for (const { asOperator } of [one, other]) {
+      let list: Answer
+      do list = await asOperator('/crl/devices.crl')
+      while (Number(list.headers['fleetroot-event-id']) < (event?.id ?? 0))
+      numbers.add(String(list.headers.etag))
+    }
+    expect(numbers.size).toBe(2)
+    expect((await other.asOperator('/v1/devices/shared')).json['state']).toBe('suspended')
+    const lines = (await other.asOperator('/v1/audit/export')).body.split('\n').slice(0, -1)
+    expect(verifyAuditChain(lines.map((line) => JSON.parse(line) as AuditRecord))).toMatchObject({ ok: true })
+  })
+})
+
+describe('kill -9 during 200 revocations', () => {
+  it('leaves each revoked with its event and audit record, or not revoked at all, and CRL numbers grow', async () => {
+    const server = start()
+    const client = await clientOf(server)
+    const ids = Array.from({ length: 200 }, (_, n) => `device-${n}`)
+    const serials = new Map<string, string>()
+    for (const id of ids) {
+      const { json } = await client.enroll(await client.token(id), csrFor(id))
+      serials.set(id, String(json['serial']))
+    }
+    const numberOf = async (asOperator: (path: string) => Promise<Answer>): Promise<bigint> => {
+      const { headers } = await asOperator('/crl/devices.crl')
+      return BigInt(String(headers.etag).replaceAll('"', ''))
+    }
+    const answered = new Set<string>()
+    let killed: Promise<unknown> | undefined
+    await Promise.allSettled(
+      ids.map(async (id) => {
+        const { status } = await client.asOperator(`/v1/devices/${id}/retire`, { method: 'POST' })
+        if (status === 200) answered.add(id)
+        if (answered.size === 50) killed = server.stop('SIGKILL')
+      }),
+    )
+    expect(await killed).toBe('SIGKILL')
+    const database = new DatabaseSync(join(data, 'registry.db'))
+    const number = BigInt(
+      database.prepare("SELECT number FROM crls WHERE issuer = 'devices'").get()?.['number'] as number,
+    )
+    database.close()
+
+    const { asOperator } = await clientOf(start())
+    expect(await numberOf(asOperator)).toBeGreaterThan(number)
+    const lines = (await asOperator('/v1/audit/export')).body.split('\n').slice(0, -1)
+    const records = lines.map((line) => JSON.parse(line) as AuditRecord)
+    expect(verifyAuditChain(records)).toMatchObject({ ok: true })
+    const audited = new Set(
+      records.filter(({ record }) => record['type'] === 'retired').map(({ record }) => record['deviceId']),
+    )
+    for (const id of ids) {
+      const { json: device } = await asOperator(`/v1/devices/${id}`)
+      const { json } = await asOperator(`/v1/certificates/${serials.get(id) ?? ''}`)
+      const isRetired = device['state'] === 'retired'
+      expect(json['status']).toBe(isRetired ? 'revoked' : 'issued')
+      expect(audited.has(id)).toBe(isRetired)
+      if (answered.has(id)) expect(isRetired).toBe(true)
     }
   })
 })

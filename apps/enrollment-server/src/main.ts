@@ -6,6 +6,7 @@ import { startServer } from './server/start.ts'
 
 const name = 'enrollment-server'
 const { version } = packageFile
+/** How often to look whether an own certificate is due; it has a third of its life left then. */
 const refreshEveryMs = 30_000
 
 runApp({
@@ -40,7 +41,8 @@ runApp({
 
     const refresh = (): Promise<void> =>
       server.refresh().catch((error: unknown) => logger.error({ err: error }, 'cannot renew'))
-    const timer = setInterval(() => void refresh(), refreshEveryMs)
+    const shortestLifeMs = Math.min(config.serviceLifetime, config.operatorLifetime)
+    const timer = setInterval(() => void refresh(), Math.min(refreshEveryMs, shortestLifeMs / 10))
     onStop('renewal', () => clearInterval(timer))
     onHangup(refresh)
 

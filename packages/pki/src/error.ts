@@ -39,6 +39,25 @@ export type PkiErrorCode =
   | 'pkcs12-password-invalid'
   | 'pkcs12-password-wrong'
   | 'pkcs12-unsupported'
+  // revocation lists
+  | 'crl-issuer-mismatch'
+  | 'crl-malformed'
+  | 'crl-refused'
+  | 'crl-signature-invalid'
+  | 'crl-too-large'
+  | 'crl-unsupported'
+  // online status
+  | 'ocsp-nonce-mismatch'
+  | 'ocsp-refused'
+  | 'ocsp-request-malformed'
+  | 'ocsp-request-too-large'
+  | 'ocsp-response-malformed'
+  | 'ocsp-response-too-large'
+  | 'ocsp-signature-invalid'
+  | 'ocsp-stale'
+  | 'ocsp-status-missing'
+  | 'ocsp-unsuccessful'
+  | 'ocsp-untrusted'
 
 /**
  * The only error that this package throws on purpose. `message` is public: it names the field and, where
@@ -52,4 +71,21 @@ export class PkiError extends Error {
     super(message, options)
     this.code = code
   }
+}
+
+/**
+ * The same error under a code that says which structure it is about, with that structure's name in front.
+ * Errors that have such a code already, and what is not a PkiError (a bug), are given back as they are.
+ */
+export function recode(
+  error: unknown,
+  what: string,
+  codes: { prefix: string; malformed: PkiErrorCode; tooLarge: PkiErrorCode; unsupported: PkiErrorCode },
+): unknown {
+  if (!(error instanceof PkiError) || error.code.startsWith(codes.prefix)) return error
+  const unsupported = error.code === 'signature-algorithm-unsupported' || error.code === 'key-unsupported'
+  const code =
+    error.code === 'der-too-large' ? codes.tooLarge : unsupported ? codes.unsupported : codes.malformed
+  const message = error.message.startsWith(what) ? error.message : `${what}: ${error.message}`
+  return new PkiError(code, message, { cause: error })
 }

@@ -8,5 +8,14 @@ export { createLogger, type Logger } from './log/logger.ts'
 export { createOperations, type Operations } from './operations/operations.ts'
 export { type DataDirectory, makeDirectory, openDataDirectory } from './data/directory.ts'
 export { atomicWrite } from './data/atomic-write.ts'
+export { type AuditFields, type AuditValue, canonicalJson } from './audit/canonical-json.ts'
+export { type AuditHead, type AuditRecord, emptyAuditChain, nextAuditRecord } from './audit/chain.ts'
+export {
+  type AuditKnowledge,
+  type AuditVerdict,
+  type AuditVerification,
+  startAuditVerification,
+  verifyAuditChain,
+} from './audit/verify.ts'
 // The apps' own metrics come from the same copy of the library as the register that serves them.
 export { Counter, Gauge } from 'prom-client'

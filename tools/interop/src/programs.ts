@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path'
 export const debianPackages = {
   openssl: 'openssl',
   certtool: 'gnutls-bin',
+  ocsptool: 'gnutls-bin',
   pki: 'strongswan-pki',
   curl: 'curl',
   keytool: 'default-jre-headless',

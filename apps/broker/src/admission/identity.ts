@@ -1,9 +1,13 @@
+import type { SerialNumber } from '@fleetroot/pki'
 import type { Subject } from '../policy/policy.ts'
 
 /** Who is at the other end of a connection, all of it proven by its certificate and its chain. */
 export interface Identity extends Subject {
+  readonly serial: SerialNumber
   /** `CN=…` of the issuing CA, for logs. */
   readonly issuer: string
+  /** Subject key identifier of the issuing CA, lower-case hex: with `serial` it names the certificate. */
+  readonly issuerKeyId: string
   /** When the certificate ends, in milliseconds since 1970. From then on nothing passes. */
   readonly notAfterMs: number
 }

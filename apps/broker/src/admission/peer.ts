@@ -3,6 +3,7 @@ import type { Certificate, Name } from '@fleetroot/pki'
 import { peerIdentity, type PeerIdentity, type PeerRefusalCode, type PeerTrust } from '@fleetroot/tls-config'
 import { type Policy, policyRoles } from '../policy/policy.ts'
 import type { Identity } from './identity.ts'
+import { refuseStanding, type Standing, type StandingRefusalCode } from './standing.ts'
 
 /** The issuing CAs by what they may vouch for; more than one each while a CA is being replaced. */
 export interface Issuers {
@@ -13,32 +14,46 @@ export interface Issuers {
 }
 
 /** Why a connection is refused once its handshake is done. */
-export type PeerAdmissionCode = PeerRefusalCode | 'no-certificate' | 'role-claim' | 'role-without-policy'
+export type PeerAdmissionCode =
+  | PeerRefusalCode
+  | StandingRefusalCode
+  | 'no-certificate'
+  | 'role-claim'
+  | 'role-without-policy'
 
 export type PeerVerdict =
   | { readonly admitted: true; readonly identity: Identity; readonly peer: PeerIdentity }
   | { readonly admitted: false; readonly code: PeerAdmissionCode; readonly detail: string }
 
+/** What a peer is judged by. */
+export interface PeerRules extends Pick<PeerTrust, 'issuers' | 'trustDomain'> {
+  readonly policy: Policy
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** What is known of the certificate's revocation. */
+  readonly standingOf: (certificate: Pick<PeerIdentity, 'issuerKeyId' | 'serial'>) => Standing
+}
+
 /**
- * Steps 2 and 3 of admission, for every connection, resumed ones included: the chain, validity and purpose of
+ * Steps 2 to 4 of admission, for every connection, resumed ones included: the chain, validity and purpose of
  * the certificate (TLS and `peerIdentity`), one CN, one SPIFFE name, a role that its issuing CA may give, and
- * rights for that role. A claim certificate is refused whatever the policy says: it may only enroll.
+ * rights for that role; not expired, revoked or on hold. A claim certificate is refused whatever the policy
+ * says: it may only enroll.
  */
-export function admitPeer(
-  socket: TLSSocket,
-  trust: Pick<PeerTrust, 'issuers' | 'trustDomain'>,
-  policy: Policy,
-  now: number,
-): PeerVerdict {
+export function admitPeer(socket: TLSSocket, rules: PeerRules): PeerVerdict {
+  const { issuers, trustDomain, now } = rules
   // The anchors of our listeners are the root of this system and nothing else.
-  const peer = peerIdentity(socket, { ...trust, now: new Date(now), onlyOwnAnchors: true })
+  const peer = peerIdentity(socket, { issuers, trustDomain, now: new Date(now), onlyOwnAnchors: true })
   if (peer.kind === 'none') return refuse('no-certificate', 'the client sent no certificate')
   if (peer.kind === 'refused') return refuse(peer.code, peer.detail)
-  return admitIdentity(peer, policy, now)
+  return admitIdentity(peer, rules)
 }
 
 /** The part of `admitPeer` that follows the certificate's own proof. Pure. */
-export function admitIdentity(peer: PeerIdentity, policy: Policy, now: number): PeerVerdict {
+export function admitIdentity(
+  peer: PeerIdentity,
+  { policy, now, standingOf }: Omit<PeerRules, 'issuers'>,
+): PeerVerdict {
   const notAfterMs = peer.notAfter.getTime()
   if (now >= notAfterMs) return refuse('certificate-expired', 'the certificate has expired; renew it')
   if (peer.role === 'claim') {
@@ -54,12 +69,15 @@ export function admitIdentity(peer: PeerIdentity, policy: Policy, now: number): 
       `the policy gives no rights to the role ${peer.role}, only to: ${known}`,
     )
   }
-  const { id, role, serial, issuer, certificate } = peer
+  const refusal = refuseStanding(standingOf(peer))
+  if (refusal !== undefined) return refuse(refusal.code, refusal.detail)
+  const { id, role, serial, issuer, issuerKeyId, certificate } = peer
   const identity: Identity = {
     id,
     role,
     serial,
     issuer,
+    issuerKeyId,
     notAfterMs,
     o: soleLevel(certificate.subject, organization),
     ou: soleLevel(certificate.subject, organizationalUnit),

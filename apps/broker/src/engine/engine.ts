@@ -6,6 +6,7 @@ import type { Identity } from '../admission/identity.ts'
 import { guardStream } from '../listener/guarded-stream.ts'
 import type { BrokerCounts } from '../metrics/counts.ts'
 import { authorize, type Policy } from '../policy/policy.ts'
+import type { RevocationView } from '../revocation/revocation.ts'
 import { drain, type MessageBus } from './drain.ts'
 import { watchExpiry } from './expiry.ts'
 import { createGates } from './gates.ts'
@@ -13,6 +14,7 @@ import { createHooks } from './hooks.ts'
 import { boundInbound, type InboundStore } from './inbound-window.ts'
 import type { EngineLimits } from './limits.ts'
 import { keepRetained, type RetainedStore } from './retained-messages.ts'
+import { enforceRevocation } from './revoked.ts'
 import type { Origin, Session } from './session.ts'
 import { Sessions } from './sessions.ts'
 import { guardStore, type SessionStore } from './stored-sessions.ts'
@@ -21,6 +23,8 @@ import { guardStore, type SessionStore } from './stored-sessions.ts'
 export interface EngineOptions {
   /** The policy in force; asked for every decision. */
   readonly policy: () => Policy
+  /** What is known of revoked certificates; asked for every session, heard at every change. */
+  readonly revocation: RevocationView
   readonly limits: EngineLimits
   readonly counts: BrokerCounts
   readonly log: Logger
@@ -44,14 +48,15 @@ type Broker = Aedes & {
 
 /** Starts an engine: aedes with the hooks of `createHooks`, the store of `guardStore`, and an eye on expiry. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { policy, limits, counts, log, now } = options
-  const gates = createGates({ policy, counts, log, now, ...limits })
+  const { policy, revocation, limits, counts, log, now } = options
+  const gates = createGates({ policy, revocation, counts, log, now, ...limits })
   const sessions = new Sessions(counts, log)
   const storeFailed = (error: unknown): void => log.error({ err: error }, 'session store failed')
 
   const broker = (await Aedes.createBroker({
     ...createHooks({
       policy,
+      revocation,
       gates,
       sessions,
       maxKeepaliveSeconds: limits.maxKeepaliveSeconds,
@@ -83,11 +88,14 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   boundInbound(store, limits.maxInflight)
   unsubscribeAtOnce(broker)
   follow(broker, sessions, storeFailed)
-  const expiry = watchExpiry(sessions.open, now)
+  const revoked = enforceRevocation(sessions, revocation)
+  const expiry = watchExpiry(sessions.open, now, revoked.sweepIfClosed)
 
   return {
     accept: (stream, identity, origin) => {
       const session = sessions.add(stream, identity, origin)
+      // After `add`, and in the same turn: what becomes known from here on finds the session in the index.
+      if (!revoked.admit(session)) return session
       guardStream(stream, limits, ({ reason, detail }) => {
         sessions.refuse(session, 'packet-refused', reason, detail)
       })
@@ -97,6 +105,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     close: async () => {
       expiry.close()
       await drain(sessions.open, broker.mq)
+      revoked.close()
       await new Promise<void>((resolve) => broker.close(() => resolve()))
     },
   }

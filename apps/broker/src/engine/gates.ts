@@ -1,6 +1,8 @@
 import type { Logger } from '@fleetroot/service'
+import { refuseStanding } from '../admission/standing.ts'
 import { type BrokerCounts, count } from '../metrics/counts.ts'
 import { authorize, type DenialReason, type Policy, type Verdict } from '../policy/policy.ts'
+import type { RevocationView } from '../revocation/revocation.ts'
 import type { Session } from './session.ts'
 
 /** Where denied messages go. No rule can name it: of the topics that begin with `$` only `$SYS` can be allowed. */
@@ -25,6 +27,7 @@ export function silence(message: Message): void {
 /** What the gates decide by. */
 export interface GateOptions {
   readonly policy: () => Policy
+  readonly revocation: Pick<RevocationView, 'isClosed' | 'standingOf'>
   readonly counts: BrokerCounts
   readonly log: Logger
   readonly now: () => number
@@ -52,14 +55,24 @@ export interface Gates {
   readonly mayReceive: (session: Session, message: Readonly<Message>) => boolean
 }
 
-/** Binds the policy in force to sessions. Each gate also looks at the clock: a certificate that has ended passes nothing. */
+/**
+ * Binds the policy in force to sessions. Each gate also looks at the clock and at what is known of revocations: a
+ * certificate that has ended passes nothing. A revocation bars the sessions of its certificate in the turn in
+ * which it becomes known, so that a look at the session is enough, at a thousandth of what asking by name costs.
+ */
 export function createGates(options: GateOptions): Gates {
-  const { policy, counts, log, now, maxDenials, maxFilters, maxOutboundBytes } = options
+  const { policy, revocation, counts, log, now, maxDenials, maxFilters, maxOutboundBytes } = options
 
-  function hasExpired(session: Session): boolean {
-    if (now() < session.identity.notAfterMs) return false
+  /** Why this session passes nothing any more; it is ended then. */
+  function findBar(session: Session): Bar | undefined {
+    if (session.isBarred) return barred
+    if (revocation.isClosed()) {
+      session.bar('revocation-stale')
+      return barred
+    }
+    if (now() < session.identity.notAfterMs) return undefined
     session.end('certificate-expired')
-    return true
+    return expired
   }
 
   function judgePublish(session: Session, message: Message): Verdict {
@@ -84,7 +97,7 @@ export function createGates(options: GateOptions): Gates {
   }
 
   function admitPublish(session: Session, message: Message): void {
-    const verdict = hasExpired(session) ? expired : judgePublish(session, message)
+    const verdict = findBar(session) ?? judgePublish(session, message)
     if (verdict.allowed) {
       counts.published += 1
       counts.publishedBytes += message.payload.length
@@ -95,11 +108,13 @@ export function createGates(options: GateOptions): Gates {
   }
 
   function maySubscribe(session: Session, filter: string): boolean {
-    return !hasExpired(session) && authorize(policy(), session.identity, 'subscribe', filter).allowed
+    return (
+      findBar(session) === undefined && authorize(policy(), session.identity, 'subscribe', filter).allowed
+    )
   }
 
   function grant(session: Session, filter: string): boolean {
-    if (isSpent(session) || hasExpired(session)) return false
+    if (isSpent(session) || findBar(session) !== undefined) return false
     const verdict = authorize(policy(), session.identity, 'subscribe', filter)
     const filters = (session.filters ??= new Set())
     if (verdict.allowed && (filters.has(filter) || filters.size < maxFilters)) {
@@ -111,7 +126,7 @@ export function createGates(options: GateOptions): Gates {
   }
 
   function mayReceive(session: Session, message: Readonly<Message>): boolean {
-    if (hasExpired(session)) return false
+    if (findBar(session) !== undefined) return false
     const verdict = authorize(policy(), session.identity, 'receive', message.topic)
     if (verdict.allowed && session.stream.writableLength > maxOutboundBytes) {
       session.end('slow-reader')
@@ -129,15 +144,21 @@ export function createGates(options: GateOptions): Gates {
   return {
     admitPublish,
     isSpent,
+    // By name: the connection may have ended before the revocation was known, and the will is published after.
     mayPublishWill: (session, message) =>
-      now() < session.identity.notAfterMs && judgePublish(session, message).allowed,
+      now() < session.identity.notAfterMs &&
+      refuseStanding(revocation.standingOf(session.identity)) === undefined &&
+      judgePublish(session, message).allowed,
     grant,
     maySubscribe,
     mayReceive,
   }
 }
 
-const expired: { readonly allowed: false; readonly reason: DenialReason | 'certificate-expired' } = {
-  allowed: false,
-  reason: 'certificate-expired',
+interface Bar {
+  readonly allowed: false
+  readonly reason: DenialReason | 'certificate-expired' | 'certificate-barred'
 }
+
+const expired: Bar = { allowed: false, reason: 'certificate-expired' }
+const barred: Bar = { allowed: false, reason: 'certificate-barred' }

@@ -1,6 +1,8 @@
 import type { AedesOptions, Client, ConnectPacket, PublishPacket } from 'aedes'
 import { admitConnect } from '../admission/connect.ts'
+import { refuseStanding } from '../admission/standing.ts'
 import type { Policy } from '../policy/policy.ts'
+import type { RevocationView } from '../revocation/revocation.ts'
 import { refuseConnect } from './connack.ts'
 import { type Gates, silence } from './gates.ts'
 import type { Session } from './session.ts'
@@ -9,6 +11,7 @@ import type { Sessions } from './sessions.ts'
 /** What the hooks decide by. */
 export interface HookOptions {
   readonly policy: () => Policy
+  readonly revocation: Pick<RevocationView, 'standingOf'>
   readonly gates: Gates
   readonly sessions: Sessions
   readonly maxKeepaliveSeconds: number
@@ -22,20 +25,32 @@ type Hooks = Required<
     'preConnect' | 'authenticate' | 'authorizePublish' | 'authorizeSubscribe' | 'authorizeForward'
   >
 >
+/** Connect return code 5, MQTT 3.1.1 table 3.1. */
+const notAuthorized = 5
+
 type ConnectAnswer = Parameters<Hooks['preConnect']>[2]
 
 /**
  * aedes' hooks, which are where MQTT meets the policy:
  *
- *     CONNECT    preConnect            client id, level, keep alive, will; takeover; then `authenticate` agrees
+ *     CONNECT    preConnect            standing, client id, level, keep alive, will; takeover; standing again;
+ *                                      then `authenticate` agrees
  *     PUBLISH    authorizePublish      also for wills, when they are published
  *     SUBSCRIBE  authorizeSubscribe    also for every subscription of a restored session
  *     delivery   authorizeForward      live, retained and queued messages
  *
  * A client without a session, which cannot be, may do nothing.
  */
-export function createHooks({ policy, gates, sessions, maxKeepaliveSeconds, forget }: HookOptions): Hooks {
+export function createHooks(options: HookOptions): Hooks {
+  const { policy, revocation, gates, sessions, maxKeepaliveSeconds, forget } = options
+
   async function connect(session: Session, packet: ConnectPacket, done: ConnectAnswer): Promise<void> {
+    // Seconds may lie between the handshake and the CONNECT.
+    const standing = refuseStanding(revocation.standingOf(session.identity))
+    if (standing !== undefined) {
+      sessions.refuse(session, standing.code, standing.code, standing.detail)
+      return refuseConnect(session.stream, notAuthorized, () => done(new Error(standing.code), false))
+    }
     const verdict = admitConnect(policy(), session.identity, packet, maxKeepaliveSeconds)
     if (!verdict.admitted) {
       sessions.refuse(session, 'connect-refused', verdict.code, verdict.detail)
@@ -43,7 +58,8 @@ export function createHooks({ policy, gates, sessions, maxKeepaliveSeconds, forg
     }
     packet.clientId = verdict.sessionKey
     const isAlone = await sessions.enter(session, verdict.sessionKey, packet.clean === true)
-    return isAlone ? done(null, true) : done(new Error('the connection ended'), false)
+    // Whoever was revoked while waiting for an older session to go is barred, and its connection is gone.
+    return isAlone && !session.isBarred ? done(null, true) : done(new Error('the connection ended'), false)
   }
 
   /** What nobody foresaw ends this connection, not the process. */
@@ -64,7 +80,8 @@ export function createHooks({ policy, gates, sessions, maxKeepaliveSeconds, forg
 
     authenticate: (client, _username, _password, done) => {
       // The certificate is the credential; a user name and password are neither needed nor looked at.
-      done(null, sessions.of(client)?.state === 'admitted')
+      const session = sessions.of(client)
+      done(null, session?.state === 'admitted' && !session.isBarred)
     },
 
     authorizePublish: (client, packet, done) => {

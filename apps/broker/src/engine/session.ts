@@ -1,8 +1,10 @@
 import type { Duplex } from 'node:stream'
 import type { Identity } from '../admission/identity.ts'
+import type { StandingRefusalCode } from '../admission/standing.ts'
 
 /** Why the broker ended a session. */
 export type EndReason =
+  | StandingRefusalCode
   | 'certificate-expired'
   | 'too-many-denials'
   | 'taken-over'
@@ -33,6 +35,8 @@ export class Session {
   /** Topic filters granted; made with the first one. */
   filters: Set<string> | undefined
   endReason: EndReason | undefined
+  /** Nothing passes any more: not what has been read already, not what waits to be sent, no will. */
+  isBarred = false
   readonly #resolveGone: () => void
   readonly #onEnd: (session: Session) => void
 
@@ -51,6 +55,14 @@ export class Session {
     if (this.endReason !== undefined || this.stream.destroyed) return
     this.endReason = reason
     this.#onEnd(this)
+    this.stream.destroy()
+  }
+
+  /** As `end`, and from this moment on nothing passes, whatever has ended or is ending the session already. */
+  bar(reason: EndReason): void {
+    this.isBarred = true
+    this.end(reason)
+    // A session that was to finish at leisure is cut as well.
     this.stream.destroy()
   }
 

@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream'
 import type { Logger } from '@fleetroot/service'
 import type { Identity } from '../admission/identity.ts'
+import type { StandingRefusal } from '../admission/standing.ts'
 import { type BrokerCounts, count } from '../metrics/counts.ts'
+import { CertificateIndex } from './certificate-index.ts'
 import { type Origin, Session } from './session.ts'
 import { Takeover } from './takeover.ts'
 
@@ -9,6 +11,8 @@ import { Takeover } from './takeover.ts'
 export class Sessions {
   /** Connections that are open. */
   readonly open = new Set<Session>()
+  /** Connections by certificate, until nothing of them is left. */
+  readonly ofCertificate = new CertificateIndex()
   readonly #ofClient = new WeakMap<object, Session>()
   /** Whose the persistent sessions are, connected or not. */
   readonly #owners = new Map<string, Identity>()
@@ -25,6 +29,7 @@ export class Sessions {
   add(stream: Duplex, identity: Identity, origin: Origin): Session {
     const session = new Session(identity, origin, stream, (ending) => this.#ended(ending))
     this.open.add(session)
+    this.ofCertificate.add(session)
     this.#counts.open += 1
     stream.once('close', () => {
       this.open.delete(session)
@@ -70,13 +75,14 @@ export class Sessions {
   /** The engine has let go of the session. */
   letGo(session: Session): void {
     this.#takeover.leave(session)
+    this.ofCertificate.delete(session)
     session.markGone()
   }
 
   /** Counts and logs that a session was refused before it was one; the caller ends it. */
   refuse(
     session: Session,
-    endReason: 'connect-refused' | 'packet-refused',
+    endReason: 'connect-refused' | 'packet-refused' | StandingRefusal['code'],
     reason: string,
     detail: string,
   ): void {

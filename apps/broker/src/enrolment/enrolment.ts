@@ -1,9 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import {
   createEstClient,
+  createRenewals,
   DeviceClientError,
   enrollDevice,
+  type EstClient,
+  type IdentityStore,
   openIdentityStore,
+  type Renewal,
   retryVerdict,
   type StoredIdentity,
 } from '@fleetroot/device-client'
@@ -11,7 +15,8 @@ import type { DataDirectory, Logger } from '@fleetroot/service'
 import type { TlsMode } from '@fleetroot/tls-config'
 import type { Issuers } from '../admission/peer.ts'
 import { obtainIssuers } from './ca-bundle.ts'
-import { type Deadline, startDeadline } from './deadline.ts'
+import { startDeadline } from './deadline.ts'
+import { shakeHands } from './own-handshake.ts'
 import { explainToken } from './token-trouble.ts'
 
 /** How the broker comes by its own certificate and learns which CAs to trust for what. */
@@ -37,14 +42,17 @@ export interface Enrolment {
   readonly issuers: Issuers
   /** The pinned root, PEM. */
   readonly root: string
-  /** Renews the certificate if two thirds of its life are over; undefined when there is nothing new. */
-  readonly renew: () => Promise<StoredIdentity | undefined>
+  /**
+   * Renews the certificate whenever two thirds of its life are over, until stopped, and hands over each new one
+   * once it is proven: `onRenewed` puts it to use. `identity` of what this gives is the one in use.
+   */
+  readonly keepValid: (onRenewed: (identity: StoredIdentity) => void) => Renewal
 }
 
 /**
  * Gets the broker a certificate from the enrollment server as any device gets it: with a one-time token the
  * first time, from the identity store after that, renewed over mutual TLS when two thirds of its life are
- * over. A broker that has been started once starts without the enrollment server as long as its certificate
+ * over. A renewed certificate is proven by a handshake with itself before it is used. A broker that has been started once starts without the enrollment server as long as its certificate
  * is valid. Otherwise it waits, `waitMs` in all, and throws `BrokerError` `enrollment-unreachable`; a refusal
  * is thrown at once: `token-refused` if it is the token, otherwise the
  * `DeviceClientError`.
@@ -64,45 +72,65 @@ export async function enrol(options: EnrolmentOptions): Promise<Enrolment> {
     )
   }
 
-  const renew = async (within: Deadline): Promise<{ identity: StoredIdentity; isNew: boolean }> => {
-    const est = createEstClient({ url, trust: [root], mode, timeoutMs: 10_000 })
-    try {
-      return await within.insist(`the enrollment server at ${url}`, () => enrolOnce(options, est))
-    } finally {
-      est.close()
-    }
-  }
-  const { identity } = await renew(deadline)
+  const store = openIdentityStore(data.file('broker/identity'))
+  const est = createEstClient({ url, trust: [root], mode, timeoutMs: 10_000 })
+  const probe = (staged: StoredIdentity): Promise<void> => shakeHands(staged, { root, mode })
+  const identity = await deadline.insist(`the enrollment server at ${url}`, () =>
+    enrolOnce(options, { est, store, probe }),
+  )
   return {
     identity,
     issuers,
     root,
-    renew: async () => {
-      const next = await renew(startDeadline(options.waitMs, options.signal, () => undefined))
-      return next.isNew ? next.identity : undefined
+    keepValid: (onRenewed) => {
+      const renewal = createRenewals().keep({
+        est,
+        store,
+        identity,
+        probe,
+        onRenewed: (next) => {
+          onRenewed(next)
+          logCertificate(log, next, 'renewed')
+        },
+        onFailure: (error, retryInMs) => {
+          const { serial, notAfter } = renewal.identity.certificate
+          log.warn({ err: error, retryInMs, serial, notAfter }, 'cannot renew the certificate')
+        },
+        onExhausted: (error) => log.error({ err: error }, 'the certificate is not renewed any more'),
+      })
+      return renewal
     },
   }
 }
 
 async function enrolOnce(
   { id, data, tokenFile = data.file('bootstrap/broker.token'), signal, log }: EnrolmentOptions,
-  est: ReturnType<typeof createEstClient>,
-): Promise<{ identity: StoredIdentity; isNew: boolean }> {
+  means: {
+    est: EstClient
+    store: IdentityStore
+    probe: (staged: StoredIdentity) => Promise<void>
+  },
+): Promise<StoredIdentity> {
   const token = (await readIfThere(tokenFile))?.trim()
   const { identity, how, renewalFailure } = await enrollDevice({
+    ...means,
     id,
-    est,
-    store: openIdentityStore(data.file('broker/identity')),
     ...(token === undefined ? {} : { credential: { token } }),
     signal,
   }).catch((error: unknown) => {
     throw explainToken(error, { id, tokenFile })
   })
-  const { serial, notAfter } = identity.certificate
-  if (renewalFailure !== undefined)
+  if (renewalFailure !== undefined) {
+    const { serial, notAfter } = identity.certificate
     log.warn({ err: renewalFailure, serial, notAfter }, 'cannot renew the certificate')
+  }
+  logCertificate(log, identity, how)
+  return identity
+}
+
+function logCertificate(log: Logger, { id, certificate }: StoredIdentity, how: string): void {
+  const { serial, notAfter } = certificate
   log.info({ deviceId: id, serial, notAfter, how }, 'own certificate')
-  return { identity, isNew: how !== 'reused' }
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -25,6 +25,8 @@ export interface Listener {
   readonly port: number
   /** For new connections; open ones keep what they were made with. */
   readonly setSecureContext: (tls: TlsOptions) => void
+  /** 48 bytes. Tickets made with other keys are no longer accepted. */
+  readonly setTicketKeys: (keys: Buffer) => void
   /** Stops listening and cuts every connection that is left. */
   readonly close: () => Promise<void>
 }

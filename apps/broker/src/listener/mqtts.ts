@@ -31,6 +31,7 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
   return {
     port: (server.address() as AddressInfo).port,
     setSecureContext: (next) => server.setSecureContext(next),
+    setTicketKeys: (keys) => server.setTicketKeys(keys),
     close,
   }
 }

@@ -80,6 +80,7 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
   return {
     port: (server.address() as AddressInfo).port,
     setSecureContext: (next) => server.setSecureContext(next),
+    setTicketKeys: (keys) => server.setTicketKeys(keys),
     close,
   }
 }

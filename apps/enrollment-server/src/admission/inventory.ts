@@ -20,4 +20,9 @@ export interface Inventory {
 export const retryWindowMs = 10 * 60 * 1000
 
 /** The identities that the server makes for itself and for its operator. No token is ever valid for them. */
-export const managedIds: ReadonlySet<string> = new Set(['enrollment-server', 'operator'])
+export const managedIds: ReadonlySet<string> = new Set([
+  'enrollment-server',
+  'operator',
+  'ocsp-devices',
+  'ocsp-services',
+])

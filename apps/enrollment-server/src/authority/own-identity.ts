@@ -46,8 +46,8 @@ export interface OwnIdentityDependencies {
 /**
  * Makes sure that an identity of the server has a certificate with its names and at least a third of its life
  * left, through the same admission and issuance as every device; resolves to `true` when it wrote one. The key
- * is made once and kept, written before the certificate, so that the pair on disk always belongs together. The
- * caller holds the lock of the data directory.
+ * is made once and kept until its certificate is revoked, and written before the certificate, so that the pair on
+ * disk always belongs together. The caller holds the lock of the data directory.
  */
 export async function ensureOwnIdentity(
   identity: OwnIdentity,
@@ -58,7 +58,10 @@ export async function ensureOwnIdentity(
   const keyFile = `${directory}/key.pem`
   const certificateFile = `${directory}/cert.pem`
 
-  if (!existsSync(data.file(keyFile))) {
+  const current = await readLeaf(data.file(certificateFile))
+  const record = current && (await registry.findCertificate(current.serial))
+  // A certificate is revoked because somebody else may have its key.
+  if (!existsSync(data.file(keyFile)) || record?.revocation) {
     await data.write(keyFile, exportPrivateKey(generateKeyPair('P-256').privateKey))
     made(keyFile)
   }
@@ -67,12 +70,10 @@ export async function ensureOwnIdentity(
     secret: true,
   })
   const fingerprint = publicKeyFingerprint(createPublicKey(privateKey))
-  const current = await readLeaf(data.file(certificateFile))
   // The server lives by Services; a certificate of another hierarchy, trust domain or registry is worth nothing here.
   const isOurs =
     current?.authorityKeyId === authority.issuers.services.certificate.subjectKeyId &&
     current?.subjectAltNames.some(({ value }) => value === spiffeUri(trustDomain, profile, id))
-  const record = current && (await registry.findCertificate(current.serial))
   if (isOurs && record && current && isGood(current, record, fingerprint, identity, now())) return false
 
   const device = { id, profile, dns, ip, labels: {}, createdAtMs: now().getTime() }

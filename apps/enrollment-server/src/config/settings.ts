@@ -1,5 +1,5 @@
 import { keyAlgorithms } from '@fleetroot/pki'
-import { duration, port, setting } from '@fleetroot/service'
+import { duration, parseDuration, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { isServerName } from './names.ts'
 
@@ -18,7 +18,7 @@ export const settings = {
   }),
   httpPort: setting(port(8080), {
     env: 'FLEETROOT_ENROLLMENT_HTTP_PORT',
-    help: 'CA certificates over plain HTTP; 0 picks a free port',
+    help: 'CRL, OCSP and CA certificates over plain HTTP; 0 picks a free port',
   }),
   metricsPort: setting(port(9464), {
     env: 'FLEETROOT_ENROLLMENT_METRICS_PORT',
@@ -67,9 +67,29 @@ export const settings = {
     env: 'FLEETROOT_OPERATOR_LIFETIME',
     help: 'validity of the operator certificate',
   }),
-  tokenLifetime: setting(lifetime('24h'), {
+  tokenLifetime: setting(lifetime('24h', '1m'), {
     env: 'FLEETROOT_TOKEN_LIFETIME',
     help: 'how long a one-time token can be used, unless its request says otherwise',
+  }),
+  crlInterval: setting(span('1h', '1s'), {
+    env: 'FLEETROOT_CRL_INTERVAL',
+    help: 'how often a CRL is made anew when nothing changes',
+  }),
+  crlLifetime: setting(span('24h', '1m'), {
+    env: 'FLEETROOT_CRL_LIFETIME',
+    help: 'how long a CRL may be used when no newer one can be had; longer than the interval',
+  }),
+  deltaCrlFrom: setting(z.int().min(1).default(10_000), {
+    env: 'FLEETROOT_DELTA_CRL_FROM',
+    help: 'entries of a CRL from which on there is a delta to it',
+  }),
+  ocspLifetime: setting(span('10m', '1s'), {
+    env: 'FLEETROOT_OCSP_LIFETIME',
+    help: 'how long an OCSP response may be used, and kept by caches',
+  }),
+  eventRetention: setting(span('7d', '1m'), {
+    env: 'FLEETROOT_EVENT_RETENTION',
+    help: 'how long events are kept for subscribers that were away; at most a million are',
   }),
   rateLimit: setting(z.int().min(1).default(60_000), {
     env: 'FLEETROOT_RATE_LIMIT',
@@ -81,10 +101,20 @@ export const settings = {
   }),
 }
 
-/** Milliseconds, of a certificate or a token: at least a minute, at most ten years. */
-function lifetime(defaultText: string) {
+/**
+ * Milliseconds, of a certificate or a token: at most ten years. Certificates may live no longer than a test of
+ * their renewal takes.
+ */
+/** Milliseconds, at least as many as `least` says, at most a year. */
+function span(defaultText: string, least: string) {
+  return duration(defaultText).refine((ms) => ms >= parseDuration(least) && ms <= parseDuration('365d'), {
+    error: `must be from ${least} to 365d`,
+  })
+}
+
+function lifetime(defaultText: string, least: '10s' | '1m' = '10s') {
   const year = 365 * 24 * 60 * 60 * 1000
-  return duration(defaultText).refine((ms) => ms >= 60_000 && ms <= 10 * year, {
-    error: 'must be from 1m to 3650d',
+  return duration(defaultText).refine((ms) => ms >= parseDuration(least) && ms <= 10 * year, {
+    error: `must be from ${least} to 3650d`,
   })
 }

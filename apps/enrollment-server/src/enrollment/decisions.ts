@@ -1,14 +1,13 @@
 import type { Logger } from '@fleetroot/service'
-import type { CertificateRequest, EnrollmentOutcome } from './request.ts'
-
-/** Where a request came from, for the log: `est`, `rest` or `local`, and the address of the peer. */
-export interface Origin {
-  readonly protocol: string
-  readonly address?: string
-}
+import type { AuditRefusal } from '../audit/refusals.ts'
+import type { AuditEntry } from '../registry/audit-log.ts'
+import type { CertificateRequest, EnrollmentOutcome, Origin } from './request.ts'
 
 /** The one way to a certificate. */
-export type Enroll = (request: CertificateRequest, origin: Origin) => Promise<EnrollmentOutcome>
+export type Enroll = (
+  request: Omit<CertificateRequest, 'origin'>,
+  origin: Origin,
+) => Promise<EnrollmentOutcome>
 
 /** Puts clock, log and metrics around enrollment: every decision is one line and one count. */
 export function withDecisions(
@@ -18,11 +17,30 @@ export function withDecisions(
     logger: Logger
     /** Told every decision: `issued`, `repeated` or the code of the refusal. */
     decided: (protocol: string, decision: string) => void
+    /** Told when a certificate was recorded. */
+    committed: () => void
+    /** Writes down that an answer was given again; what changes something writes itself down. */
+    repeated: (entry: AuditEntry) => Promise<unknown>
+    refused: AuditRefusal
   },
 ): Enroll {
-  const { now, logger, decided } = options
+  const { now, logger, decided, committed, repeated, refused } = options
+  async function audit(
+    { credential }: Pick<CertificateRequest, 'credential'>,
+    outcome: EnrollmentOutcome,
+    { protocol, address }: Origin,
+  ): Promise<void> {
+    const common = { protocol, address, credential: credential.kind }
+    if (!outcome.ok) {
+      refused({ ...common, code: outcome.code, detail: outcome.detail, deviceId: outcome.deviceId })
+    } else if (outcome.repeated) {
+      const { deviceId, serial } = outcome.certificate
+      await repeated({ type: 'repeated', atMs: now().getTime(), about: { ...common, deviceId, serial } })
+    }
+  }
+
   return async (request, origin) => {
-    const outcome = await enroll(request, now())
+    const outcome = await enroll({ ...request, origin }, now())
     const decision = outcome.ok ? (outcome.repeated ? 'repeated' : 'issued') : outcome.code
     decided(origin.protocol, decision)
     logger.info(
@@ -35,6 +53,8 @@ export function withDecisions(
       },
       outcome.ok ? 'certificate issued' : 'enrollment refused',
     )
+    if (outcome.ok) committed()
+    await audit(request, outcome, origin)
     return outcome
   }
 }

@@ -12,16 +12,12 @@ import { admit, type Verdict } from '../admission/admission.ts'
 import { authenticate } from '../admission/credential.ts'
 import { retryWindowMs } from '../admission/inventory.ts'
 import { issuerNameOf, type IssuerName } from '../authority/authority.ts'
+import { certificateUrls } from '../authority/urls.ts'
 import { csrRefusal } from '../problem/csr-refusal.ts'
 import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type Caller, identify } from './identify.ts'
-import type {
-  CertificateRequest,
-  EnrollmentOutcome,
-  IssuedCertificate,
-  PresentedCredential,
-} from './request.ts'
+import type { CertificateRequest, EnrollmentOutcome, IssuedCertificate } from './request.ts'
 
 /** What an enrollment needs of a registry. */
 export type EnrollmentRegistry = Pick<
@@ -62,7 +58,7 @@ export function createEnrollment(
   }
 
   async function issue(
-    credential: PresentedCredential,
+    { credential, origin }: CertificateRequest,
     csr: Csr,
     { profile, subject }: Extract<Verdict, { verdict: 'issue' }>,
     now: Date,
@@ -77,7 +73,7 @@ export function createEnrollment(
       publicKey: csr.publicKey,
       serial: newSerial(),
       now,
-      urls: { caIssuers: `${publicUrl}/ca/${issuer}.crt` },
+      urls: certificateUrls(publicUrl, issuer),
     })
     const certificate = {
       serial: signed.serial,
@@ -93,7 +89,9 @@ export function createEnrollment(
     }
     const outcome = await registry.recordCertificate({
       certificate,
+      origin,
       ...(credential.kind === 'token' && { tokenHash: credential.hash }),
+      ...(credential.kind === 'certificate' && { renews: credential.serial }),
       retryWindowMs,
     })
     if (outcome.outcome === 'refused') {
@@ -108,7 +106,7 @@ export function createEnrollment(
   /** The answer of an earlier request, as long as its certificate may be given out. */
   function again(record: CertificateRecord | undefined, id: DeviceId | undefined): EnrollmentOutcome {
     const issuer = record && issuerNameOf(record)
-    if (!record || !issuer || record.status === 'revoked') {
+    if (!record || !issuer || record.revocation) {
       return {
         ok: false,
         code: 'token-used',
@@ -140,7 +138,7 @@ export function createEnrollment(
       case 'repeat':
         return again(await registry.findCertificate(verdict.serial), deviceId)
       case 'issue':
-        return issue(request.credential, csr, verdict, now)
+        return issue(request, csr, verdict, now)
       default:
         return verdict satisfies never
     }
@@ -164,4 +162,5 @@ const changedMeanwhile = {
   'device-unknown': 'id: it is not in the inventory',
   'device-inactive': 'id: it is suspended or retired',
   'key-in-use': 'csr: its public key is certified for another device',
+  'certificate-inactive': 'client certificate: it was revoked',
 } as const

@@ -14,6 +14,7 @@ export type PresentedCredential =
       readonly kind: 'certificate'
       readonly id: DeviceId
       readonly role: Role
+      readonly serial: string
       readonly der: Uint8Array
     }
   /** The server process itself, which owns the data directory and the issuing keys. */
@@ -26,6 +27,13 @@ export interface CertificateRequest {
   readonly csr: Uint8Array
   /** The profile that the request names (EST label), if it names one. */
   readonly profile?: string
+  readonly origin: Origin
+}
+
+/** Where a request came from, for log and audit: `est`, `rest` or `local`, and the address of the peer. */
+export interface Origin {
+  readonly protocol: string
+  readonly address?: string
 }
 
 /** A certificate that the registry knows. */

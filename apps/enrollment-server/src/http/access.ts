@@ -11,10 +11,11 @@ import type { PeerReader } from './peer.ts'
 
 /**
  * Who may use a route: `public` everybody; `basic-token` and `bearer-token` whoever sends what can be a one-time
- * token in that scheme, which enrollment looks up in the transaction that uses it; `certificate` every identity with a valid certificate of this hierarchy; `operator` those with
- * that role.
+ * token in that scheme, which enrollment looks up in the transaction that uses it; `certificate` every identity
+ * with a valid certificate of this hierarchy; `operator` those with that role; `service` those with the role
+ * service or operator.
  */
-export type Access = 'public' | 'basic-token' | 'bearer-token' | 'certificate' | 'operator'
+export type Access = 'public' | 'basic-token' | 'bearer-token' | 'certificate' | 'service' | 'operator'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -86,12 +87,14 @@ async function admitCaller(
       return presentedToken(request, gate, 'bearer')
     case 'certificate':
       return callerByCertificate(request, gate)
+    case 'service':
     case 'operator': {
       const caller = await callerByCertificate(request, gate)
-      if (caller.role === 'operator') return caller
+      const { role } = caller
+      if (role === 'operator' || (role === 'service' && access === 'service')) return caller
       throw new RequestRefused({
         code: 'role-not-allowed',
-        detail: 'client certificate: this needs the role operator',
+        detail: `client certificate: this needs the role ${access === 'service' ? 'service or ' : ''}operator`,
       })
     }
     case undefined:
@@ -116,6 +119,14 @@ async function presentedToken(
     hash: tokenHash(sent.token),
     ...(sent.id !== undefined && { sentId: sent.id }),
   }
+}
+
+/**
+ * Looks once more at the certificate of a request that was admitted long ago and still has an answer coming.
+ * Rejects when the certificate was revoked or has expired, or its device may not act any more.
+ */
+export async function recheckCaller(request: FastifyRequest, gate: AccessGate): Promise<void> {
+  await callerByCertificate(request, gate)
 }
 
 async function callerByCertificate(
@@ -145,5 +156,5 @@ async function callerByCertificate(
       detail: `id: ${id} is ${device?.state ?? 'unknown'}`,
     })
   }
-  return { kind: 'certificate', id, role, der: certificate.der }
+  return { kind: 'certificate', id, role, serial, der: certificate.der }
 }

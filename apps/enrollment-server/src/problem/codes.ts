@@ -80,6 +80,11 @@ export const problemKinds = {
     title: 'The device is suspended or retired.',
     fix: 'Ask the operator to resume it; a retired id does not come back.',
   },
+  'device-retired': {
+    status: 409,
+    title: 'The device is retired, which is for ever.',
+    fix: 'Register a device with another id.',
+  },
   'profile-unknown': {
     status: 404,
     title: 'No profile has this name.',
@@ -170,6 +175,11 @@ export const problemKinds = {
     status: 429,
     title: 'Too many failed tokens from this address.',
     fix: 'Wait as long as `Retry-After` says, and check the token.',
+  },
+  'streams-limited': {
+    status: 503,
+    title: 'Too many event streams are open.',
+    fix: 'Close one, and wait as long as `Retry-After` says.',
   },
   'registry-unavailable': {
     status: 503,

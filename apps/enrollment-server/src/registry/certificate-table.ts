@@ -1,46 +1,22 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { CertificateRecord, CertificateStatus, DeviceRecord, DeviceState } from './records.ts'
-import type { NewCertificate, RecordOutcome, RegistryOperations } from './registry.ts'
-
-interface CertificateRow {
-  serial: string
-  device_id: string
-  profile: string
-  issuer: string
-  public_key: string
-  not_before: number
-  not_after: number
-  status: CertificateStatus
-  issued_at: number
-  der: Uint8Array
-}
-
-function certificateFromRow(row: unknown): CertificateRecord {
-  const certificate = row as CertificateRow
-  return {
-    serial: certificate.serial,
-    deviceId: certificate.device_id as DeviceRecord['id'],
-    profile: certificate.profile,
-    issuer: certificate.issuer,
-    publicKey: certificate.public_key,
-    notBeforeMs: certificate.not_before,
-    notAfterMs: certificate.not_after,
-    status: certificate.status,
-    issuedAtMs: certificate.issued_at,
-    der: certificate.der,
-  }
-}
+import type { AppendAudit } from './audit-log.ts'
+import { certificateFromRow, selectCertificates } from './certificate-row.ts'
+import type { AppendEvent } from './event-log.ts'
+import type { Actor, DeviceRecord, DeviceState } from './records.ts'
+import type { CertificatePage, NewCertificate, RecordOutcome, RegistryOperations } from './registry.ts'
 
 /** The operations on certificates. */
 export function certificateOperations(
   database: DatabaseSync,
-): Pick<RegistryOperations, 'findCertificate' | 'findKeyHolder' | 'recordCertificate'> {
-  const bySerial = database.prepare('SELECT * FROM certificates WHERE serial = ?')
+  { appendEvent, appendAudit }: { appendEvent: AppendEvent; appendAudit: AppendAudit },
+): Pick<RegistryOperations, 'findCertificate' | 'findKeyHolder' | 'listCertificates' | 'recordCertificate'> {
+  const bySerial = database.prepare(`${selectCertificates} WHERE c.serial = ?`)
   const keyHolder = database.prepare('SELECT device_id FROM certificates WHERE public_key = ? LIMIT 1')
   const otherHolder = database.prepare(
     'SELECT 1 FROM certificates WHERE public_key = ? AND device_id <> ? LIMIT 1',
   )
-  const stateOf = database.prepare('SELECT state FROM devices WHERE id = ?')
+  const holder = database.prepare('SELECT state, certificate FROM devices WHERE id = ?')
+  const reasonOf = database.prepare('SELECT reason FROM revocations WHERE serial = ?')
   const insert = database.prepare(
     `INSERT INTO certificates
        (serial, device_id, profile, issuer, public_key, not_before, not_after, status, issued_at, der)
@@ -75,13 +51,19 @@ export function certificateOperations(
       return row && certificateFromRow(row)
     },
     findKeyHolder: (publicKey) => keyHolder.get(publicKey)?.['device_id'] as DeviceRecord['id'] | undefined,
+    listCertificates: (page) => listCertificates(database, page),
     recordCertificate: (input) => {
-      const { certificate, tokenHash } = input
+      const { certificate, tokenHash, renews } = input
       const { serial, deviceId, publicKey, issuedAtMs, notBeforeMs, notAfterMs } = certificate
       // Refusals that write nothing come before the statement that consumes the token.
-      const state = stateOf.get(deviceId)?.['state'] as DeviceState | undefined
-      if (state === undefined) return { outcome: 'refused', code: 'device-unknown' }
-      if (state === 'suspended' || state === 'retired') return { outcome: 'refused', code: 'device-inactive' }
+      const device = holder.get(deviceId) as { state: DeviceState; certificate: string | null } | undefined
+      if (!device) return { outcome: 'refused', code: 'device-unknown' }
+      if (device.state === 'suspended' || device.state === 'retired') {
+        return { outcome: 'refused', code: 'device-inactive' }
+      }
+      if (renews !== undefined && (reasonOf.get(renews)?.['reason'] ?? null) !== null) {
+        return { outcome: 'refused', code: 'certificate-inactive' }
+      }
       if (otherHolder.get(publicKey, deviceId)) return { outcome: 'refused', code: 'key-in-use' }
       if (tokenHash !== undefined) {
         const { changes } = consume.run(issuedAtMs, publicKey, serial, tokenHash, deviceId, issuedAtMs)
@@ -90,7 +72,61 @@ export function certificateOperations(
       const { profile, issuer, der } = certificate
       insert.run(serial, deviceId, profile, issuer, publicKey, notBeforeMs, notAfterMs, issuedAtMs, der)
       noteOnDevice.run(serial, notAfterMs, deviceId)
+      const type = tokenHash === undefined && device.certificate !== null ? 'renewed' : 'issued'
+      appendEvent({ type, atMs: issuedAtMs, deviceId, certificates: [{ issuer, serial }] })
+      appendAudit({
+        type,
+        atMs: issuedAtMs,
+        by: requester(input),
+        about: { deviceId, serial, issuer, profile, publicKey, protocol: input.origin?.protocol },
+      })
       return { outcome: 'recorded' }
     },
   }
+}
+
+/** Who a certificate is issued to: the device itself, unless the server makes it for its own use. */
+function requester({ certificate, renews, origin }: NewCertificate): Actor {
+  const isLocal = origin === undefined || origin.protocol === 'local'
+  const { deviceId, profile } = certificate
+  const kind = isLocal ? 'server' : profile === 'operator' || profile === 'service' ? profile : 'device'
+  return {
+    kind,
+    id: deviceId,
+    ...(renews !== undefined && { serial: renews }),
+    ...(origin?.address !== undefined && { address: origin.address }),
+  }
+}
+
+const conditions: Readonly<Record<NonNullable<CertificatePage['status']>, string>> = {
+  issued: 'r.reason IS NULL AND c.not_after > :now',
+  expired: "(r.reason IS NULL OR r.reason = 'certificateHold') AND c.not_after <= :now",
+  held: "r.reason = 'certificateHold' AND c.not_after > :now",
+  revoked: "r.reason <> 'certificateHold'",
+}
+
+function listCertificates(
+  database: DatabaseSync,
+  { limit, after = 0, deviceId, status, nowMs }: CertificatePage,
+): ReturnType<RegistryOperations['listCertificates']> {
+  const where = ['c.rowid > :after']
+  const values: Record<string, string | number> = { after, limit: limit + 1 }
+  if (deviceId !== undefined) {
+    where.push('c.device_id = :device')
+    values['device'] = deviceId
+  }
+  if (status) {
+    const condition = conditions[status]
+    where.push(condition)
+    if (condition.includes(':now')) values['now'] = nowMs
+  }
+  const rows = database
+    .prepare(
+      `${selectCertificates.replace('c.*', 'c.rowid AS place, c.*')}
+       WHERE ${where.join(' AND ')} ORDER BY c.rowid LIMIT :limit`,
+    )
+    .all(values)
+  const items = rows.slice(0, limit)
+  const next = rows.length > limit ? items.at(-1)?.['place'] : undefined
+  return { items: items.map(certificateFromRow), ...(typeof next === 'number' && { next }) }
 }

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { AppendAudit } from './audit-log.ts'
 import type { DeviceRecord, DeviceState } from './records.ts'
 import type { RegistryOperations } from './registry.ts'
 
@@ -39,6 +40,7 @@ export function deviceFromRow(row: unknown): DeviceRecord {
 /** The operations on devices, with their statements prepared once. */
 export function deviceOperations(
   database: DatabaseSync,
+  appendAudit: AppendAudit,
 ): Pick<RegistryOperations, 'addDevice' | 'findDevice' | 'listDevices' | 'renameDevice'> {
   const insert = database.prepare(
     `INSERT INTO devices (id, profile, state, dns, ip, labels, created_at)
@@ -51,9 +53,13 @@ export function deviceOperations(
   )
   const rename = database.prepare('UPDATE devices SET dns = ?, ip = ? WHERE id = ?')
   return {
-    addDevice: ({ id, profile, dns, ip, labels, createdAtMs }) =>
-      insert.run(id, profile, JSON.stringify(dns), JSON.stringify(ip), JSON.stringify(labels), createdAtMs)
-        .changes === 1,
+    addDevice: ({ id, profile, dns, ip, labels, createdAtMs, by }) => {
+      const texts = [dns, ip, labels].map((value) => JSON.stringify(value))
+      if (insert.run(id, profile, ...texts, createdAtMs).changes !== 1) return false
+      const about = { deviceId: id, profile, dns, ip, labels }
+      appendAudit({ type: 'registered', atMs: createdAtMs, by, about })
+      return true
+    },
     findDevice: (id) => {
       const row = byId.get(id)
       return row && deviceFromRow(row)

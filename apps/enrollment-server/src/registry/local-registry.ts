@@ -1,9 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { createBatchWriter, failed } from './batch.ts'
-import { certificateOperations } from './certificate-table.ts'
-import { deviceOperations } from './device-table.ts'
-import type { Registry, RegistryOperations } from './registry.ts'
-import { tokenOperations } from './token-table.ts'
+import { operationNames, registryOperations, writingOperations } from './operations.ts'
+import type { Registry } from './registry.ts'
 
 interface Waiting {
   readonly write: () => unknown
@@ -16,11 +14,7 @@ interface Waiting {
  * event loop share one transaction, and are answered after its COMMIT.
  */
 export function createLocalRegistry(database: DatabaseSync): Omit<Registry, 'close'> {
-  const operations: RegistryOperations = {
-    ...deviceOperations(database),
-    ...tokenOperations(database),
-    ...certificateOperations(database),
-  }
+  const operations = registryOperations(database)
   const commit = createBatchWriter(database)
   let waiting: Waiting[] = []
 
@@ -34,35 +28,21 @@ export function createLocalRegistry(database: DatabaseSync): Omit<Registry, 'clo
     }
   }
 
-  function writing<Name extends keyof RegistryOperations>(name: Name): Registry[Name] {
+  const write = (operation: (input: unknown) => unknown) => (input: unknown) =>
+    new Promise((resolve, reject) => {
+      if (waiting.length === 0) setImmediate(flush)
+      waiting.push({ write: () => operation(input), resolve, reject })
+    })
+  const read = (operation: (input: unknown) => unknown) => async (input: unknown) => {
+    try {
+      return operation(input)
+    } catch (error) {
+      throw failed(error)
+    }
+  }
+  const local = operationNames.map((name) => {
     const operation = operations[name] as (input: unknown) => unknown
-    return ((input: unknown) =>
-      new Promise((resolve, reject) => {
-        if (waiting.length === 0) setImmediate(flush)
-        waiting.push({ write: () => operation(input), resolve, reject })
-      })) as Registry[Name]
-  }
-
-  function reading<Name extends keyof RegistryOperations>(name: Name): Registry[Name] {
-    const operation = operations[name] as (input: unknown) => unknown
-    return (async (input: unknown) => {
-      try {
-        return operation(input)
-      } catch (error) {
-        throw failed(error)
-      }
-    }) as Registry[Name]
-  }
-
-  return {
-    addDevice: writing('addDevice'),
-    renameDevice: writing('renameDevice'),
-    addToken: writing('addToken'),
-    recordCertificate: writing('recordCertificate'),
-    findDevice: reading('findDevice'),
-    listDevices: reading('listDevices'),
-    findToken: reading('findToken'),
-    findCertificate: reading('findCertificate'),
-    findKeyHolder: reading('findKeyHolder'),
-  }
+    return [name, writingOperations.has(name) ? write(operation) : read(operation)]
+  })
+  return Object.fromEntries(local) as Omit<Registry, 'close'>
 }

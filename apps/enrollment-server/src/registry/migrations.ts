@@ -45,6 +45,43 @@ const migrations: readonly string[] = [
   CREATE INDEX certificates_by_key ON certificates (public_key, device_id);
   CREATE INDEX certificates_by_device ON certificates (device_id, issued_at);
   `,
+  // A row of revocations stays when a hold is taken off (reason NULL), so that a delta CRL can say so. The newest
+  // row of events is never deleted: the next id is the largest plus one. The hash of an audit record covers the
+  // record before it.
+  `
+  ALTER TABLE devices ADD COLUMN suspended_from TEXT;
+
+  CREATE TABLE revocations (
+    serial     TEXT PRIMARY KEY REFERENCES certificates (serial),
+    issuer     TEXT NOT NULL,
+    reason     TEXT,
+    revoked_at INTEGER NOT NULL,
+    not_after  INTEGER NOT NULL,
+    event      INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX revocations_by_event ON revocations (issuer, event);
+
+  CREATE TABLE crls (
+    issuer          TEXT PRIMARY KEY,
+    number          INTEGER NOT NULL,
+    published_at    INTEGER NOT NULL,
+    published_event INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE events (
+    id           INTEGER PRIMARY KEY,
+    type         TEXT NOT NULL,
+    at           INTEGER NOT NULL,
+    device_id    TEXT NOT NULL,
+    certificates TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE audit (
+    seq    INTEGER PRIMARY KEY,
+    record TEXT NOT NULL,
+    hash   TEXT NOT NULL
+  ) STRICT;
+  `,
 ]
 
 /** The version that this program writes. */

@@ -1,4 +1,4 @@
-import type { DeviceId } from '@fleetroot/pki'
+import type { DeviceId, RevocationReason } from '@fleetroot/pki'
 
 /** Where a device is in its life (docs/enrollment.md, "States"). */
 export type DeviceState = 'registered' | 'enrolled' | 'active' | 'suspended' | 'retired'
@@ -6,8 +6,11 @@ export type DeviceState = 'registered' | 'enrolled' | 'active' | 'suspended' | '
 /** Every device state, in the order of a device's life. */
 export const deviceStates = ['registered', 'enrolled', 'active', 'suspended', 'retired'] as const
 
-/** Where a certificate is in its life. Expiry is not a status: it follows from `notAfter`. */
-export type CertificateStatus = 'issued' | 'active' | 'superseded' | 'revoked'
+/**
+ * Where a certificate is in its life. Expiry is not a status: it follows from `notAfter`. `held` is revoked for
+ * the reason certificateHold: the only one that can be taken back.
+ */
+export type CertificateStatus = 'issued' | 'active' | 'superseded' | 'held' | 'revoked'
 
 /** One entry of the inventory: an identity that may, or already does, hold certificates. */
 export interface DeviceRecord {
@@ -43,6 +46,18 @@ export interface CertificateRecord {
   readonly notBeforeMs: number
   readonly notAfterMs: number
   readonly status: CertificateStatus
+  /** Set while the status is `held` or `revoked`. */
+  readonly revocation?: { readonly atMs: number; readonly reason: RevocationReason }
   readonly issuedAtMs: number
   readonly der: Uint8Array
+}
+
+/** Who caused something: an identity, or the server by itself. */
+export interface Actor {
+  readonly kind: 'operator' | 'service' | 'device' | 'server'
+  readonly id: string
+  /** Of the certificate that proved the identity. */
+  readonly serial?: string
+  /** Of the peer. */
+  readonly address?: string
 }

@@ -55,6 +55,46 @@ function certificate(
   } satisfies NewCertificate
 }
 
+const operator = { kind: 'operator', id: 'operator' } as const
+
+describe('the life of certificates', () => {
+  it('refuses to renew a certificate that was revoked meanwhile', async () => {
+    const first = certificate()
+    await registry.recordCertificate(first)
+    const { serial } = first.certificate
+    await registry.revokeCertificate({ serial, reason: 'keyCompromise', atMs: now, by: operator })
+    expect(await registry.recordCertificate({ ...certificate(), renews: serial })).toEqual({
+      outcome: 'refused',
+      code: 'certificate-inactive',
+    })
+  })
+
+  it('leaves events without gaps when others in their transaction are undone', async () => {
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, n) => {
+        const one = certificate()
+        // The same serial twice is refused by the table, after the decision.
+        const serial = n % 3 === 0 ? 'ab' : one.certificate.serial
+        return registry.recordCertificate({ ...one, certificate: { ...one.certificate, serial } })
+      }),
+    )
+    const recorded = outcomes.filter(({ status }) => status === 'fulfilled').length
+    const events = await registry.listEvents({ after: 0, limit: 100 })
+    expect(recorded).toBeLessThan(20)
+    expect(events.map(({ id }) => id)).toEqual(Array.from({ length: recorded }, (_, n) => n + 1))
+  })
+
+  it('forgets the oldest events and never the newest, so that no id is used twice', async () => {
+    for (let n = 0; n < 5; n++) await registry.recordCertificate(certificate({ at: now + n }))
+    expect(await registry.pruneEvents({ beforeMs: now + 2, keep: 100, limit: 100 })).toBe(2)
+    expect(await registry.eventHeads(undefined)).toMatchObject({ first: 3, last: 5 })
+    expect(await registry.pruneEvents({ beforeMs: 0, keep: 2, limit: 100 })).toBe(1)
+    expect(await registry.pruneEvents({ beforeMs: now + 99, keep: 100, limit: 100 })).toBe(1)
+    await registry.recordCertificate(certificate())
+    expect(await registry.eventHeads(undefined)).toMatchObject({ first: 5, last: 6 })
+  })
+})
+
 describe('devices', () => {
   it('keeps an existing device as it is when the id is added again', async () => {
     expect(

@@ -1,8 +1,14 @@
 import type { DeviceId } from '@fleetroot/pki'
-import type { CertificateRecord, DeviceRecord, DeviceState, TokenRecord } from './records.ts'
+import type { AuditOperations } from './audit-log.ts'
+import type { EventOperations } from './event-log.ts'
+import type { LifecycleOperations } from './lifecycle.ts'
+import type { Actor, CertificateRecord, DeviceRecord, DeviceState, TokenRecord } from './records.ts'
+import type { RevocationOperations } from './revocation-table.ts'
 
-/** A device to add to the inventory. */
-export type NewDevice = Pick<DeviceRecord, 'id' | 'profile' | 'dns' | 'ip' | 'labels' | 'createdAtMs'>
+/** A device to add to the inventory; `by` goes into the audit, `server` if it is left out. */
+export type NewDevice = Pick<DeviceRecord, 'id' | 'profile' | 'dns' | 'ip' | 'labels' | 'createdAtMs'> & {
+  readonly by?: Actor
+}
 
 /** A page request: `after` is the last id of the page before. */
 export interface DevicePage {
@@ -11,10 +17,23 @@ export interface DevicePage {
   readonly state?: DeviceState
 }
 
+/** A page of certificates in the order of their issuance: `after` is the `next` of the page before. */
+export interface CertificatePage {
+  readonly limit: number
+  readonly after?: number
+  readonly deviceId?: DeviceId
+  readonly status?: 'issued' | 'held' | 'revoked' | 'expired'
+  readonly nowMs: number
+}
+
 /** A certificate to record, and the token, if any, that it uses up. Both happen, or neither. */
 export interface NewCertificate {
-  readonly certificate: Omit<CertificateRecord, 'status'>
+  readonly certificate: Omit<CertificateRecord, 'status' | 'revocation'>
   readonly tokenHash?: string
+  /** Serial of the certificate that this one renews: it must not have been revoked since it was looked at. */
+  readonly renews?: string
+  /** Who asked and how, for the audit. */
+  readonly origin?: { readonly protocol: string; readonly address?: string }
   /** How long ago the token may have been used for the same key to be answered again. */
   readonly retryWindowMs: number
 }
@@ -29,14 +48,21 @@ export type RecordOutcome =
   | { readonly outcome: 'repeated'; readonly certificate: CertificateRecord }
   | {
       readonly outcome: 'refused'
-      readonly code: 'token-used' | 'token-expired' | 'device-unknown' | 'device-inactive' | 'key-in-use'
+      readonly code:
+        | 'token-used'
+        | 'token-expired'
+        | 'device-unknown'
+        | 'device-inactive'
+        | 'key-in-use'
+        | 'certificate-inactive'
     }
 
 /**
  * Everything that the server remembers, as one flat list of operations. Each is atomic; the ones that
  * write are durable before they answer. Every store (SQLite, PostgreSQL) offers exactly these.
  */
-export interface RegistryOperations {
+export interface RegistryOperations
+  extends LifecycleOperations, RevocationOperations, EventOperations, AuditOperations {
   /** Adds a device; `false` if the id exists, which leaves the existing record as it is. */
   addDevice(device: NewDevice): boolean
   findDevice(id: DeviceId): DeviceRecord | undefined
@@ -45,10 +71,17 @@ export interface RegistryOperations {
   /** Replaces the DNS names and IP addresses of a device; `false` if it does not exist. */
   renameDevice(device: Pick<DeviceRecord, 'id' | 'dns' | 'ip'>): boolean
   /** Adds a token by its hash; `false` if the device does not exist. */
-  addToken(token: { hash: string; deviceId: DeviceId; createdAtMs: number; expiresAtMs: number }): boolean
+  addToken(token: {
+    hash: string
+    deviceId: DeviceId
+    createdAtMs: number
+    expiresAtMs: number
+    by?: Actor
+  }): boolean
   /** The token and the device that it is bound to. */
   findToken(hash: string): { token: TokenRecord; device: DeviceRecord } | undefined
   findCertificate(serial: string): CertificateRecord | undefined
+  listCertificates(page: CertificatePage): { items: CertificateRecord[]; next?: number }
   /** The device that a public key was certified for first. */
   findKeyHolder(publicKey: string): DeviceId | undefined
   /** Records a certificate and consumes its token in one transaction. */

@@ -1,3 +1,4 @@
+import { operationNames, writingOperations } from './operations.ts'
 import type { RegistryError } from './registry-error.ts'
 import type { Registry, RegistryOperations } from './registry.ts'
 import { openThread, type Thread } from './thread.ts'
@@ -26,20 +27,13 @@ export async function openSqliteRegistry(
     throw error
   }
 
-  function operation<Name extends keyof RegistryOperations>(thread: Thread, name: Name): Registry[Name] {
-    return (async (input: unknown) => thread.ask(name, input)) as Registry[Name]
+  const operation = (name: keyof RegistryOperations) => {
+    const thread = writingOperations.has(name) ? writer : reader
+    return [name, async (input: unknown) => thread.ask(name, input)]
   }
 
   return {
-    addDevice: operation(writer, 'addDevice'),
-    renameDevice: operation(writer, 'renameDevice'),
-    addToken: operation(writer, 'addToken'),
-    recordCertificate: operation(writer, 'recordCertificate'),
-    findDevice: operation(reader, 'findDevice'),
-    listDevices: operation(reader, 'listDevices'),
-    findToken: operation(reader, 'findToken'),
-    findCertificate: operation(reader, 'findCertificate'),
-    findKeyHolder: operation(reader, 'findKeyHolder'),
+    ...(Object.fromEntries(operationNames.map(operation)) as Omit<Registry, 'close'>),
     close: async () => {
       await reader.close()
       await writer.close()

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { AppendAudit } from './audit-log.ts'
 import { deviceColumns, deviceFromRow } from './device-table.ts'
 import type { DeviceRecord, TokenRecord } from './records.ts'
 import type { RegistryOperations } from './registry.ts'
@@ -24,7 +25,10 @@ function tokenFromRow(row: TokenRow): TokenRecord {
 }
 
 /** The operations on tokens. Using one up belongs to the recording of a certificate (certificate-table.ts). */
-export function tokenOperations(database: DatabaseSync): Pick<RegistryOperations, 'addToken' | 'findToken'> {
+export function tokenOperations(
+  database: DatabaseSync,
+  appendAudit: AppendAudit,
+): Pick<RegistryOperations, 'addToken' | 'findToken'> {
   const insert = database.prepare(
     `INSERT INTO tokens (hash, device_id, created_at, expires_at)
      SELECT ?, id, ?, ? FROM devices WHERE id = ?`,
@@ -34,8 +38,13 @@ export function tokenOperations(database: DatabaseSync): Pick<RegistryOperations
      FROM tokens t JOIN devices d ON d.id = t.device_id WHERE t.hash = ?`,
   )
   return {
-    addToken: ({ hash, deviceId, createdAtMs, expiresAtMs }) =>
-      insert.run(hash, createdAtMs, expiresAtMs, deviceId).changes === 1,
+    addToken: ({ hash, deviceId, createdAtMs, expiresAtMs, by }) => {
+      if (insert.run(hash, createdAtMs, expiresAtMs, deviceId).changes !== 1) return false
+      // The hash says which of a device's tokens it was, and gives nothing away.
+      const about = { deviceId, tokenHash: hash, expiresAt: new Date(expiresAtMs).toISOString() }
+      appendAudit({ type: 'token-made', atMs: createdAtMs, by, about })
+      return true
+    },
     findToken: (hash) => {
       const row = byHash.get(hash)
       return row && { token: tokenFromRow(row as unknown as TokenRow), device: deviceFromRow(row) }

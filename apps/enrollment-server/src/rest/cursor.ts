@@ -15,3 +15,15 @@ export function decodeCursor(text: string): string {
   const decoded = Buffer.from(text, 'base64url')
   return decoded.toString('base64url') === text ? decoded.toString('utf8') : ''
 }
+
+/** A cursor of a list whose places are numbers. */
+export const numberCursor = cursor.refine((text) => /^\d{1,15}$/.test(decodeCursor(text)), {
+  error: 'must be the nextCursor of the page before',
+})
+
+/** How many items a page may have. */
+export const pageLimit = z
+  .string()
+  .regex(/^(?:[1-9]\d{0,2}|1000)$/, { error: 'must be a number from 1 to 1000' })
+  .transform(Number)
+  .default(100)

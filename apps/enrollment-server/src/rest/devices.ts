@@ -6,7 +6,8 @@ import { resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import { deviceStates } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
-import { cursor, decodeCursor, encodeCursor } from './cursor.ts'
+import { actorOf } from './actor.ts'
+import { cursor, decodeCursor, encodeCursor, pageLimit } from './cursor.ts'
 import { device, deviceId, newDevice, showDevice } from './device.ts'
 import { endpoint } from './endpoint.ts'
 
@@ -26,13 +27,13 @@ export function deviceRoutes(
       body: newDevice,
       answer: { status: 201, schema: device },
       refusals: ['field-invalid', 'role-not-allowed', 'device-exists', 'device-managed'],
-      handle: async ({ body, reply }) => {
+      handle: async ({ body, request, reply }) => {
         checkNames(body, profiles.get(body.profile))
         if (managedIds.has(body.id)) {
           throw new RequestRefused({ code: 'device-managed', detail: `id: ${body.id} is the server's own` })
         }
         const record = { ...body, createdAtMs: now().getTime() }
-        if (!(await registry.addDevice(record))) {
+        if (!(await registry.addDevice({ ...record, by: actorOf(request) }))) {
           throw new RequestRefused({ code: 'device-exists', detail: `id: ${body.id} is in the inventory` })
         }
         reply.header('location', `/v1/devices/${body.id}`)
@@ -43,11 +44,7 @@ export function deviceRoutes(
       access: 'operator',
       summary: 'List devices in the order of their ids',
       query: z.strictObject({
-        limit: z
-          .string()
-          .regex(/^(?:[1-9]\d{0,2}|1000)$/, { error: 'must be a number from 1 to 1000' })
-          .transform(Number)
-          .default(100),
+        limit: pageLimit,
         cursor: cursor.optional(),
         state: z.enum(deviceStates, { error: `must be one of ${deviceStates.join(', ')}` }).optional(),
       }),

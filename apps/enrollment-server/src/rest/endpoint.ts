@@ -70,7 +70,8 @@ export function useEndpoints(app: FastifyInstance): void {
 }
 
 function parseBody(schema: z.ZodType | undefined, value: unknown): unknown {
-  if (schema && value === undefined) {
+  // A schema that has a default says what no body means.
+  if (schema && value === undefined && !schema.safeParse(undefined).success) {
     throw new RequestRefused({ code: 'body-missing', detail: 'body: send a JSON object' })
   }
   return parse(schema, value, 'body')
@@ -143,10 +144,12 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): object {
   return rest
 }
 
-const securityOf: Readonly<Record<Access, readonly object[]>> = {
+/** How the OpenAPI document names what each access needs. */
+export const securityOf: Readonly<Record<Access, readonly object[]>> = {
   public: [],
   'basic-token': [{ basicToken: [] }],
   'bearer-token': [{ token: [] }],
   certificate: [{ certificate: [] }],
+  service: [{ serviceCertificate: [] }],
   operator: [{ operatorCertificate: [] }],
 }

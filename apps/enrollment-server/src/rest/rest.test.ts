@@ -115,7 +115,12 @@ describe('GET /v1/devices', () => {
     expect(ids).toEqual(expect.arrayContaining(['broker', 'operator', 'page-0', 'page-6', 'simulator']))
 
     const enrolled = (await get('/v1/devices?state=enrolled')).json['items'] as { id: string }[]
-    expect(enrolled.map(({ id }) => id)).toEqual(['enrollment-server', 'operator'])
+    expect(enrolled.map(({ id }) => id)).toEqual([
+      'enrollment-server',
+      'ocsp-devices',
+      'ocsp-services',
+      'operator',
+    ])
   })
 
   it.each([
@@ -236,10 +241,19 @@ describe('GET /v1/openapi.json', () => {
       ]),
     )
     expect(Object.fromEntries(endpoints)).toEqual({
+      'GET /v1/audit': 'operatorCertificate',
+      'GET /v1/audit/export': 'operatorCertificate',
       'GET /v1/ca': '',
+      'GET /v1/certificates': 'operatorCertificate',
       'GET /v1/certificates/{serial}': 'operatorCertificate',
       'GET /v1/devices': 'operatorCertificate',
       'GET /v1/devices/{id}': 'operatorCertificate',
+      'GET /v1/events': 'serviceCertificate',
+      'POST /v1/certificates/{serial}/revoke': 'operatorCertificate',
+      'POST /v1/devices/{id}/resume': 'operatorCertificate',
+      'POST /v1/devices/{id}/retire': 'operatorCertificate',
+      'POST /v1/devices/{id}/revoke': 'operatorCertificate',
+      'POST /v1/devices/{id}/suspend': 'operatorCertificate',
       'POST /v1/devices': 'operatorCertificate',
       'POST /v1/devices/{id}/tokens': 'operatorCertificate',
       'POST /v1/enrollments': 'token',

@@ -5,8 +5,10 @@ import type { Authority } from '../authority/authority.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { resource } from '../http/resource.ts'
 import type { Registry } from '../registry/registry.ts'
+import { auditRoutes } from './audit.ts'
 import { caRoutes } from './ca.ts'
 import { certificateRoutes } from './certificates.ts'
+import { deviceChangeRoutes } from './device-changes.ts'
 import { deviceRoutes } from './devices.ts'
 import { useEndpoints } from './endpoint.ts'
 import { enrollmentRoutes } from './enrollments.ts'
@@ -27,6 +29,7 @@ export interface RestDependencies {
 /** OpenAPI 3.1 has this type; the typings of OpenAPI 3.0 do not. */
 const mutualTls = {
   certificate: { type: 'mutualTLS', description: 'Any certificate of this hierarchy' },
+  serviceCertificate: { type: 'mutualTLS', description: 'A certificate with the role service or operator' },
   operatorCertificate: { type: 'mutualTLS', description: 'A certificate with the role operator' },
 } as object
 
@@ -49,7 +52,9 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   })
   caRoutes(app, { authority, trustDomain })
   deviceRoutes(app, { registry, profiles, now })
+  deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
+  auditRoutes(app, { registry })
   certificateRoutes(app, { registry, now })
   enrollmentRoutes(app, { enroll, authority })
 

@@ -5,6 +5,7 @@ import { resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import type { Registry } from '../registry/registry.ts'
 import { newToken, tokenHash } from '../token/token.ts'
+import { actorOf } from './actor.ts'
 import { deviceId, isoTime } from './device.ts'
 import { endpoint } from './endpoint.ts'
 
@@ -34,7 +35,7 @@ export function tokenRoutes(
           .meta({ description: 'The token: 256 bits in base64url' }),
       },
       refusals: ['field-invalid', 'role-not-allowed', 'device-unknown', 'device-inactive', 'device-managed'],
-      handle: async ({ params: { id }, body: { expiresInSeconds }, reply }) => {
+      handle: async ({ params: { id }, body: { expiresInSeconds }, request, reply }) => {
         if (managedIds.has(id)) {
           throw new RequestRefused({ code: 'device-managed', detail: `id: ${id} is the server's own` })
         }
@@ -48,7 +49,8 @@ export function tokenRoutes(
         const createdAtMs = now().getTime()
         const expiresAtMs =
           createdAtMs + (expiresInSeconds === undefined ? lifetimeMs : expiresInSeconds * 1000)
-        await registry.addToken({ hash: tokenHash(token), deviceId: id, createdAtMs, expiresAtMs })
+        const by = actorOf(request)
+        await registry.addToken({ hash: tokenHash(token), deviceId: id, createdAtMs, expiresAtMs, by })
         reply.header('cache-control', 'no-store')
         return { token, deviceId: id, expiresAt: isoTime(expiresAtMs) }
       },

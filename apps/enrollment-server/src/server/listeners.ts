@@ -2,16 +2,23 @@ import type { AddressInfo } from 'node:net'
 import type { Server as SecureServer } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
 import { serverTlsOptions, type TlsIdentity } from '@fleetroot/tls-config'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { AuditRefusal } from '../audit/refusals.ts'
 import type { Authority } from '../authority/authority.ts'
+import type { CrlPublication } from '../crl/publication.ts'
+import { crlRoutes } from '../crl/routes.ts'
 import { estRoutes } from '../est/routes.ts'
+import type { EventFeed } from '../events/feed.ts'
+import { eventRoutes } from '../events/routes.ts'
 import { createApp } from '../http/app.ts'
-import { guardRoutes } from '../http/access.ts'
+import { guardRoutes, recheckCaller } from '../http/access.ts'
 import { createAttempts } from '../http/attempts.ts'
 import { caCertificateRoutes } from '../http/ca-routes.ts'
 import { drainable } from '../http/drain.ts'
 import type { RateLimits } from '../http/limits.ts'
 import { createPeerReader } from '../http/peer.ts'
+import type { OcspResponder } from '../ocsp/responder.ts'
+import { ocspRoutes } from '../ocsp/routes.ts'
 import { type RestDependencies, restRoutes } from '../rest/routes.ts'
 
 /** A listener that serves. */
@@ -30,24 +37,38 @@ export interface ListenerOptions {
   readonly refusedAtGate: (code: string) => void
 }
 
+/** Where both listeners take what they say about certificates from; undefined while the server starts. */
+export interface StatusSources {
+  readonly crls: () => CrlPublication | undefined
+  readonly ocsp: () => OcspResponder | undefined
+}
+
 /** Starts the HTTPS listener with EST and REST. `setIdentity` swaps its certificate for new connections. */
 export async function startSecureListener(
-  options: ListenerOptions & RestDependencies & { identity: TlsIdentity },
+  options: ListenerOptions &
+    RestDependencies &
+    StatusSources & { identity: TlsIdentity; feed: EventFeed; auditRefusal: AuditRefusal },
 ): Promise<Listener & { setIdentity(identity: TlsIdentity): void }> {
   const { authority, trustDomain, registry, now, logger, limits, refusedAtGate } = options
   const app = await createApp({ logger, limits, tls: tlsOptions(authority, options.identity) })
-  guardRoutes(app, {
+  const gate = {
     registry,
     readPeer: createPeerReader(authority, trustDomain, now),
     now,
     ...createAttempts(app, limits),
-    refused: (request, code) => {
+    refused: (request: FastifyRequest, code: string) => {
       refusedAtGate(code)
+      options.auditRefusal({ code, address: request.ip, path: request.routeOptions.url })
       logger.info({ decision: code, address: request.ip, path: request.routeOptions.url }, 'request refused')
     },
-  })
+  }
+  guardRoutes(app, gate)
   await app.register(async (scope) => estRoutes(scope, options))
-  await app.register(async (scope) => restRoutes(scope, options))
+  await app.register(async (scope) => {
+    await restRoutes(scope, options)
+    eventRoutes(scope, { ...options, recheck: (request) => recheckCaller(request, gate) })
+  })
+  await registerStatus(app, options)
   const drain = drainable(app.server)
   const port = await listen(app, options)
   const server = app.server as unknown as SecureServer
@@ -62,12 +83,21 @@ export async function startSecureListener(
 
 /** Starts the plain HTTP listener, which serves public files and nothing else. */
 export async function startPlainListener(
-  options: ListenerOptions & { authority: Authority },
+  options: ListenerOptions & StatusSources & { authority: Authority },
 ): Promise<Listener> {
   const app = await createApp(options)
   caCertificateRoutes(app, options.authority)
+  await registerStatus(app, options)
   const drain = drainable(app.server)
   return { port: await listen(app, options), close: () => drain(() => app.close()) }
+}
+
+async function registerStatus(
+  app: FastifyInstance,
+  { crls, ocsp, logger }: StatusSources & ListenerOptions,
+): Promise<void> {
+  crlRoutes(app, crls)
+  await app.register(async (scope) => ocspRoutes(scope, { responder: ocsp, logger }))
 }
 
 async function listen(app: FastifyInstance, { host, port }: ListenerOptions): Promise<number> {

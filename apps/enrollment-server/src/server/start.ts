@@ -1,13 +1,17 @@
 import { existsSync } from 'node:fs'
 import type { Config, DataDirectory, Logger } from '@fleetroot/service'
+import { createRefusalAudit } from '../audit/refusals.ts'
+import { signingIssuers } from '../authority/authority.ts'
 import { openHierarchy } from '../authority/hierarchy.ts'
 import { configuredProfiles } from '../config/profiles.ts'
-import type { settings } from '../config/settings.ts'
+import { settings } from '../config/settings.ts'
 import { withDecisions } from '../enrollment/decisions.ts'
 import { openEnrollment } from '../enrollment/enrollment-thread.ts'
+import type { Registry } from '../registry/registry.ts'
 import { identityLock, refreshIdentities } from './identities.ts'
 import { startPlainListener, startSecureListener } from './listeners.ts'
 import type { Metrics } from './metrics.ts'
+import { openStatus, type StatusServices } from './status.ts'
 
 /** What a server is started with. */
 export interface ServerOptions {
@@ -53,7 +57,14 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   }
   const { refusedAtGate, decided } = metrics
   const listenerOptions = { host, logger, limits, refusedAtGate }
-  const plain = await startPlainListener({ ...listenerOptions, port: config.httpPort, authority })
+  const sources: { status?: StatusServices } = {}
+  const plain = await startPlainListener({
+    ...listenerOptions,
+    port: config.httpPort,
+    authority,
+    crls: () => sources.status?.crls,
+    ocsp: () => sources.status?.ocsp,
+  })
   onStop('HTTP listener', () => plain.close())
 
   const file = data.file('registry.db')
@@ -66,12 +77,39 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   }
   const publicUrl = publicUrlOf(config, plain.port)
   const profiles = configuredProfiles(config)
-  const { registry, enroll: enrollThere } = await data.locked(identityLock, () =>
+  const opened = await data.locked(identityLock, () =>
     openEnrollment({ file, authority, profiles, trustDomain, publicUrl }, onFailure),
   )
-  onStop('registry', () => registry.close())
-  const enroll = withDecisions(enrollThere, { now, logger, decided })
-  const refreshed = () =>
+  onStop('registry', () => opened.registry.close())
+  await auditStart(options, opened.registry)
+  const status = await openStatus({
+    registry: opened.registry,
+    data,
+    issuers: signingIssuers(authority),
+    trustDomain,
+    publicUrl,
+    made,
+    config,
+    now,
+    logger,
+    onStop,
+  })
+  sources.status = status
+  const { registry, feed, crls, ocsp } = status
+  const auditRefusal = createRefusalAudit({
+    registry,
+    now,
+    onError: (error) => logger.error({ err: error }, 'a refusal is not in the audit'),
+  })
+  const enroll = withDecisions(opened.enroll, {
+    now,
+    logger,
+    decided,
+    committed: () => feed.wake(),
+    repeated: (entry) => registry.appendAudit(entry),
+    refused: auditRefusal,
+  })
+  const refreshed = () => 
     refreshIdentities(config, { data, registry, authority, enroll, trustDomain, now, made })
   let identity = await refreshed()
   const secure = await startSecureListener({
@@ -86,13 +124,20 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     tokenLifetimeMs: config.tokenLifetime,
     version,
     now,
+    feed,
+    auditRefusal,
+    crls: () => crls,
+    ocsp: () => ocsp,
   })
   onStop('HTTPS listener', () => secure.close())
+  // Before the listeners: an event stream never ends by itself.
+  onStop('event streams', () => feed.close())
 
   return {
     port: secure.port,
     httpPort: plain.port,
     refresh: async () => {
+      await status.refresh()
       const next = await refreshed()
       if (next.cert === identity.cert) return
       identity = next
@@ -100,6 +145,17 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
       logger.info({ serial: next.certificate.serial }, 'serving with a new certificate')
     },
   }
+}
+
+/** Writes down what the server runs with, before it decides anything; secrets are no part of it. */
+async function auditStart({ config, version, now }: ServerOptions, registry: Registry): Promise<void> {
+  const atMs = now().getTime()
+  const shown = Object.entries(config).filter(
+    ([name]) => !(name in settings && settings[name as keyof typeof settings].secret),
+  )
+  const about = { config: JSON.stringify(Object.fromEntries(shown)) }
+  await registry.appendAudit({ type: 'config-loaded', atMs, about })
+  await registry.appendAudit({ type: 'started', atMs, about: { version, pid: process.pid } })
 }
 
 /** Where certificates say that this server's plain HTTP is. */

@@ -44,6 +44,11 @@ const defaults = {
   serviceLifetime: 30 * 86_400_000,
   operatorLifetime: 86_400_000,
   tokenLifetime: 86_400_000,
+  crlInterval: 3_600_000,
+  crlLifetime: 86_400_000,
+  deltaCrlFrom: 10_000,
+  ocspLifetime: 600_000,
+  eventRetention: 7 * 86_400_000,
   rateLimit: 1_000_000,
   failedTokenLimit: 1_000_000,
 } satisfies Config<typeof settings> & { host: string }

@@ -17,6 +17,10 @@ export interface Census {
   enrolled: number
   /** Devices that came with the identity of an earlier run. */
   reused: number
+  /** Certificates that were replaced by a new one while their device was connected. */
+  renewed: number
+  /** Devices whose certificate expired, and whose server renews it no more. */
+  exhausted: number
   /** Devices that were connected at least once. */
   connected: number
   /** Connections that are open now. */
@@ -42,6 +46,8 @@ export function createCensus(devices: number): Census {
     registered: 0,
     enrolled: 0,
     reused: 0,
+    renewed: 0,
+    exhausted: 0,
     connected: 0,
     online: 0,
     refused: 0,
@@ -70,6 +76,7 @@ export interface Snapshot {
   readonly devices: number
   readonly enrolled: number
   readonly reused: number
+  readonly renewed: number
   readonly connected: number
   readonly online: number
   readonly refused: number
@@ -93,6 +100,7 @@ export function snapshot(
     devices: census.devices,
     enrolled: census.enrolled,
     reused: census.reused,
+    renewed: census.renewed,
     connected: census.connected,
     online: census.online,
     refused: census.refused,

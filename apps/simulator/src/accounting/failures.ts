@@ -1,5 +1,5 @@
 /** Where in a device's life something went wrong. */
-export type Phase = 'register' | 'enroll' | 'connect' | 'command' | 'publish' | 'deliver' | 'close'
+export type Phase = 'register' | 'enroll' | 'renew' | 'connect' | 'command' | 'publish' | 'deliver' | 'close'
 
 /** One thing that went wrong, fit for the report. */
 export interface Failure {

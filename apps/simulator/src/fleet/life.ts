@@ -18,6 +18,7 @@ import { encodeTelemetry } from '../telemetry/message.ts'
 import { telemetryTopic } from '../telemetry/topic.ts'
 import type { FleetDevice } from './device.ts'
 import { isRefusal } from './refusal.ts'
+import type { Renewing } from './renewing.ts'
 
 /** What all devices of a run share. */
 export interface LifeContext {
@@ -26,6 +27,7 @@ export interface LifeContext {
   readonly clock: Clock
   readonly agenda: Agenda
   readonly commander: Commander
+  readonly renewing: Renewing
   readonly enrollmentUrl: string
   readonly brokerUrl: string
   /** Trust anchors, PEM. */
@@ -57,7 +59,7 @@ const stopGraceMs = 1_000
 
 /** The life of the devices of one run. */
 export function createLife(context: LifeContext): Life {
-  const { run, census, clock, agenda, commander, intervalMs, stop, giveUp, trust } = context
+  const { run, census, clock, agenda, commander, renewing, intervalMs, stop, giveUp, trust } = context
   const enrollLimit = concurrencyLimit(context.concurrency)
   const connectLimit = concurrencyLimit(context.concurrency)
   let publishing = true
@@ -128,8 +130,9 @@ export function createLife(context: LifeContext): Life {
     let online = true
     census.online++
     connection.on('online', () => {
+      // A connection that changed its certificate was not offline in between.
+      if (!online) census.online++
       online = true
-      census.online++
     })
     connection.on('offline', (reason) => {
       // Attempts that fail while it is offline come here as well.
@@ -152,10 +155,12 @@ export function createLife(context: LifeContext): Life {
 
   async function serve(device: FleetDevice, connection: DeviceConnection, identity: StoredIdentity) {
     const { id, station } = device
-    const { serial } = identity.certificate
+    const serialInUse = () => (device.identity ?? identity).certificate.serial
     try {
-      await serveCommands(connection, { [identify]: () => ({ device: id, serial, station: station.kind }) })
-      commander.ask({ id, serial })
+      await serveCommands(connection, {
+        [identify]: () => ({ device: id, serial: serialInUse(), station: station.kind }),
+      })
+      commander.ask({ id, serial: serialInUse() })
     } catch (thrown) {
       if (!closing) fail(device, 'command', thrown)
     }
@@ -191,6 +196,7 @@ export function createLife(context: LifeContext): Life {
         publish(device, now)
         publishFrom(device, nextSlot({ offset: device.offsetMs, intervalMs, now }))
         void serve(device, connection, identity)
+        renewing.keepDevice(device, identity, connection)
         return true
       } catch (thrown) {
         fail(device, 'connect', thrown)

@@ -54,5 +54,15 @@ export function registerMetrics(register: Operations['register'], census: Census
       this.set({ kind: 'unexpected' }, census.unexpected)
     },
   })
-  void [devices, messages, latency, errors]
+  const renewals = new Gauge({
+    name: 'fleetroot_simulator_renewals',
+    help: 'Certificates renewed while connected, and devices whose certificate expired without',
+    labelNames: ['state'],
+    registers: [register],
+    collect() {
+      this.set({ state: 'renewed' }, census.renewed)
+      this.set({ state: 'exhausted' }, census.exhausted)
+    },
+  })
+  void [devices, messages, latency, errors, renewals]
 }

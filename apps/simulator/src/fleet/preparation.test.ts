@@ -58,18 +58,18 @@ async function prepareAll(devices: FleetDevice[], operator: Partial<Operator> = 
 }
 
 describe('prepare', () => {
-  test('registers what is new, reuses what is valid, and leaves what is due to be renewed without a token', async () => {
+  test('registers what is new, and reuses what is valid, due for renewal or not', async () => {
     const devices = await devicesIn(3)
     const [fresh, valid, due] = devices as [FleetDevice, FleetDevice, FleetDevice]
     await keep(valid, authority)
     await keep(due, authority, 25)
     const { census, prepared, asked } = await prepareAll(devices)
-    expect(prepared).toEqual({ tokens: 1, renewals: 1 })
+    expect(prepared).toEqual({ tokens: 1, due: 1 })
     expect(asked).toEqual([fresh.id])
     expect(fresh.token).toBe(`token of ${fresh.id}`)
     expect(valid.identity?.id).toBe(valid.id)
-    expect(due).toMatchObject({ token: undefined, identity: undefined })
-    expect(census).toMatchObject({ registered: 1, reused: 1 })
+    expect(due).toMatchObject({ token: undefined, identity: { id: due.id } })
+    expect(census).toMatchObject({ registered: 1, reused: 2 })
   })
 
   test('gives a new token to a device whose identity has expired or is from another authority', async () => {
@@ -78,7 +78,7 @@ describe('prepare', () => {
     await keep(expired, authority, 40)
     await keep(foreign, await createAuthority())
     const { prepared, census } = await prepareAll(devices)
-    expect(prepared).toEqual({ tokens: 2, renewals: 0 })
+    expect(prepared).toEqual({ tokens: 2, due: 0 })
     expect(census.reused).toBe(0)
   })
 
@@ -93,7 +93,7 @@ describe('prepare', () => {
         return false
       },
     })
-    expect(prepared).toEqual({ tokens: 1, renewals: 0 })
+    expect(prepared).toEqual({ tokens: 1, due: 0 })
     expect(
       census.failures
         .first()

@@ -12,8 +12,8 @@ const atOnce = 16
 export interface Prepared {
   /** Devices with a new one-time token. */
   readonly tokens: number
-  /** Devices whose stored identity is due for renewal, which needs no token. */
-  readonly renewals: number
+  /** Of the identities that are reused, those due for renewal: they are renewed once they are connected with. */
+  readonly due: number
 }
 
 /**
@@ -34,16 +34,14 @@ export async function prepare(options: {
   const limited = concurrencyLimit(atOnce)
   const trust = operator.trust.flatMap((pem) => parseCertificates(pem))
   let tokens = 0
-  let renewals = 0
+  let due = 0
 
   async function prepareOne(device: FleetDevice): Promise<void> {
     const stored = await device.store.load()
     if (stored !== undefined && stored.id === device.id && isTrusted(stored, trust, now)) {
-      if (now >= renewalDue(stored)) renewals++
-      else {
-        device.identity = stored
-        census.reused++
-      }
+      if (now >= renewalDue(stored)) due++
+      device.identity = stored
+      census.reused++
       return
     }
     if (await operator.register(device.id)) census.registered++
@@ -64,7 +62,7 @@ export async function prepare(options: {
       }),
     ),
   )
-  return { tokens, renewals }
+  return { tokens, due }
 }
 
 /** An identity from before the authority was made anew, or that has expired, is worth nothing. */

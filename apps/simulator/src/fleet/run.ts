@@ -19,6 +19,7 @@ import { interruption } from './interruption.ts'
 import { createLife } from './life.ts'
 import type { Plan } from './plan.ts'
 import { prepare } from './preparation.ts'
+import { createRenewing } from './renewing.ts'
 import { watchProgress } from './progress.ts'
 
 // After a signal the process has 10 s in all, of which closing the connections takes its share.
@@ -77,6 +78,9 @@ export async function runFleet(options: {
   const prepared = await prepare({ devices, operator, census, now: startedAt, tokenSeconds, signal })
   view.say('register', preparedWords(census, prepared))
 
+  const { concurrency } = plan
+  const renewing = createRenewing({ census, commander, enrollmentUrl, trust, concurrency, stop: signal })
+  renewing.keepSubscriber(own, subscriber)
   const agenda = createAgenda(clock)
   resources.defer(() => agenda.close())
   const life = createLife({
@@ -85,12 +89,14 @@ export async function runFleet(options: {
     clock,
     agenda,
     commander,
+    renewing,
     trust,
     intervalMs,
     stop: signal,
     giveUp,
   })
   resources.defer(() => life.close(devices))
+  resources.defer(() => renewing.close())
   const firstArrivalAt = clock.now()
   const fleet = sendOff({ devices, arrivals, startAt: firstArrivalAt, agenda, clock, life })
 

@@ -20,6 +20,7 @@ describe('buildReport', () => {
       'devices',
       'enrolled',
       'reused',
+      'renewed',
       'connected',
       'published',
       'acknowledged',

@@ -21,6 +21,8 @@ export interface FleetReport {
   /** Certificates issued in this run; `enrolled + reused` is the number of devices with an identity. */
   readonly enrolled: number
   readonly reused: number
+  /** Certificates that were replaced by a new one while their device was connected. */
+  readonly renewed: number
   readonly connected: number
   readonly published: number
   readonly acknowledged: number
@@ -69,6 +71,7 @@ export function buildReport(census: Census, facts: RunFacts): FleetReport {
     registered: census.registered,
     enrolled: census.enrolled,
     reused: census.reused,
+    renewed: census.renewed,
     connected: census.connected,
     published: counts.published,
     acknowledged: counts.acknowledged,

@@ -50,6 +50,11 @@ describe('judge', () => {
       '1 of 2 connected devices did not answer their command',
     ],
     [
+      'lost its identity',
+      (census) => (census.exhausted = 1),
+      '1 of 2 devices have a certificate that expired and is not renewed',
+    ],
+    [
       'published under a foreign name',
       (census) => (census.unexpected = 3),
       '3 messages arrived that their device had not published',

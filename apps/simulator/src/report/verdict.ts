@@ -29,6 +29,11 @@ export function judge(census: Census, endedBy: 'duration' | 'signal'): Verdict {
     const open = counts.published - counts.acknowledged
     if (open > 0) reasons.push(`${open} of ${counts.published} messages were never acknowledged`)
   }
+  if (census.exhausted > 0) {
+    reasons.push(
+      `${census.exhausted} of ${devices} devices have a certificate that expired and is not renewed`,
+    )
+  }
   if (counts.undelivered > 0) {
     const [first] = ledger.undelivered(1)
     const example = first === undefined ? '' : `, the first is number ${first.sequence} of ${first.device}`

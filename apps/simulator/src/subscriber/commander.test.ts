@@ -73,6 +73,17 @@ describe('createCommander', () => {
     expect(census.failures.byCode()).toMatchObject([{ code: 'answer-wrong', count: 3 }])
   })
 
+  test('accepts the certificate that a device is being renewed to as well', () => {
+    const { census, commander, answer } = setUp()
+    commander.expect({ id, serial: '0b' })
+    commander.ask({ id, serial: '0a' })
+    answer({}, { serial: '0b' })
+    expect(commander.unanswered).toBe(1)
+    commander.expect({ id, serial: '0b' })
+    answer({}, { serial: '0b' })
+    expect(census.commands.answered).toBe(1)
+  })
+
   test('ignores answers to the questions of others, of devices that were not asked, and to other commands', () => {
     const { census, commander, answer } = setUp()
     commander.ask({ id, serial: '0a' })

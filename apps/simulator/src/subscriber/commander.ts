@@ -20,6 +20,8 @@ export interface Commander {
    * repeats the same command until it is answered.
    */
   ask(expected: Expected): void
+  /** The device may answer with this certificate as well from now on: it is being renewed. */
+  expect(expected: Expected): void
   /** Asks again where there is no answer yet: a command may pass a device by that is just coming back. */
   repeat(): void
   /** Judges what came in on the result topic of `device`. */
@@ -39,7 +41,7 @@ export function createCommander(options: {
   publish: (topic: string, payload: string) => Promise<void>
 }): Commander {
   const { census, publish } = options
-  const open = new Map<DeviceId, { id: string; serial: string }>()
+  const open = new Map<DeviceId, { id: string; serials: Set<string> }>()
   const done = new Set<DeviceId>()
   const all = countdown(census.devices)
 
@@ -58,11 +60,14 @@ export function createCommander(options: {
       if (done.has(id)) return
       let question = open.get(id)
       if (question === undefined) {
-        question = { id: randomUUID(), serial }
+        question = { id: randomUUID(), serials: new Set([serial]) }
         open.set(id, question)
         census.commands.sent++
       }
       send(id, question.id)
+    },
+    expect({ id, serial }) {
+      open.get(id)?.serials.add(serial)
     },
     repeat() {
       for (const [device, question] of open) send(device, question.id)
@@ -74,8 +79,8 @@ export function createCommander(options: {
       if (name !== identify || question === undefined || answer?.id !== question.id) return
       if (!answer.ok) return fail(device, 'answer-wrong', `${device} failed its command: ${answer.error}`)
       const { device: named, serial } = answer.result
-      if (named !== device || serial !== question.serial) {
-        const expected = `${device} with certificate ${question.serial}`
+      if (named !== device || !question.serials.has(serial)) {
+        const expected = `${device} with certificate ${[...question.serials].join(' or ')}`
         return fail(device, 'answer-wrong', `${expected} says that it is ${named} with certificate ${serial}`)
       }
       open.delete(device)

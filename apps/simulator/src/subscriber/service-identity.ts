@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import {
   createEstClient,
   enrollDevice,
+  type IdentityStore,
   openIdentityStore,
   type StoredIdentity,
 } from '@fleetroot/device-client'
@@ -24,11 +25,22 @@ export async function serviceIdentity(options: {
   enrollmentUrl: string
   operator: Operator
   signal: AbortSignal
-}): Promise<{ identity: StoredIdentity; reused: boolean }> {
+}): Promise<{ identity: StoredIdentity; store: IdentityStore; reused: boolean }> {
   const { data, enrollmentUrl, operator, signal } = options
   const est = createEstClient({ url: enrollmentUrl, trust: operator.trust })
   const store = openIdentityStore(await data.directory('simulator', 'identity'))
-  const enroll = (token: string) => enrollDevice({ id: serviceId, est, store, credential: { token }, signal })
+  const enroll = async (token: string) => {
+    const { identity, reused } = await enrollDevice({
+      id: serviceId,
+      est,
+      store,
+      credential: { token },
+      signal,
+      // Renewed once it is connected with.
+      whenDue: 'keep',
+    })
+    return { identity, reused, store }
+  }
   try {
     // A second simulator on this data directory would spend the same token for another key.
     return await data.locked(

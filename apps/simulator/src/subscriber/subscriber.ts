@@ -11,6 +11,8 @@ export interface Subscriber {
   /** Hands over every message from now on. */
   onMessage(handler: (message: Arrived) => void): void
   publish(topic: string, payload: string): Promise<void>
+  /** Changes to another certificate, if the broker takes it; rejects with the reason if it does not. */
+  replaceIdentity(identity: KeyAndCertificate): Promise<void>
   /** Ends the subscription and leaves nothing of it at the broker. */
   close(): Promise<void>
 }
@@ -36,11 +38,12 @@ export interface SubscriberOptions {
 export async function openSubscriber(options: SubscriberOptions): Promise<Subscriber> {
   const { url, trust, identity, signal } = options
   const clientId = `simulator.${randomUUID().slice(0, 8)}`
-  const mqtt = { url, trust, identity, clientId, firstConnection: 'once' as const }
+  const mqtt = { url, trust, clientId, firstConnection: 'once' as const }
+  let inUse = identity
 
   let connection: DeviceConnection | undefined
   try {
-    connection = await connectMqtt({ ...mqtt, clean: false, signal })
+    connection = await connectMqtt({ ...mqtt, identity, clean: false, signal })
     connection.on('offline', (reason) => {
       if (reason !== undefined)
         options.onTrouble(reason.code, `the subscriber lost its connection: ${reason.message}`)
@@ -66,12 +69,16 @@ export async function openSubscriber(options: SubscriberOptions): Promise<Subscr
     },
     onMessage: (handler) => void subscribed.onMessage(handler),
     publish: (topic, payload) => subscribed.publish(topic, payload),
+    async replaceIdentity(next) {
+      await subscribed.replaceIdentity(next)
+      inUse = next
+    },
     async close() {
       const wasOnline = subscribed.online
       await subscribed.close({ timeoutMs: 500 })
       // A clean session of the same client id is how MQTT 3.1.1 discards a kept one [MQTT-3.1.2-6].
       if (!wasOnline) return
-      const last = await connectMqtt({ ...mqtt, clean: true }).catch(() => undefined)
+      const last = await connectMqtt({ ...mqtt, identity: inUse, clean: true }).catch(() => undefined)
       await last?.close({ timeoutMs: 0 })
     },
   }

@@ -47,7 +47,7 @@ export function liveLines(state: Snapshot, columns: number): string[] {
     ),
     line(
       'connect',
-      `${bar(state.connected / state.devices)} ${ratio(state.connected, state.devices)}  ${percentileWords(state.connectMs)}`,
+      `${bar(state.connected / state.devices)} ${ratio(state.connected, state.devices)}  ${percentileWords(state.connectMs)}${renewedWords(state)}`,
     ),
     line(
       'publish',
@@ -62,6 +62,10 @@ export function liveLines(state: Snapshot, columns: number): string[] {
     line('errors', state.errors === 0 ? 'none' : `${figure(state.errors)}: ${state.lastError ?? ''}`),
   ]
   return lines.map((text) => text.trimEnd().slice(0, Math.max(0, columns - 1)))
+}
+
+function renewedWords({ renewed }: Snapshot): string {
+  return renewed === 0 ? '' : `  ${count(renewed, 'certificate')} renewed`
 }
 
 const barCells = 24

@@ -9,12 +9,12 @@ export function waitingWords(awaited: readonly Awaited[]): string {
 }
 
 /** What preparing the devices came to. */
-export function preparedWords({ devices, reused }: Census, { tokens, renewals }: Prepared): string {
-  const failed = devices - reused - tokens - renewals
+export function preparedWords({ devices, reused }: Census, { tokens, due }: Prepared): string {
+  const failed = devices - reused - tokens
   return [
     ...(tokens > 0 ? [`${count(tokens, 'device')} registered, a one-time token for each`] : []),
     ...(reused > 0 ? [`${count(reused, 'stored identity', 'stored identities')} reused`] : []),
-    ...(renewals > 0 ? [`${figure(renewals)} due for renewal`] : []),
+    ...(due > 0 ? [`${figure(due)} of them due for renewal`] : []),
     ...(failed > 0 ? [`${figure(failed)} failed`] : []),
   ].join(', ')
 }

@@ -55,6 +55,7 @@ export function progressLine(state: Snapshot): string | undefined {
       `${figure(acknowledged)} acknowledged`,
       `${figure(state.messages.delivered)} delivered`,
       `${figure(state.inFlight)} in flight`,
+      ...(state.renewed > 0 ? [`${figure(state.renewed)} renewed`] : []),
       percentileWords(state.deliveryMs),
     ].join('  ') + failed,
   )

@@ -19,7 +19,8 @@ export function summaryLines(report: FleetReport, reportFile: string | undefined
     ),
     line(
       '  identity',
-      `${figure(enrolled + reused)} of ${count(devices, 'device')} with a certificate for a key of its own: ${figure(enrolled)} new, ${figure(reused)} reused`,
+      `${figure(enrolled + reused)} of ${count(devices, 'device')} with a certificate for a key of its own: ${figure(enrolled)} new, ${figure(reused)} reused` +
+        (report.renewed > 0 ? `, ${count(report.renewed, 'renewal')} while connected` : ''),
     ),
     line(
       '  session',

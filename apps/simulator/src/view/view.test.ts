@@ -53,6 +53,12 @@ describe('the plain view', () => {
     )
   })
 
+  test('counts renewed certificates once there are any', () => {
+    expect(progressLine(publishing())).not.toContain('renewed')
+    expect(progressLine(publishing({ renewed: 12 }))).toContain('3 in flight  12 renewed  p50')
+    expect(liveLines(publishing({ renewed: 1 }), 120)[1]).toContain('1 certificate renewed')
+  })
+
   test('shows how far the fleet is while it arrives', () => {
     expect(progressLine(publishing({ phase: 'arrive', enrolled: 7, connected: 3 }))).toBe(
       '  arrive         7 s  12 of 25 enrolled  3 connected',

@@ -28,7 +28,7 @@ afterAll(async () => {
 })
 
 describe('an enrollment that is killed (SIGKILL)', () => {
-  it('before any of its file system calls is finished by the next run with one key and one certificate', async () => {
+  it('before any step on disk or network is finished by the next run with one key and one certificate', async () => {
     let killed = 0
     for (let step = 1; ; step += 1) {
       const [id, token] = [`dev-${step}`, `token-${step}`]

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
+import { DeviceClientError } from '../error.ts'
 import { createEstClient, type EstClient } from '../est/client.ts'
 import { type IdentityStore, openIdentityStore } from '../identity/store.ts'
 import { fullJitterBackoff } from '../retry/backoff.ts'
@@ -165,6 +166,46 @@ describe('a device with an identity', () => {
     const { how } = await enroll({ credential: { token: 'token-2' }, now: await after(1.01) })
     expect(how).toBe('enrolled')
     expect(server.log.at(-1)).toBe('simpleenroll 200')
+  })
+
+  it('is renewed after it has expired, without a token, if the server allows that', async () => {
+    server.issue = { issuedAt: new Date(Date.now() - 86_400_000), lifetimeSeconds: 86_401 }
+    await enroll()
+    server.issue = {}
+    server.grace = true
+    const { how } = await enrollDevice({ id: 'dev-1', est, store, now: await after(1.01) })
+    expect(how).toBe('renewed')
+  })
+
+  it('tries that too when its token turns out to be used', async () => {
+    const { identity } = await enroll()
+    const { how } = await enroll({ credential: { token: 'used' }, now: await after(1.01) })
+    expect(how).toBe('renewed')
+    expect(server.log.slice(-2)).toEqual(['simpleenroll 401', 'simplereenroll 200'])
+    expect(identity.certificate.serial).not.toBe((await store.load())?.certificate.serial)
+  })
+
+  it('uses what a renewal staged when it has expired before that was proven', async () => {
+    const { identity } = await enroll()
+    const probe = async () => Promise.reject(new DeviceClientError('network-failed', 'no broker'))
+    server.issue = { lifetimeSeconds: 90 * 86_400 }
+    await expect(enroll({ now: await after(0.9), probe })).resolves.toMatchObject({
+      how: 'reused',
+      renewalFailure: { code: 'network-failed' },
+    })
+    expect((await store.load())?.cert).toBe(identity.cert)
+    const staged = await store.loadStaged()
+    server.log.length = 0
+    const next = await enrollDevice({ id: 'dev-1', est, store, now: await after(1.01) })
+    expect(next).toEqual({ identity: staged, reused: false, how: 'renewed' })
+    expect(server.log).toEqual([])
+    expect(await readdir(directory)).toEqual(['identity.pem'])
+  })
+
+  it('is kept as it is when it is due, if that is wanted', async () => {
+    const { identity } = await enroll()
+    const kept = await enroll({ now: await after(0.9), whenDue: 'keep' })
+    expect(kept).toEqual({ identity, reused: true, how: 'reused' })
   })
 
   it('enrolls anew when it was issued below another root of the same name', async () => {

@@ -1,11 +1,11 @@
-import { type DeviceId, type KeyAlgorithm, parseDeviceId, type SubjectAltName } from '@fleetroot/pki'
+import { type DeviceId, type KeyAlgorithm, parseDeviceId } from '@fleetroot/pki'
 
 import { DeviceClientError } from '../error.ts'
 import type { EstClient } from '../est/client.ts'
 import { buildChain } from '../identity/chain.ts'
-import type { PendingRequest } from '../identity/pending-request.ts'
 import type { IdentityStore } from '../identity/store.ts'
 import type { StoredIdentity } from '../identity/stored-identity.ts'
+import { type Probe, renewIdentity } from '../renewal/renew-identity.ts'
 import { retrying, type RetryOptions } from '../retry/retrying.ts'
 import { renewalDue } from './lifetime.ts'
 
@@ -18,6 +18,13 @@ export interface EnrollmentOptions {
   store: IdentityStore
   /** One-time token. Not needed while the stored identity is valid. */
   credential?: { token: string }
+  /**
+   * What to do with a stored identity that is due for renewal: `renew` it now (default), or `keep` it, for a
+   * device that connects with it and leaves the rest to `createRenewals`.
+   */
+  whenDue?: 'renew' | 'keep'
+  /** Must approve of a renewed identity before it replaces the stored one. */
+  probe?: Probe
   /** Repeats requests whose failure may pass, `pending` included. Default: every failure is thrown at once. */
   retry?: Omit<RetryOptions, 'signal'>
   /** Stops before the next request. */
@@ -31,7 +38,7 @@ export interface Enrollment {
   identity: StoredIdentity
   /** True if no certificate was issued: `how` is `reused`. */
   reused: boolean
-  /** `enrolled` with the token, `renewed` over mutual TLS, or `reused` from the store. */
+  /** `enrolled` with the token, `renewed` with the identity before, or `reused` from the store. */
   how: 'enrolled' | 'renewed' | 'reused'
   /** Why a renewal that is due did not work; the stored identity is still valid and was reused. */
   renewalFailure?: DeviceClientError
@@ -40,10 +47,10 @@ export interface Enrollment {
 /**
  * Gives a device its identity, by the shortest way: the stored one if it is valid, for this id and issued below
  * the pinned trust; renewed over mutual TLS if two thirds of its life are over; otherwise a new one for the
- * token. Idempotent: key and CSR are on disk before the first request, and a run after a crash, at whatever
+ * token; and if it has expired and no token is taken, renewed all the same if the server allows it. Idempotent: key and CSR are on disk before the first request, and a run after a crash, at whatever
  * moment, sends the same request, for which the server gives the same certificate.
  *
- * Throws DeviceClientError: `credentials-exhausted` (no valid identity and no token), `store-other-device` (the
+ * Throws DeviceClientError: `credentials-exhausted` (no valid identity, no token, and no renewal after expiry), `store-other-device` (the
  * store holds another device's identity, which is not overwritten), what the store throws, and what
  * `EstClient.simpleEnroll` throws; PkiError `device-id-invalid`; `aborted`.
  */
@@ -52,21 +59,26 @@ export async function enrollDevice(options: EnrollmentOptions): Promise<Enrollme
   const now = (options.now ?? (() => new Date()))()
   const stored = await loadOwn(options.store, id)
   const state = stored ? stateOf(stored, options.est, now) : 'unusable'
-  if (stored && state === 'valid') {
+  if (stored && (state === 'valid' || (state === 'renewal-due' && options.whenDue === 'keep'))) {
     await options.store.sweep()
     return { identity: stored, reused: true, how: 'reused' }
   }
-  if (stored && state === 'renewal-due') return renew(options, id, stored)
-  return enrollWithToken(options, id, stored)
+  if (stored && state === 'renewal-due') return renewInTime(options, stored)
+  const staged = await options.store.loadStaged()
+  if (staged?.id === id && stateOf(staged, options.est, now) === 'valid') {
+    // A renewal that was cut short: unproven, but the identity before it is worth nothing any more.
+    await options.store.promote(staged)
+    await options.store.sweep()
+    return { identity: staged, reused: false, how: 'renewed' }
+  }
+  return stored && state === 'expired'
+    ? afterExpiry(options, id, stored)
+    : enrollWithToken(options, id, stored)
 }
 
-async function renew(options: EnrollmentOptions, id: DeviceId, stored: StoredIdentity): Promise<Enrollment> {
+async function renewInTime(options: EnrollmentOptions, stored: StoredIdentity): Promise<Enrollment> {
   try {
-    const names = stored.certificate.subjectAltNames
-    const identity = await obtain(options, id, stored, names, async ({ csr }) =>
-      options.est.simpleReenroll(csr, stored),
-    )
-    return { identity, reused: false, how: 'renewed' }
+    return await renew(options, stored)
   } catch (error) {
     // The current certificate is good for another third of its life; losing it to a server that is down would
     // be the worse failure.
@@ -75,37 +87,60 @@ async function renew(options: EnrollmentOptions, id: DeviceId, stored: StoredIde
   }
 }
 
+async function renew(options: EnrollmentOptions, stored: StoredIdentity): Promise<Enrollment> {
+  const identity = await retrying(async () => renewIdentity(options, stored), retryOptions(options))
+  return { identity, reused: false, how: 'renewed' }
+}
+
+/** A token is a newer decision of the operator than the certificate; one that was used is none. */
+async function afterExpiry(
+  options: EnrollmentOptions,
+  id: DeviceId,
+  stored: StoredIdentity,
+): Promise<Enrollment> {
+  if (!options.credential) return renew(options, stored)
+  try {
+    return await enrollWithToken(options, id, stored)
+  } catch (error) {
+    if (!(error instanceof DeviceClientError) || error.code !== 'credential-refused') throw error
+    return renew(options, stored)
+  }
+}
+
 async function enrollWithToken(
   options: EnrollmentOptions,
   id: DeviceId,
   stored: StoredIdentity | undefined,
 ): Promise<Enrollment> {
-  const { credential, est, store } = options
+  const { credential, store } = options
   if (!credential) {
     throw new DeviceClientError(
       'credentials-exhausted',
       `${id} has no valid identity in ${store.directory} and no token: have a new token made for it`,
     )
   }
-  const basic = { username: id, password: credential.token }
-  const identity = await obtain(options, id, stored, [], async ({ csr }) => est.simpleEnroll(csr, basic))
+  const identity = await obtain(options, id, stored, credential.token)
   return { identity, reused: false, how: 'enrolled' }
 }
 
-/** Asks for a certificate with the pending request and stores it. */
+function retryOptions({ retry = { maxAttempts: 1 }, signal }: EnrollmentOptions): RetryOptions {
+  return signal ? { ...retry, signal } : retry
+}
+
+/** Asks for a certificate with the token and the pending request, and stores it. */
 async function obtain(
   options: EnrollmentOptions,
   id: DeviceId,
   before: StoredIdentity | undefined,
-  subjectAltNames: readonly SubjectAltName[],
-  ask: (request: PendingRequest) => ReturnType<EstClient['simpleReenroll']>,
+  token: string,
 ): Promise<StoredIdentity> {
-  const { est, store, keyAlgorithm = 'P-256', signal, retry = { maxAttempts: 1 } } = options
-  const request = await store.pendingRequest({ id, keyAlgorithm, subjectAltNames })
-  const retryOptions = signal ? { ...retry, signal } : retry
+  const { est, store, keyAlgorithm = 'P-256' } = options
+  const request = await store.pendingRequest({ id, keyAlgorithm })
+  const basic = { username: id, password: token }
+  const patience = retryOptions(options)
   try {
-    const certificate = await retrying(async () => ask(request), retryOptions)
-    const chain = await retrying(async () => est.issuersOf(certificate), retryOptions)
+    const certificate = await retrying(async () => est.simpleEnroll(request.csr, basic), patience)
+    const chain = await retrying(async () => est.issuersOf(certificate), patience)
     const obtainedAt = (options.now ?? (() => new Date()))()
     await store.save({ privateKey: request.privateKey, certificate, chain, obtainedAt })
     await store.forgetRequest(request)
@@ -138,11 +173,19 @@ async function loadOwn(store: IdentityStore, id: DeviceId): Promise<StoredIdenti
   return stored
 }
 
-function stateOf(stored: StoredIdentity, est: EstClient, now: Date): 'valid' | 'renewal-due' | 'unusable' {
+function stateOf(
+  stored: StoredIdentity,
+  est: EstClient,
+  now: Date,
+): 'valid' | 'renewal-due' | 'expired' | 'unusable' {
+  const { notAfter } = stored.certificate
+  const isExpired = now >= notAfter
+  const at = isExpired ? new Date(notAfter.getTime() - 1) : now
   try {
-    buildChain(stored.certificate, { issuers: stored.chain, trust: est.trust, now })
+    buildChain(stored.certificate, { issuers: stored.chain, trust: est.trust, now: at })
   } catch {
     return 'unusable'
   }
+  if (isExpired) return 'expired'
   return now < renewalDue(stored) ? 'valid' : 'renewal-due'
 }

@@ -1,7 +1,14 @@
 import { join } from 'node:path'
 
+import { DeviceClientError } from '../error.ts'
 import { createRecord, readRecord, removeRecord, replaceRecord, sweepAbandoned } from './record.ts'
-import { formatIdentity, type NewIdentity, parseIdentity, type StoredIdentity } from './stored-identity.ts'
+import {
+  formatIdentity,
+  formatStored,
+  type NewIdentity,
+  parseIdentity,
+  type StoredIdentity,
+} from './stored-identity.ts'
 import {
   formatPendingRequest,
   newPendingRequest,
@@ -28,7 +35,21 @@ export interface IdentityStore {
   pendingRequest(subject: RequestSubject): Promise<PendingRequest>
   /** Forgets `request`, because it was answered or refused for good; leaves another one alone. */
   forgetRequest(request: PendingRequest): Promise<void>
-  /** Removes what killed processes left: temporary files, and a request whose certificate is stored. */
+  /**
+   * The identity that a renewal staged and did not promote yet; undefined if there is none that is worth
+   * anything: one that is damaged, that others could read, of another device, or that ends before the one in use.
+   */
+  loadStaged(): Promise<StoredIdentity | undefined>
+  /** Keeps a renewed identity beside the one in use, which stays what `load` gives. */
+  stage(identity: NewIdentity): Promise<StoredIdentity>
+  /** Makes a staged identity the one in use, by one rename(2), and forgets that it was staged. */
+  promote(staged: StoredIdentity): Promise<void>
+  /** Forgets a staged identity, and the request for it: it turned out to be useless. */
+  discard(staged: StoredIdentity): Promise<void>
+  /**
+   * Removes what killed processes left: temporary files, a request whose certificate is stored, and a staged
+   * identity that was promoted or is worth nothing.
+   */
   sweep(): Promise<void>
 }
 
@@ -38,19 +59,18 @@ export interface IdentityStore {
  * Key, certificate and issuing CAs are one file, `identity.pem` (0600): what is replaced by one rename(2)
  * cannot mix two generations, whenever the process or the power dies, and there is no pointer to repair and
  * no old generation to clean. Programs on OpenSSL read the file as certificate chain and as key alike. The
- * request in progress is `pending.pem`. Several processes may share a store.
+ * request in progress is `pending.pem`, a renewed identity that is not proven yet `staged.pem`. Several processes
+ * may share a store.
  */
 export function openIdentityStore(directory: string): IdentityStore {
   const identityFile = join(directory, 'identity.pem')
   const pendingFile = join(directory, 'pending.pem')
+  const stagedFile = join(directory, 'staged.pem')
 
   return {
     directory,
-
-    async load() {
-      const text = await readRecord(identityFile)
-      return text === undefined ? undefined : parseIdentity(text, identityFile)
-    },
+    load,
+    loadStaged,
 
     async save(identity) {
       await sweepAbandoned(directory)
@@ -78,11 +98,63 @@ export function openIdentityStore(directory: string): IdentityStore {
       if (text === formatPendingRequest(request)) await removeRecord(pendingFile)
     },
 
+    async stage(identity) {
+      await sweepAbandoned(directory)
+      const text = formatIdentity(identity)
+      const staged = parseIdentity(text, stagedFile)
+      await replaceRecord(stagedFile, text)
+      return staged
+    },
+
+    async promote(staged) {
+      // What was proven is written, not what has the name: another process may have staged its own since.
+      await replaceRecord(identityFile, formatStored(staged))
+      await unstage(staged)
+    },
+
+    async discard(staged) {
+      // The request first: alone it would be finished with the key that was found useless.
+      if ((await readRecord(pendingFile))?.includes(staged.key)) await removeRecord(pendingFile)
+      await unstage(staged)
+    },
+
     async sweep() {
       await sweepAbandoned(directory)
+      // In this order: a staged identity answers a pending request.
+      await loadStaged()
       const text = await readRecord(pendingFile)
       if (text !== undefined && (await isAnswered(text))) await removeRecord(pendingFile)
     },
+  }
+
+  async function load(): Promise<StoredIdentity | undefined> {
+    const text = await readRecord(identityFile)
+    return text === undefined ? undefined : parseIdentity(text, identityFile)
+  }
+
+  async function loadStaged(): Promise<StoredIdentity | undefined> {
+    const staged = await readStaged()
+    if (staged === undefined) return undefined
+    const inUse = await load()
+    if (inUse === undefined || isNext(staged, inUse)) return staged
+    await removeRecord(stagedFile)
+    return undefined
+  }
+
+  async function readStaged(): Promise<StoredIdentity | undefined> {
+    try {
+      const text = await readRecord(stagedFile)
+      return text === undefined ? undefined : parseIdentity(text, stagedFile)
+    } catch (error) {
+      // Nothing depends on it yet, and a key that others may know must not come into use.
+      if (!(error instanceof DeviceClientError) || error.code === 'store-failed') throw error
+      await removeRecord(stagedFile)
+      return undefined
+    }
+  }
+
+  async function unstage(staged: StoredIdentity): Promise<void> {
+    if ((await readRecord(stagedFile)) === formatStored(staged)) await removeRecord(stagedFile)
   }
 
   async function keptRequest(
@@ -96,9 +168,18 @@ export function openIdentityStore(directory: string): IdentityStore {
     return fitting ? { exists: true, fitting } : { exists: true }
   }
 
-  /** Whether the key of a pending record is that of the stored identity. */
+  /** Whether the key of a pending record is that of the stored identity, or of a staged one. */
   async function isAnswered(pending: string): Promise<boolean> {
     const key = pending.slice(0, pending.indexOf('-----BEGIN CERTIFICATE REQUEST'))
-    return key !== '' && ((await readRecord(identityFile))?.includes(key) ?? false)
+    if (key === '') return false
+    for (const file of [identityFile, stagedFile]) {
+      if ((await readRecord(file))?.includes(key)) return true
+    }
+    return false
   }
+}
+
+function isNext(staged: StoredIdentity, inUse: StoredIdentity): boolean {
+  const isSame = staged.certificate.fingerprint256 === inUse.certificate.fingerprint256
+  return !isSame && staged.id === inUse.id && staged.certificate.notAfter >= inUse.certificate.notAfter
 }

@@ -42,7 +42,16 @@ const obtainedLine = /^Obtained: (\S+)$/m
 export function formatIdentity(identity: NewIdentity): string {
   const { privateKey, certificate, chain, obtainedAt = new Date() } = identity
   const certificates = [certificate, ...chain].map(({ pem }) => pem)
-  return `Obtained: ${obtainedAt.toISOString()}\n${exportPrivateKey(privateKey)}${certificates.join('')}`
+  return recordText(obtainedAt, exportPrivateKey(privateKey), certificates.join(''))
+}
+
+/** The text that `identity` was read from. */
+export function formatStored(identity: StoredIdentity): string {
+  return recordText(identity.obtainedAt, identity.key, identity.cert)
+}
+
+function recordText(obtainedAt: Date, key: string, certificates: string): string {
+  return `Obtained: ${obtainedAt.toISOString()}\n${key}${certificates}`
 }
 
 /**

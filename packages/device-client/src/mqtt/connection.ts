@@ -7,8 +7,10 @@ import type { KeyAndCertificate } from '@fleetroot/tls-config'
 import { DeviceClientError } from '../error.ts'
 import { parseServerUrl } from '../https/url.ts'
 import { fullJitterBackoff } from '../retry/backoff.ts'
+import { openAcceptedSocket } from './accepted-socket.ts'
 import { AckWatch } from './ack-watch.ts'
 import { checkFilter, checkTopic, type Message, type QoS } from './message.ts'
+import { type OnlineInfo, onlineInfo } from './online-info.ts'
 import type { MqttOptions, PublishOptions } from './options.ts'
 import { Outbox } from './outbox.ts'
 import { PacketIds } from './packet-ids.ts'
@@ -17,19 +19,6 @@ import { openSession, type Session } from './session.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { type BrokerTls, brokerTls } from './tls-socket.ts'
 import { closedByUs, Uplink } from './uplink.ts'
-
-/** What `online` tells. */
-export interface OnlineInfo {
-  /** The broker kept our subscriptions and queued messages (MQTT 3.1.1 section 3.2.2.2). */
-  sessionPresent: boolean
-  tlsVersion: string | null
-  /** The key exchange group by its IANA name, such as `X25519MLKEM768`; undefined where TLS 1.2 resumes. */
-  tlsGroup: string | undefined
-  /** The TLS session was resumed: the server's chain and name were verified when that session began. */
-  tlsResumed: boolean
-  /** From the start of the attempt to CONNACK. */
-  connectMs: number
-}
 
 /** Events of a DeviceConnection. */
 export interface DeviceConnectionEvents {
@@ -42,6 +31,7 @@ export interface DeviceConnectionEvents {
   problem: [DeviceClientError]
 }
 
+const CONNECT_TIMEOUT_MS = 10_000
 /** Before an identity is replaced, for the acknowledgements that are under way. */
 const QUIET_TIMEOUT_MS = 2_000
 
@@ -62,6 +52,7 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
   /** Nothing new is sent: the session is about to be replaced. */
   #holding = false
   #pumping = false
+  #replacing = false
   #closing = false
   #info: OnlineInfo | undefined
 
@@ -81,7 +72,8 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
     })
     this.#uplink = new Uplink({
       tls: this.#brokerTls(options.identity),
-      open: async (tls, signal) => this.#open(tls, signal),
+      handshake: async (tls, signal) => this.#handshake(tls, signal),
+      open: async (tls, signal, socket) => this.#open(tls, signal, socket),
       backoff: options.backoff ?? fullJitterBackoff(),
       retryFirst: options.firstConnection === 'retry',
       onSession: (session, connectMs) => this.#begin(session, connectMs),
@@ -155,21 +147,36 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
   }
 
   /**
-   * Reconnects with another key and certificate of the same device, after the acknowledgements in flight, and
-   * resolves when that connection stands. Nothing that waits is lost.
+   * Changes to another key and certificate of the same device if the broker takes them, and resolves when the
+   * connection that uses them stands. First a TLS connection is made beside the one in use; when the broker did
+   * not refuse the certificate on it, what is in flight is acknowledged, the connection in use is ended with a
+   * DISCONNECT, so that no will is published, and CONNECT follows on the new one. Nothing that waits is lost.
    *
-   * Throws DeviceClientError `option-invalid` (no pair, or another device's; the old identity stays in use)
-   * or `connection-closed`. That the broker refuses the identity shows as `offline` events.
+   * Rejects, and the identity in use stays in use, with what `connectMqtt` throws when the broker cannot be
+   * reached or refuses the identity, with DeviceClientError `option-invalid` (no pair, another device's, or
+   * another one is being tried) or `connection-closed`.
    */
   async replaceIdentity(identity: KeyAndCertificate): Promise<void> {
     this.#refuseWhenClosed()
     if (this.#options.clientId === undefined && deviceIdOf(identity) !== this.clientId) {
       throw new DeviceClientError('option-invalid', `identity: this connection is that of ${this.clientId}`)
     }
-    const tls = this.#brokerTls(identity)
-    this.#holding = true
-    await this.#outbox.quiet(QUIET_TIMEOUT_MS)
-    await this.#uplink.replaceTls(tls)
+    if (this.#replacing) {
+      throw new DeviceClientError('option-invalid', 'identity: another one is being tried at this moment')
+    }
+    this.#replacing = true
+    try {
+      await this.#uplink.replaceTls(this.#brokerTls(identity), async () => {
+        this.#holding = this.online
+        await this.#outbox.quiet(QUIET_TIMEOUT_MS)
+      })
+    } catch (error) {
+      this.#holding = false
+      this.#pump()
+      throw this.#closing ? closedByUs() : error
+    } finally {
+      this.#replacing = false
+    }
   }
 
   /**
@@ -186,19 +193,25 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
     return { undelivered }
   }
 
-  async #open(tls: BrokerTls, signal: AbortSignal): Promise<Session> {
-    const { clean = true, keepaliveSeconds = 60, connectTimeoutMs = 10_000, will } = this.#options
+  async #handshake(tls: BrokerTls, signal: AbortSignal): Promise<TLSSocket> {
+    const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options
+    return openAcceptedSocket(this.#url, tls, connectTimeoutMs, signal)
+  }
+
+  async #open(tls: BrokerTls, signal: AbortSignal, socket: TLSSocket | undefined): Promise<Session> {
+    const { clean = true, keepaliveSeconds = 60, will } = this.#options
     return openSession({
       url: this.#url,
       tls,
       clientId: this.clientId,
       clean,
       keepaliveSeconds,
-      connectTimeoutMs,
+      connectTimeoutMs: this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       will,
       packetIds: this.#packetIds,
       onMessage: (message) => this.#deliver(message),
       signal,
+      socket,
     })
   }
 
@@ -206,13 +219,7 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
     this.#holding = false
     this.#subscriptions.restore(session)
     this.#pump()
-    const info: OnlineInfo = {
-      sessionPresent: session.sessionPresent,
-      tlsVersion: session.socket.getProtocol(),
-      tlsGroup: keyExchangeGroup(session.socket),
-      tlsResumed: session.socket.isSessionReused(),
-      connectMs,
-    }
+    const info = onlineInfo(session, connectMs)
     this.#info = info
     this.#tell('online', () => this.emit('online', info))
   }
@@ -272,12 +279,6 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
   #refuseWhenClosed(): void {
     if (this.#closing || this.#uplink.stopped) throw closedByUs()
   }
-}
-
-/** Clients are told by `getEphemeralKeyInfo`; its `type` is ECDH, DH or TLSGroup, and the typings lag behind. */
-function keyExchangeGroup(socket: TLSSocket): string | undefined {
-  const key: object | null = socket.getEphemeralKeyInfo()
-  return key !== null && 'name' in key && typeof key.name === 'string' ? key.name : undefined
 }
 
 function deviceIdOf(identity: KeyAndCertificate): string {

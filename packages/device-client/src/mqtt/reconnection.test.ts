@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 
 import { DeviceClientError } from '../error.ts'
+import { createAuthority } from '../testing/authority.ts'
 import { codeOf, mqttBench, payloads } from '../testing/mqtt-bench.ts'
 
 const bench = mqttBench()
@@ -150,6 +151,55 @@ describe('replaceIdentity', () => {
     ).rejects.toMatchObject({
       code: 'option-invalid',
     })
+    expect(connection.online).toBe(true)
+  })
+
+  it('does not touch the connection when the broker refuses the certificate in TLS', async () => {
+    const peer = await bench.startPeer()
+    const connection = await bench.connect(peer)
+    const stranger = await (await createAuthority()).device('dev-1')
+    await expect(connection.replaceIdentity(stranger)).rejects.toMatchObject({
+      code: 'connection-lost',
+      message: expect.stringContaining('which is how some brokers refuse a certificate'),
+    })
+    expect(connection.online).toBe(true)
+    await connection.publish('t', 'still here')
+    expect(peer.received.map(({ cmd }) => cmd)).toEqual(['connect', 'publish'])
+  })
+
+  it('returns to the identity that was in use when CONNECT is refused, and loses nothing', async () => {
+    const peer = await bench.startPeer()
+    const connection = await bench.connect(peer, { backoff: () => 3_600_000 })
+    const offline: string[] = []
+    connection.on('offline', ({ code }) => offline.push(code))
+    peer.script.connack = 5
+    const refused = peer.until(() => peer.connects().length === 2).then(() => (peer.script.connack = 0))
+    const replaced = codeOf(connection.replaceIdentity(await bench.authority.device('dev-1')))
+    const published = Array.from({ length: 20 }, async (_, at) => connection.publish('t', String(at)))
+    expect(await replaced).toBe('connect-refused')
+    await refused
+    await Promise.all(published)
+    expect(new Set(payloads(peer)).size).toBe(20)
+    await connection.publish('t', 'back')
+    expect(peer.handshakes.at(-1)?.serial).toBe(bench.device.certificate.serial)
+    expect(offline).toEqual([])
+  })
+
+  it('is rejected while the broker cannot be reached, and changes nothing', async () => {
+    const peer = await bench.startPeer()
+    const connection = await bench.connect(peer, { backoff: () => 3_600_000 })
+    const offline = once(connection, 'offline')
+    await peer.close()
+    await offline
+    const renewed = await bench.authority.device('dev-1')
+    expect(await codeOf(connection.replaceIdentity(renewed))).toBe('network-failed')
+  })
+
+  it('takes one identity at a time', async () => {
+    const connection = await bench.connect(await bench.startPeer())
+    const leaves = await Promise.all([bench.authority.device('dev-1'), bench.authority.device('dev-1')])
+    const codes = await Promise.all(leaves.map(async (leaf) => codeOf(connection.replaceIdentity(leaf))))
+    expect(codes.toSorted()).toEqual(['no failure', 'option-invalid'])
     expect(connection.online).toBe(true)
   })
 

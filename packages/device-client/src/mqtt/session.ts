@@ -5,6 +5,7 @@ import { connect, type IClientOptions, MqttClient } from 'mqtt'
 import { DeviceClientError } from '../error.ts'
 import { connectionFailure } from '../https/failure.ts'
 import { connackFailure } from './connack.ts'
+import { closedByPeer, goodbye, withHint } from './ending.ts'
 import type { Message, QoS, Will } from './message.ts'
 import type { Publication } from './outbox.ts'
 import type { PacketIds } from './packet-ids.ts'
@@ -22,6 +23,8 @@ export interface SessionOptions {
   packetIds: PacketIds
   onMessage: (message: Message) => void
   signal: AbortSignal
+  /** An open TLS connection to the broker, made with `tls`; left out, one is made. */
+  socket?: TLSSocket | undefined
 }
 
 /** Longer than any packet that the broker forwards; a WebSocket message may hold several. */
@@ -138,7 +141,11 @@ export class Session {
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { url, connectTimeoutMs, signal } = options
-  const socket = await openTlsSocket(url, options.tls, connectTimeoutMs, signal)
+  const socket = options.socket ?? (await openTlsSocket(url, options.tls, connectTimeoutMs, signal))
+  if (signal.aborted || socket.destroyed) {
+    socket.destroy()
+    throw signal.aborted ? goodbye() : withHint(closedByPeer(url.host))
+  }
   const fate: Fate = { ending: false }
   // TLS 1.3 lets us finish before the server has looked at our certificate: its refusal arrives as an alert here.
   socket.on('error', (error) => {
@@ -222,19 +229,4 @@ function startMqtt(options: SessionOptions, socket: TLSSocket): MqttClient {
       handshakeTimeout: options.connectTimeoutMs,
     },
   })
-}
-
-function closedByPeer(host: string): DeviceClientError {
-  return new DeviceClientError('connection-lost', `${host} closed the connection`)
-}
-
-/** Before CONNACK: a server on Node, and not only there, refuses a client certificate by closing without an alert. */
-function withHint(lost: DeviceClientError): DeviceClientError {
-  if (lost.code !== 'connection-lost' && lost.code !== 'network-failed') return lost
-  const hint = 'before CONNACK, which is how some brokers refuse a certificate: see the log of the broker'
-  return new DeviceClientError('connection-lost', `${lost.message} ${hint}`, { cause: lost })
-}
-
-function goodbye(): DeviceClientError {
-  return new DeviceClientError('connection-closed', 'the connection was closed')
 }

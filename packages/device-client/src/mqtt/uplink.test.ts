@@ -7,11 +7,14 @@ import { Uplink, type UplinkOptions } from './uplink.ts'
 
 async function uplinkThat(options: Pick<UplinkOptions, 'open'> & Partial<UplinkOptions>): Promise<Uplink> {
   const authority = await createAuthority()
+  const { trust } = authority
   const identity = await authority.device('dev-1')
   return new Uplink({
-    tls: brokerTls({ trust: authority.trust, identity, mode: 'compatible', serverName: undefined }),
+    tls: brokerTls({ trust, identity, mode: 'compatible', serverName: undefined }),
     backoff: () => 3_600_000,
     retryFirst: true,
+    handshake: () =>
+      Promise.reject(new DeviceClientError('network-failed', 'there is nobody to try it with')),
     onSession: () => undefined,
     onLost: () => undefined,
     onOffline: () => undefined,

@@ -1,3 +1,5 @@
+import type { TLSSocket } from 'node:tls'
+
 import { DeviceClientError } from '../error.ts'
 import type { Backoff } from '../retry/backoff.ts'
 import { retryVerdict } from '../retry/verdict.ts'
@@ -8,7 +10,10 @@ import { Wakeup } from './wakeup.ts'
 /** What an uplink needs and whom it tells. */
 export interface UplinkOptions {
   tls: BrokerTls
-  open: (tls: BrokerTls, signal: AbortSignal) => Promise<Session>
+  /** TLS alone, as far as the broker's verdict on the certificate can be known without CONNECT. */
+  handshake: (tls: BrokerTls, signal: AbortSignal) => Promise<TLSSocket>
+  /** A session, on `socket` if there is one. */
+  open: (tls: BrokerTls, signal: AbortSignal, socket?: TLSSocket) => Promise<Session>
   backoff: Backoff
   /** Also try the first connection again if its failure may pass. */
   retryFirst: boolean
@@ -25,6 +30,12 @@ const END_TIMEOUT_MS = 2_000
 /** An attempt number at which every back-off has reached its cap: how a refused identity waits. */
 const AT_CAP = 64
 
+/** Another identity that is to be tried: the TLS connection made with it, and who waits to hear. */
+interface Trial extends PromiseWithResolvers<void> {
+  readonly tls: BrokerTls
+  readonly socket: TLSSocket
+}
+
 /** Keeps one MQTT session open: opens it, waits for its end, backs off, opens the next. */
 export class Uplink {
   readonly #options: UplinkOptions
@@ -35,7 +46,8 @@ export class Uplink {
   #session: Session | undefined
   #everConnected = false
   #stopping = false
-  #replaced: PromiseWithResolvers<void> | undefined
+  #trial: Trial | undefined
+  #attempt = new AbortController()
   #loop: Promise<void> | undefined
 
   constructor(options: UplinkOptions) {
@@ -66,15 +78,26 @@ export class Uplink {
     }
   }
 
-  /** Ends the session, if any, and resolves when one stands that uses `tls`. Rejects when stopped before. */
-  async replaceTls(tls: BrokerTls): Promise<void> {
-    this.#tls = tls
-    this.#replaced ??= Promise.withResolvers<void>()
-    const { promise } = this.#replaced
-    promise.catch(() => undefined)
+  /**
+   * Changes to `tls` if the broker takes it. The session in use is ended only when a TLS connection with `tls`
+   * stands, and `beforeSwitch` has settled; CONNECT follows on that connection at once. Rejects with the reason
+   * if the broker refuses it; the next session then uses the TLS that was in use before, at once. One at a time.
+   */
+  async replaceTls(tls: BrokerTls, beforeSwitch: () => Promise<void>): Promise<void> {
+    const socket = await this.#options.handshake(tls, this.#stop.signal)
+    await beforeSwitch()
+    if (this.stopped || this.#stopping) {
+      socket.destroy()
+      throw closedByUs()
+    }
+    const trial: Trial = { tls, socket, ...Promise.withResolvers<void>() }
+    trial.promise.catch(() => undefined)
+    this.#trial = trial
     this.#wakeup.wake()
+    // An attempt with the old identity that is under way would only be in the way.
+    if (!this.#session) this.#attempt.abort()
     await this.#session?.end(END_TIMEOUT_MS)
-    await promise
+    await trial.promise
   }
 
   /** Ends the session with a DISCONNECT, or gives up the attempt in progress. Never rejects. */
@@ -96,7 +119,8 @@ export class Uplink {
       // A bug, here or in what was told. The session ends with the signal; nobody is left waiting.
       this.#stop.abort()
       this.#first.reject(error)
-      this.#replaced?.reject(error)
+      this.#trial?.socket.destroy()
+      this.#trial?.reject(error)
       // Nobody else would hear of it.
       if (this.#everConnected) throw error
     }
@@ -105,11 +129,11 @@ export class Uplink {
   async #run(): Promise<void> {
     let failures = 0
     while (!this.stopped && !this.#stopping) {
-      const tls = this.#tls
-      const { reason, connected, heldMs } = await this.#connectAndStay(tls)
+      const trial = this.#trial
+      const { reason, connected, heldMs } = await this.#connectAndStay(trial)
       if (this.stopped || this.#stopping) break
-      // The identity was replaced: no failure, and nothing to wait for.
-      if (tls !== this.#tls) continue
+      // Back to the identity that was in use, or on to the one that is to be tried: nothing to wait for.
+      if ((trial && !connected) || this.#trial) continue
       const verdict = retryVerdict(reason)
       if (!this.#everConnected && !(this.#options.retryFirst && verdict.retry)) {
         this.#stop.abort()
@@ -125,36 +149,47 @@ export class Uplink {
       if (!this.stopped) await this.#wakeup.wait(waitMs)
     }
     this.#first.reject(closedByUs())
-    this.#replaced?.reject(closedByUs())
+    this.#trial?.socket.destroy()
+    this.#trial?.reject(closedByUs())
   }
 
   /** One connection from beginning to end. */
   async #connectAndStay(
-    tls: BrokerTls,
+    trial: Trial | undefined,
   ): Promise<{ reason: DeviceClientError; connected: boolean; heldMs: number }> {
     const startedAt = performance.now()
+    const { tls } = trial ?? { tls: this.#tls }
+    this.#attempt = new AbortController()
+    const signal = AbortSignal.any([this.#stop.signal, this.#attempt.signal])
     let session: Session
     try {
-      session = await this.#options.open(tls, this.#stop.signal)
+      session = await this.#options.open(tls, signal, trial?.socket)
     } catch (error) {
       const reason = error instanceof DeviceClientError ? error : unforeseen(error)
+      this.#endTrial(trial)?.reject(this.stopped ? closedByUs() : reason)
       return { reason, connected: false, heldMs: 0 }
     }
-    if (tls !== this.#tls) {
+    if (this.#trial !== trial) {
+      // An identity is to be tried since: its turn is now.
       await session.end(END_TIMEOUT_MS)
       return { reason: closedByUs(), connected: false, heldMs: 0 }
     }
     const connectedAt = performance.now()
+    this.#tls = tls
     this.#session = session
     this.#everConnected = true
     this.#options.onSession(session, connectedAt - startedAt)
     this.#first.resolve()
-    this.#replaced?.resolve()
-    this.#replaced = undefined
+    this.#endTrial(trial)?.resolve()
     const reason = (await session.ended) ?? closedByUs()
     this.#session = undefined
     this.#options.onLost(reason)
     return { reason, connected: true, heldMs: performance.now() - connectedAt }
+  }
+
+  #endTrial(trial: Trial | undefined): Trial | undefined {
+    if (trial) this.#trial = undefined
+    return trial
   }
 }
 

@@ -1,5 +1,10 @@
 import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
+import { afterAll } from 'vitest'
 
 /** How a child ended. */
 export interface ChildEnd {
@@ -9,13 +14,17 @@ export interface ChildEnd {
   stderr: string
 }
 
-/** Runs a script of this folder to its end; `crashAt` kills it before that file system call. */
+/** Compiled code of the children, which are many. */
+const compileCache = mkdtempSync(join(tmpdir(), 'device-client-compiled-'))
+afterAll(() => rmSync(compileCache, { recursive: true }))
+
+/** Runs a script of this folder to its end; `crashAt` kills it before that step (see crash-at.ts). */
 export async function runChild(script: string, parameters: string[], crashAt?: number): Promise<ChildEnd> {
   const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
   const preload = crashAt === undefined ? [] : ['--import', path('crash-at.ts')]
   const child = spawn(process.execPath, [...preload, path(script), ...parameters], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CRASH_AT: String(crashAt), NODE_OPTIONS: '' },
+    env: { ...process.env, CRASH_AT: String(crashAt), NODE_COMPILE_CACHE: compileCache, NODE_OPTIONS: '' },
   })
   const end: ChildEnd = { code: null, signal: null, stdout: '', stderr: '' }
   child.stdout.on('data', (chunk: Buffer) => (end.stdout += chunk.toString()))

@@ -6,8 +6,10 @@ import type { TLSSocket } from 'node:tls'
 import {
   type Certificate,
   checkCsr,
+  commonNames,
   defaultProfiles,
   encodeCertsOnly,
+  parseCertificate,
   parseCsr,
   parseDeviceId,
 } from '@fleetroot/pki'
@@ -24,6 +26,8 @@ export interface EstResponder {
   /** Bodies of the CSRs that were posted. */
   requests: string[]
   addToken(id: string, token: string): void
+  /** Renews certificates that have expired, too. */
+  grace: boolean
   /** How the next certificates are made. */
   issue: LeafOptions
   /** Answers the next requests instead; each is used once. */
@@ -58,6 +62,7 @@ export async function startEstResponder(authority: Authority, identity?: Leaf): 
     authority,
     log: [],
     requests: [],
+    grace: false,
     addToken: (id, token) => tokens.set(token, { id }),
     issue: {},
     instead: [],
@@ -126,18 +131,23 @@ export async function startEstResponder(authority: Authority, identity?: Leaf): 
       trustDomain: 'fleet.test',
       now: new Date(),
     })
-    if (peer.kind !== 'identity') {
+    // Said only of a certificate that is genuine in every other respect.
+    const isLate = peer.kind === 'refused' && peer.code === 'certificate-expired' && responder.grace
+    if (peer.kind !== 'identity' && !isLate) {
       const why = peer.kind === 'none' ? 'no client certificate' : peer.detail
       send(response, request, 403, 'text/plain', why)
       return
     }
+    const current = parseCertificate(
+      (request.socket as TLSSocket).getPeerX509Certificate()?.raw ?? Buffer.alloc(0),
+    )
     const csr = await parseCsr(Buffer.from(body, 'base64'))
     // RFC 7030 section 4.2.2: subject and names of the certificate that is renewed.
-    if (JSON.stringify(csr.subjectAltNames) !== JSON.stringify(peer.certificate.subjectAltNames)) {
+    if (JSON.stringify(csr.subjectAltNames) !== JSON.stringify(current.subjectAltNames)) {
       send(response, request, 400, 'text/plain', 'subjectAltName: must be that of the current certificate')
       return
     }
-    const certificate = await issue(request, response, body, peer.id)
+    const certificate = await issue(request, response, body, commonNames(current.subject)[0] ?? '')
     if (certificate) sendCertificates(response, request, await responder.answer(certificate))
   }
 

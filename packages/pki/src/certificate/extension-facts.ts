@@ -64,7 +64,7 @@ function readSubjectKeyId(der: Buffer): string {
  *         authorityCertIssuer       [1] IMPLICIT GeneralNames OPTIONAL,
  *         authorityCertSerialNumber [2] IMPLICIT INTEGER OPTIONAL }
  */
-function readAuthorityKeyId(der: Buffer): string | undefined {
+export function readAuthorityKeyId(der: Buffer): string | undefined {
   const what = 'authorityKeyIdentifier'
   return readDer(der, what, (reader) => {
     const fields = reader.sequence(what)
@@ -105,7 +105,7 @@ function readPolicies(der: Buffer): string[] {
  * Only URLs of points that cover all reasons and all issuers are given out: whoever reads the list fetches
  * each and believes it.
  */
-function readCrlUrls(der: Buffer): string[] {
+export function readCrlUrls(der: Buffer): string[] {
   const what = 'cRLDistributionPoints'
   return readSequence(der, what, (list) => {
     const point = list.sequence(what)

@@ -166,7 +166,7 @@ export function keyIdentifier(publicKeyInfo: Uint8Array): Buffer {
 }
 
 /** One DistributionPoint { distributionPoint [0] { fullName [0] { uniformResourceIdentifier [6] } } } (4.2.1.13) */
-function encodeCrlUrl(url: string): Buffer {
+export function encodeCrlUrl(url: string): Buffer {
   return sequence(sequence(explicit(0, explicit(0, implicit(6, Buffer.from(url, 'latin1'))))))
 }
 

@@ -6,7 +6,10 @@ export { contextConstructed, contextPrimitive, Tag } from './tag.ts'
 export {
   bitString,
   boolean,
+  enumerated,
   explicit,
+  generalizedTime,
+  header,
   implicit,
   implicitSetOf,
   integer,

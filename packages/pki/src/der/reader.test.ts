@@ -55,6 +55,7 @@ const notDer: Case[] = [
     `1711${Buffer.from('260101000000+0000').toString('hex')}`,
     (r) => r.time('field'),
   ],
+  ['an empty ENUMERATED', '0a00', (r) => r.enumerated('field')],
   ['a SET OF out of order', '3106020102020101', (r) => r.setOf('field').end('field')],
 ]
 
@@ -93,6 +94,18 @@ describe('the strict reader', () => {
       `1811${Buffer.from('20500101000000.5Z').toString('hex')}`,
       (r) => r.time('field'),
     ],
+    [
+      'a GeneralizedTime with a fraction',
+      `1811${Buffer.from('20260101000000.5Z').toString('hex')}`,
+      (r) => r.generalizedTime('field'),
+    ],
+    [
+      'a GeneralizedTime on the 31st of February',
+      `180f${Buffer.from('20260231000000Z').toString('hex')}`,
+      (r) => r.generalizedTime('field'),
+    ],
+    ['a negative ENUMERATED', '0a01ff', (r) => r.enumerated('field')],
+    ['an ENUMERATED of two octets', '0a020080', (r) => r.enumerated('field')],
     ['another type than expected', '0500', (r) => r.oid('field')],
     ['a UniversalString as text', '1c0400000041', (r) => r.string('field')],
   ])('refuses %s', (_, hex, how) => {
@@ -103,6 +116,14 @@ describe('the strict reader', () => {
     for (const hex of ['0900', '0000', '0d0155', '2800', '4000', '6000', 'c000']) {
       expect(refusalOf(() => read(hex, (r) => r.element('field'))).code).toBe('der-invalid')
     }
+  })
+
+  it('reads a GeneralizedTime of any year from 1950 where the field is no X.509 Time', () => {
+    const encoded = Buffer.from('20260228235959Z').toString('hex')
+    expect(read(`180f${encoded}`, (r) => r.generalizedTime('field'))).toEqual(
+      new Date('2026-02-28T23:59:59Z'),
+    )
+    expect(read('0a010a', (r) => r.enumerated('field'))).toBe(10)
   })
 
   it('names the field, the problem and the place', () => {

@@ -5,7 +5,7 @@ import { derProblem } from './problem.ts'
 import { checkBitString, checkBoolean, checkElement, checkInteger, checkOrder } from './strict.ts'
 import { decodeString, stringType, type StringType } from './string.ts'
 import { contextConstructed, Tag, tagName } from './tag.ts'
-import { decodeTime } from './time.ts'
+import { decodeGeneralizedTime, decodeTime } from './time.ts'
 
 /**
  * A cursor over the content of one constructed element. Each method takes the next element, which must have
@@ -146,6 +146,15 @@ export class DerReader {
     return this.bytes.readUIntBE(start, octets)
   }
 
+  /** ENUMERATED with a value from 0 to 127. */
+  enumerated(what: string): number {
+    const start = this.enter(Tag.enumerated, what)
+    checkInteger(this.bytes, start, this.at, what)
+    const value = this.bytes[start] ?? 0
+    if (this.at - start !== 1 || value >= 0x80) throw derProblem(what, 'must be between 0 and 127', start)
+    return value
+  }
+
   /** BIT STRING of whole octets: keys and signatures. Refuses unused bits. */
   bitString(what: string): Buffer {
     const start = this.enter(Tag.bitString, what)
@@ -196,6 +205,12 @@ export class DerReader {
     const tag = this.peek() === Tag.generalizedTime ? Tag.generalizedTime : Tag.utcTime
     const start = this.enter(tag, what)
     return decodeTime(tag, this.bytes, start, this.at, what)
+  }
+
+  /** GeneralizedTime `YYYYMMDDHHMMSSZ` whatever the year: OCSP and invalidityDate are no X.509 Time. */
+  generalizedTime(what: string): Date {
+    const start = this.enter(Tag.generalizedTime, what)
+    return decodeGeneralizedTime(this.bytes, start, this.at, what)
   }
 
   /** A character string of any type in {@link StringType}. */

@@ -14,10 +14,29 @@ export function decodeTime(tag: number, bytes: Buffer, start: number, end: numbe
     throw derProblem(what, `not a time in the form ${general ? 'YYYY' : 'YY'}MMDDHHMMSSZ`, start)
   }
   const digits = general ? text : `${Number(text.slice(0, 2)) < 50 ? '20' : '19'}${text}`
+  const time = readDigits(digits, text, start, what)
+  const year = time.getUTCFullYear()
+  if (general && year < 2050) throw derProblem(what, `the year ${year} must be written as UTCTime`, start)
+  return time
+}
+
+/**
+ * Decodes the content octets of a GeneralizedTime in the profile of RFC 5280 section 4.1.2.5.2, any year from
+ * 1950: Greenwich time with seconds and without a fraction, as RFC 6960 section 4.2.2.1 wants it too.
+ */
+export function decodeGeneralizedTime(bytes: Buffer, start: number, end: number, what: string): Date {
+  const text = bytes.toString('latin1', start, end)
+  if (!/^(?:19[5-9]|[2-9][0-9]{2})[0-9]{11}Z$/.test(text)) {
+    throw derProblem(what, 'not a time in the form YYYYMMDDHHMMSSZ, 1950 or later', start)
+  }
+  return readDigits(text, text, start, what)
+}
+
+/** @param digits `YYYYMMDDHHMMSSZ` */
+function readDigits(digits: string, text: string, start: number, what: string): Date {
   const field = (from: number, to: number) => Number(digits.slice(from, to))
-  const year = field(0, 4)
   const milliseconds = Date.UTC(
-    year,
+    field(0, 4),
     field(4, 6) - 1,
     field(6, 8),
     field(8, 10),
@@ -27,7 +46,6 @@ export function decodeTime(tag: number, bytes: Buffer, start: number, end: numbe
   const time = new Date(milliseconds)
   // Date.UTC carries the 31st of February over into March; what does not come back was not a date.
   if (compact(time) !== digits) throw derProblem(what, `${text} is not a date and time`, start)
-  if (general && year < 2050) throw derProblem(what, `the year ${year} must be written as UTCTime`, start)
   return time
 }
 
@@ -38,14 +56,19 @@ export function decodeTime(tag: number, bytes: Buffer, start: number, end: numbe
  * @throws PkiError `time-invalid` for an invalid date and for years that Time cannot hold (before 1950, after 9999)
  */
 export function encodeTimeContent(time: Date): { tag: number; text: string } {
+  const digits = encodeGeneralizedTimeContent(time)
+  return time.getUTCFullYear() < 2050
+    ? { tag: Tag.utcTime, text: digits.slice(2) }
+    : { tag: Tag.generalizedTime, text: digits }
+}
+
+/** The content of a GeneralizedTime, `YYYYMMDDHHMMSSZ`. Throws as {@link encodeTimeContent} does. */
+export function encodeGeneralizedTimeContent(time: Date): string {
   const year = time.getUTCFullYear()
   if (!(year >= 1950 && year <= 9999)) {
     throw new PkiError('time-invalid', 'time: must be a valid date between the years 1950 and 9999')
   }
-  const digits = compact(time)
-  return year < 2050
-    ? { tag: Tag.utcTime, text: digits.slice(2) }
-    : { tag: Tag.generalizedTime, text: digits }
+  return compact(time)
 }
 
 const twoDigits = Array.from({ length: 100 }, (_, number) => String(number).padStart(2, '0'))

@@ -39,6 +39,13 @@ describe('the writer', () => {
       der.time(new Date('2050-01-01T00:00:00Z')),
       '180f32303530303130313030303030305a',
     ],
+    [
+      'GeneralizedTime in 2049',
+      der.generalizedTime(new Date('2049-12-31T23:59:59.999Z')),
+      '180f32303439313233313233353935395a',
+    ],
+    ['ENUMERATED', der.enumerated(10), '0a010a'],
+    ['a header alone', der.header(Tag.sequence, 65_536), '3083010000'],
     ['UTCTime in 1950', der.time(new Date('1950-01-01T00:00:00Z')), '170d3530303130313030303030305a'],
   ])('writes %s', (_, bytes, expected) => {
     expect(hex(bytes)).toBe(expected)
@@ -56,6 +63,8 @@ describe('the writer', () => {
     ['an umlaut as IA5String', () => der.string('ia5', 'ü'), 'name-invalid'],
     ['half a surrogate pair', () => der.string('utf8', '\ud800'), 'name-invalid'],
     ['an emoji as BMPString', () => der.string('bmp', '😀'), 'name-invalid'],
+    ['GeneralizedTime of an invalid date', () => der.generalizedTime(new Date(Number.NaN)), 'time-invalid'],
+    ['ENUMERATED 128', () => der.enumerated(128), 'der-invalid'],
     ['seventeen named bits', () => der.namedBits(1 << 16), 'der-invalid'],
     ['16 MiB', () => der.octetString(Buffer.alloc(1 << 24)), 'der-too-large'],
   ])('refuses %s', (_, write, code) => {

@@ -2,7 +2,7 @@ import { PkiError } from '../error.ts'
 import { encodeOidContent } from './oid.ts'
 import { encodeStringContent, stringTag, type StringType } from './string.ts'
 import { contextConstructed, contextPrimitive, Tag } from './tag.ts'
-import { encodeTimeContent } from './time.ts'
+import { encodeGeneralizedTimeContent, encodeTimeContent } from './time.ts'
 
 /**
  * Any element: its tag, the minimal length, its content in one piece or several. Small ones are views of Node's
@@ -12,20 +12,32 @@ import { encodeTimeContent } from './time.ts'
 export function tlv(tag: number, ...content: readonly Uint8Array[]): Buffer {
   let length = 0
   for (const part of content) length += part.byteLength
-  const header = headerLength(length)
-  const out = Buffer.allocUnsafe(header + length)
-  out[0] = tag
-  if (length < 0x80) out[1] = length
-  else {
-    out[1] = 0x80 | (header - 2)
-    out.writeUIntBE(length, 2, header - 2)
-  }
-  let at = header
+  const octets = headerLength(length)
+  const out = Buffer.allocUnsafe(octets + length)
+  writeHeader(out, tag, length, octets)
+  let at = octets
   for (const part of content) {
     out.set(part, at)
     at += part.byteLength
   }
   return out
+}
+
+/** Tag and length alone, for content that is written behind it: a long list need not be copied to be wrapped. */
+export function header(tag: number, length: number): Buffer {
+  const octets = headerLength(length)
+  const out = Buffer.allocUnsafeSlow(octets)
+  writeHeader(out, tag, length, octets)
+  return out
+}
+
+function writeHeader(out: Buffer, tag: number, length: number, octets: number): void {
+  out[0] = tag
+  if (length < 0x80) out[1] = length
+  else {
+    out[1] = 0x80 | (octets - 2)
+    out.writeUIntBE(length, 2, octets - 2)
+  }
 }
 
 function headerLength(length: number): number {
@@ -79,6 +91,14 @@ export function integer(value: number | bigint): Buffer {
   return tlv(Tag.integer, Buffer.from(hex.padStart(octets * 2, '0'), 'hex'))
 }
 
+/** ENUMERATED; the enumerations of X.509 have values from 0 to 127. */
+export function enumerated(value: number): Buffer {
+  if (!(Number.isInteger(value) && value >= 0 && value <= 127)) {
+    throw new PkiError('der-invalid', 'enumerated: must be between 0 and 127')
+  }
+  return tlv(Tag.enumerated, Buffer.of(value))
+}
+
 /** INTEGER from a big-endian magnitude: serial numbers, moduli. Leading zeros are dropped. */
 export function unsignedInteger(magnitude: Uint8Array): Buffer {
   let start = 0
@@ -126,6 +146,11 @@ export function oid(dotted: string): Buffer {
 export function time(date: Date): Buffer {
   const { tag, text } = encodeTimeContent(date)
   return tlv(tag, Buffer.from(text, 'latin1'))
+}
+
+/** GeneralizedTime whatever the year, for the fields that are no X.509 Time. Milliseconds are cut off. */
+export function generalizedTime(date: Date): Buffer {
+  return tlv(Tag.generalizedTime, Buffer.from(encodeGeneralizedTimeContent(date), 'latin1'))
 }
 
 /** A character string of the given type. Refuses characters that the type cannot hold. */

@@ -146,7 +146,7 @@ judgedBy(['mosquitto_pub', 'mosquitto_sub', 'openssl'], 'the broker, as mosquitt
 
   test('a certificate of a CA with the same names and other keys is refused', async () => {
     const names = { root: 'Fleetroot Root CA', issuer: 'Fleetroot Devices CA' }
-    const authority = await makeAuthority('P-256', names)
+    const authority = await makeAuthority('P-256', { names })
     const { publicKey, privateKey } = generateKeyPair('P-256')
     const leaf = await issueLeaf(authority, 'device', publicKey)
     writeFileSync(fleet.file('pump-7.crt'), leaf.pem + authority.issuer.certificate.pem)

@@ -7,27 +7,36 @@ import {
   issueCertificate,
   type Issuer,
   type KeyAlgorithm,
+  type KeyPair,
   keySigner,
   newSerial,
   parseDeviceId,
+  type Signer,
 } from '@fleetroot/pki'
 import type { KeyObject } from 'node:crypto'
 
 /** A root and an issuing CA with keys of one algorithm. */
 export interface Authority {
   readonly root: Certificate
+  readonly rootSigner: Signer
   readonly issuer: Issuer
 }
 
-/** Makes one; the names are for those who must take it for another. */
+/** Makes one; the names are for those who must take it for another, the keys for those who made them before. */
 export async function makeAuthority(
   algorithm: KeyAlgorithm,
-  names = { root: 'Interop Root', issuer: 'Interop CA' },
+  {
+    names = { root: 'Interop Root', issuer: 'Interop CA' },
+    keys = generateKeyPair(algorithm),
+  }: {
+    names?: { root: string; issuer: string }
+    keys?: KeyPair
+  } = {},
 ): Promise<Authority> {
   const now = new Date()
   const signer = keySigner(generateKeyPair(algorithm).privateKey)
   const root = await createRootCertificate({ signer, commonName: names.root, serial: newSerial(), now })
-  const { publicKey, privateKey } = generateKeyPair(algorithm)
+  const { publicKey, privateKey } = keys
   const certificate = await createIssuingCertificate({
     issuer: { certificate: root, signer },
     publicKey,
@@ -35,7 +44,7 @@ export async function makeAuthority(
     serial: newSerial(),
     now,
   })
-  return { root, issuer: { certificate, signer: keySigner(privateKey) } }
+  return { root, rootSigner: signer, issuer: { certificate, signer: keySigner(privateKey) } }
 }
 
 export async function issueLeaf(

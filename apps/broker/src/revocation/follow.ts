@@ -1,0 +1,258 @@
+import { clientTlsOptions, type KeyAndCertificate, type TlsMode } from '@fleetroot/tls-config'
+import type { DataDirectory, Logger } from '@fleetroot/service'
+import type { Issuers } from '../admission/peer.ts'
+import { RevocationCopy } from './copy.ts'
+import { EventCursor } from './event-cursor.ts'
+import type { ServerSentEvent } from './event-stream.ts'
+import { Feed } from './feed.ts'
+import { Lists } from './lists.ts'
+import { Poller } from './poller.ts'
+import { readEvent, type RegistryEvent, type UnreadableEvent } from './registry-event.ts'
+import type { Revocation } from './revocation.ts'
+import { Trouble } from './trouble.ts'
+
+/** Where revocation data comes from and where it goes. */
+export interface FollowOptions {
+  readonly revocation: Revocation
+  readonly issuers: Issuers
+  /** `https://host:port` of the enrollment server. */
+  readonly url: string
+  /** The pinned root, PEM. */
+  readonly root: string
+  readonly mode: TlsMode
+  /** The broker's own identity, asked for every connection. */
+  readonly identity: () => KeyAndCertificate
+  readonly data: DataDirectory
+  readonly log: Logger
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+  readonly timing?: Partial<FollowTiming>
+}
+
+/** How often and how long, in milliseconds. */
+export interface FollowTiming {
+  /** Between polls of the lists while the stream is open; a third of the time that may pass is random. */
+  readonly pollMs: number
+  /** The same while it is not. */
+  readonly cutOffPollMs: number
+  /** Before a poll that failed, or that left events missing, is repeated. */
+  readonly repeatPollMs: number
+  /** Silence after which the stream is taken for broken. */
+  readonly silenceMs: number
+}
+
+const defaultTiming: FollowTiming = {
+  pollMs: 60_000,
+  cutOffPollMs: 5_000,
+  repeatPollMs: 1_000,
+  silenceMs: 15_000,
+}
+
+/** Changes that are in no list yet at which the lists are polled before it is their turn. */
+const changesPerPoll = 1_000
+
+/** What the follower has met with so far. */
+export interface FollowCounts {
+  readonly events: number
+  readonly repeated: number
+  readonly gaps: number
+  readonly unreadable: number
+  /** Looks at the lists that are done, in vain or not. */
+  readonly polls: number
+  readonly failures: number
+  readonly lastEventId: number | undefined
+  readonly isConnected: boolean
+}
+
+/**
+ * Starts to keep a `Revocation` up to date: the copy on disk first, then the event stream, which tells of a revocation
+ * at once, and the signed lists, polled at the start, after every reconnect, whenever an event was missed, and on
+ * a schedule. The lists are the truth; the stream is only faster.
+ */
+export async function followRevocation(options: FollowOptions): Promise<Follower> {
+  const { revocation, data, log, now = Date.now } = options
+  const copy = new RevocationCopy(data, (error) =>
+    log.error({ err: error }, 'cannot keep revocation data on disk'),
+  )
+  const tls = () => clientTlsOptions({ trust: [options.root], mode: options.mode })
+  const lists = new Lists({ ...options, now, tls, copy })
+  const kept = await copy.read()
+  if (kept !== undefined) await lists.restore(kept.snapshot, kept.ders)
+  const cursor = new EventCursor(revocation.set.isComplete ? kept?.snapshot.cursor : undefined)
+  return new Follower(options, { copy, lists, cursor })
+}
+
+/** A follower at work. Made by `followRevocation`. */
+export class Follower {
+  /**
+   * Resolves when there is something to go by, from the copy on disk or from the server, or when the server was
+   * asked in vain once: whoever waits for more asks the `Revocation`.
+   */
+  readonly settled: Promise<void>
+  readonly #options: FollowOptions
+  readonly #timing: FollowTiming
+  readonly #now: () => number
+  readonly #copy: RevocationCopy
+  readonly #lists: Lists
+  readonly #cursor: EventCursor
+  readonly #trouble: Trouble
+  readonly #tally = { events: 0, repeated: 0, gaps: 0, unreadable: 0, polls: 0, failures: 0 }
+  readonly #stop = new AbortController()
+  readonly #poller: Poller
+  readonly #settle: () => void
+  #feed: Feed | undefined
+  /** The next poll must not be conditional: what the server says of a list may be another thing now. */
+  #isReset = false
+
+  constructor(options: FollowOptions, parts: { copy: RevocationCopy; lists: Lists; cursor: EventCursor }) {
+    this.#options = options
+    this.#timing = { ...defaultTiming, ...options.timing }
+    this.#now = options.now ?? Date.now
+    this.#copy = parts.copy
+    this.#lists = parts.lists
+    this.#cursor = parts.cursor
+    this.#trouble = new Trouble(options.log)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.settled = promise
+    this.#settle = resolve
+    if (options.revocation.set.isComplete) resolve()
+    this.#poller = new Poller(() => this.#poll())
+    if (this.#cursor.upTo !== undefined) this.#feed = this.#openFeed()
+    this.#poller.poll()
+  }
+
+  counts(): FollowCounts {
+    const isConnected = this.#feed?.isOpen === true
+    return { ...this.#tally, lastEventId: this.#cursor.upTo, isConnected }
+  }
+
+  /** Stops following; resolves when all that is to be kept is on the disk. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    this.#feed?.close()
+    await this.#poller.close()
+    this.#save()
+    await this.#copy.flushed()
+  }
+
+  /** Looks at the lists, and says when to look again. */
+  async #poll(): Promise<number> {
+    const isDone = await this.#pollOnce()
+    this.#settle()
+    const { pollMs, cutOffPollMs, repeatPollMs } = this.#timing
+    if (this.#stop.signal.aborted) return repeatPollMs
+    // Not before there is a number to resume after: without one the stream begins with whatever comes next.
+    this.#feed ??= this.#openFeed()
+    if (!isDone || !this.#cursor.isWhole) return repeatPollMs
+    return (this.#feed.isOpen ? pollMs : cutOffPollMs) * (2 / 3 + Math.random() / 3)
+  }
+
+  async #pollOnce(): Promise<boolean> {
+    const { revocation } = this.#options
+    const startedMs = this.#now()
+    const wasReset = this.#isReset
+    this.#isReset = false
+    const { signal } = this.#stop
+    const { failure, areCurrent } = await this.#lists.poll(signal, { isUnconditional: wasReset })
+    this.#tally.polls += 1
+    if (signal.aborted) return false
+    if (failure !== undefined) {
+      this.#isReset ||= wasReset
+      this.#tally.failures += 1
+      this.#trouble.met('lists', failure)
+      return false
+    }
+    this.#trouble.over('lists', 'the revocation lists are fetched again')
+    const upTo = revocation.set.listsUpTo
+    // What was missed while this poll was under way wants lists that were asked for after it.
+    if (upTo !== undefined && !this.#poller.isWanted) this.#cursor.polled(upTo)
+    if (areCurrent && this.#cursor.isWhole) revocation.confirm(startedMs)
+    this.#save()
+    return true
+  }
+
+  #openFeed(): Feed {
+    const { revocation, url, root, mode, identity } = this.#options
+    return new Feed({
+      url,
+      tls: () => clientTlsOptions({ trust: [root], mode, identity: identity() }),
+      resumeAfter: () => this.#known(),
+      silenceMs: this.#timing.silenceMs,
+      onOpen: () => {
+        this.#trouble.over('stream', 'the event stream is connected')
+        this.#poller.poll()
+      },
+      onAlive: () => {
+        if (this.#cursor.isWhole) revocation.confirm(this.#now())
+      },
+      onEvent: (event) => this.#receive(event),
+      onBroken: (reason) => {
+        this.#tally.failures += 1
+        this.#trouble.met('stream', reason)
+      },
+    })
+  }
+
+  /** The last event up to which nothing is missing. */
+  #known(): number | undefined {
+    return this.#cursor.isWhole ? this.#cursor.upTo : this.#options.revocation.set.listsUpTo
+  }
+
+  #receive({ id, type, data }: ServerSentEvent): void {
+    const { log } = this.#options
+    if (type === 'reset') {
+      log.warn('the enrollment server no longer has the events since ours: fetching the revocation lists')
+      this.#tally.gaps += 1
+      this.#cursor.reset()
+      if (/^\d{1,15}$/.test(id)) this.#cursor.miss(Number(id))
+      this.#isReset = true
+      return this.#poller.poll()
+    }
+    const event = readEvent(id, type, data)
+    this.#tally.events += 1
+    if ('problem' in event) return this.#skip(event)
+    const position = this.#cursor.take(event.id)
+    if (position === 'repeated') return void (this.#tally.repeated += 1)
+    if (position === 'gap') {
+      this.#tally.gaps += 1
+      const after = this.#cursor.upTo
+      log.warn({ eventId: event.id, after }, 'events are missing: fetching the revocation lists')
+      this.#poller.poll()
+    }
+    return this.#apply(event)
+  }
+
+  /** An event that cannot be read may have revoked anything. */
+  #skip({ id, problem }: UnreadableEvent): void {
+    this.#tally.unreadable += 1
+    this.#options.log.error(
+      { eventId: id, problem },
+      'an event cannot be read: fetching the revocation lists',
+    )
+    if (id !== undefined && this.#cursor.take(id) !== 'repeated') this.#cursor.miss(id)
+    this.#poller.poll()
+  }
+
+  #apply(event: RegistryEvent): void {
+    const { revocation, log } = this.#options
+    revocation.apply(event)
+    if (event.effect === 'none') return
+    const { id, type, deviceId, certificates } = event
+    const level = event.effect === 'resumed' ? 'info' : 'warn'
+    log[level]({ eventId: id, type, deviceId, certificates }, `${type}: applied`)
+    // What no list includes is written again with every event: after so many it is time for a list.
+    const { changed } = revocation.set
+    if (changed > 0 && changed % changesPerPoll === 0) this.#poller.poll()
+    this.#save()
+  }
+
+  #save(): void {
+    const { revocation } = this.#options
+    this.#copy.save(() => ({
+      cursor: this.#known(),
+      confirmedMs: revocation.staleness.confirmedMs,
+      lists: this.#lists.records,
+      denials: [...revocation.set.pending()],
+    }))
+  }
+}

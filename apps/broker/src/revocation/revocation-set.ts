@@ -1,0 +1,121 @@
+import type { SerialNumber } from '@fleetroot/pki'
+import type { Effect } from './registry-event.ts'
+import type { Mark, SerialTable } from './serial-table.ts'
+
+/** A certificate, named as nothing else is: RFC 5280 makes a serial unique within its issuer's key only. */
+export interface CertificateRef {
+  /** Subject key identifier of the issuing CA, lower-case hex. */
+  readonly issuerKeyId: string
+  readonly serial: SerialNumber
+}
+
+/** What one event said about one certificate. */
+interface Change {
+  readonly mark: Mark | 'good'
+  readonly eventId: number
+}
+
+/** A denial that no list includes yet. */
+export interface PendingDenial extends CertificateRef {
+  readonly mark: Mark
+  readonly eventId: number
+}
+
+interface IssuerRecord {
+  /** Undefined until there is a list. */
+  table: SerialTable | undefined
+  /** The last event that the list includes. */
+  upTo: number
+  /** What events after the list have changed. */
+  readonly changes: Map<SerialNumber, Change>
+}
+
+/**
+ * Which certificates of which issuing CA may not pass: the last list of each, and on top of it what later events
+ * have changed. Looked up in constant time. Events may come twice and in any order: what is known of a
+ * certificate from a later event or list stands, and nothing but a list takes a revocation back (RFC 5280
+ * section 5.3.1: only certificateHold can be released).
+ */
+export class RevocationSet {
+  readonly #issuers = new Map<string, IssuerRecord>()
+
+  /** Knows nothing yet of these issuing CAs, and never of any other. */
+  constructor(issuerKeyIds: Iterable<string>) {
+    for (const keyId of issuerKeyIds) {
+      this.#issuers.set(keyId, { table: undefined, upTo: 0, changes: new Map() })
+    }
+  }
+
+  /** Whether there is a list of every issuing CA. */
+  get isComplete(): boolean {
+    return [...this.#issuers.values()].every(({ table }) => table !== undefined)
+  }
+
+  /** The last event that is in all lists; undefined until the set is complete. */
+  get listsUpTo(): number | undefined {
+    return this.isComplete ? Math.min(...[...this.#issuers.values()].map(({ upTo }) => upTo)) : undefined
+  }
+
+  /** Entries of the lists and changes since, by issuing CA. */
+  sizes(): Map<string, number> {
+    return new Map(
+      [...this.#issuers].map(([keyId, { table, changes }]) => [keyId, (table?.size ?? 0) + changes.size]),
+    )
+  }
+
+  /** `unlisted`: of this issuing CA there is no list, so nothing can be said. */
+  markOf({ issuerKeyId, serial }: CertificateRef): Mark | 'good' | 'unlisted' {
+    const issuer = this.#issuers.get(issuerKeyId)
+    if (issuer === undefined) return 'unlisted'
+    const listed = issuer.table?.get(serial)
+    const changed = issuer.changes.get(serial)?.mark
+    if (listed === 'revoked' || changed === 'revoked') return 'revoked'
+    const known = changed ?? listed
+    return known ?? (issuer.table === undefined ? 'unlisted' : 'good')
+  }
+
+  /** Applies what an event did to a certificate. Says whether that certificate's mark is another one now. */
+  apply(certificate: CertificateRef, effect: Effect, eventId: number): boolean {
+    const issuer = this.#issuers.get(certificate.issuerKeyId)
+    if (issuer === undefined || effect === 'none' || eventId <= issuer.upTo) return false
+    const { serial } = certificate
+    const last = issuer.changes.get(serial)
+    const isLater = last === undefined || eventId > last.eventId
+    // A revocation is final: it counts late, and nothing after it does.
+    if (last?.mark === 'revoked' || (!isLater && effect !== 'revoked')) return false
+    const before = this.markOf(certificate)
+    issuer.changes.set(serial, { mark: effect === 'resumed' ? 'good' : effect, eventId })
+    return this.markOf(certificate) !== before
+  }
+
+  /** Puts a list in the place of the last one. Changes that it includes are forgotten. */
+  replaceList(issuerKeyId: string, table: SerialTable, upTo: number): void {
+    const issuer = this.#issuers.get(issuerKeyId)
+    if (issuer === undefined) return
+    issuer.table = table
+    issuer.upTo = upTo
+    for (const [serial, { eventId }] of issuer.changes) {
+      if (eventId <= upTo) issuer.changes.delete(serial)
+    }
+  }
+
+  /** The list of this issuing CA includes, unchanged, the events up to this one. What is denied stays denied until a list says otherwise. */
+  includeUpTo(issuerKeyId: string, upTo: number): void {
+    const issuer = this.#issuers.get(issuerKeyId)
+    if (issuer?.table !== undefined) issuer.upTo = Math.max(issuer.upTo, upTo)
+  }
+
+  /** How many changes are in no list yet. */
+  get changed(): number {
+    return [...this.#issuers.values()].reduce((sum, { changes }) => sum + changes.size, 0)
+  }
+
+  /** The denials that are in no list yet. */
+  *pending(): Generator<PendingDenial> {
+    for (const [issuerKeyId, { changes }] of this.#issuers) {
+      for (const [serial, { mark, eventId }] of changes) {
+        if (mark !== 'good') yield { issuerKeyId, serial, mark, eventId }
+      }
+    }
+  }
+}

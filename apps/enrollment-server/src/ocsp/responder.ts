@@ -1,0 +1,77 @@
+import {
+  buildOcspResponse,
+  certIdMatches,
+  type FoundStatus,
+  type Issuer,
+  ocspErrorResponse,
+  type OcspRequest,
+  parseOcspRequest,
+  PkiError,
+  type SerialNumber,
+} from '@fleetroot/pki'
+import type { IssuerName } from '../authority/authority.ts'
+import type { CertificateRecord } from '../registry/records.ts'
+import type { Registry } from '../registry/registry.ts'
+
+/** An answer, and until when caches may give it again; without a time they may not. */
+export interface OcspAnswer {
+  readonly der: Buffer
+  readonly validity?: { readonly thisUpdate: Date; readonly nextUpdate: Date }
+}
+
+/** Answers OCSP requests in DER. Rejects only when the registry or a key fails. */
+export type OcspResponder = (request: Uint8Array) => Promise<OcspAnswer>
+
+/** What a responder works with. */
+export interface OcspDependencies {
+  readonly registry: Pick<Registry, 'findCertificate'>
+  readonly issuers: Readonly<Record<IssuerName, Issuer>>
+  /** The delegated signers as they are now: they are renewed while the server runs. */
+  readonly responders: () => Readonly<Record<IssuerName, Issuer>>
+  readonly lifetimeMs: number
+  readonly now: () => Date
+}
+
+/**
+ * Returns the responder (RFC 6960, within the profile of RFC 5019). Every answer comes from the registry as it is at
+ * that moment; nothing is signed in advance. A serial that the registry does not know is `unknown`, never good.
+ * A request about a CA that is none of ours gets `unauthorized`; one that asks about several CAs is answered for
+ * the CA of the first, and says `unknown` of the rest.
+ */
+export function createOcspResponder(dependencies: OcspDependencies): OcspResponder {
+  const { registry, issuers, responders, lifetimeMs, now } = dependencies
+  return async (der) => {
+    let request: OcspRequest
+    try {
+      request = parseOcspRequest(der)
+    } catch (error) {
+      if (error instanceof PkiError) return { der: ocspErrorResponse('malformedRequest') }
+      throw error
+    }
+    const name = (['devices', 'services'] as const).find((name) =>
+      request.certIds.some((certId) => certIdMatches(certId, issuers[name].certificate)),
+    )
+    if (!name) return { der: ocspErrorResponse('unauthorized') }
+    const thisUpdate = now()
+    const nextUpdate = new Date(thisUpdate.getTime() + lifetimeMs)
+    const response = await buildOcspResponse({
+      request,
+      issuer: issuers[name].certificate,
+      responder: responders()[name],
+      producedAt: thisUpdate,
+      thisUpdate,
+      nextUpdate,
+      statuses: async ({ serial }) => statusOf(await registry.findCertificate(serial), name),
+    })
+    // An answer with a nonce is for one client alone (RFC 5019, section 4).
+    return { der: response, ...(!request.nonce && { validity: { thisUpdate, nextUpdate } }) }
+  }
+}
+
+/** What the registry says of a certificate of this CA. */
+function statusOf(record: CertificateRecord | undefined, issuer: IssuerName): FoundStatus | undefined {
+  if (record?.issuer !== issuer) return undefined
+  const { revocation } = record
+  if (!revocation) return { status: 'good', serial: record.serial as SerialNumber }
+  return { status: 'revoked', revokedAt: new Date(revocation.atMs), reason: revocation.reason }
+}

@@ -1,0 +1,136 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { DeviceId, RevocationReason } from '@fleetroot/pki'
+import { type DeviceChange, transition } from '../lifecycle/transition.ts'
+import type { AppendAudit } from './audit-log.ts'
+import { deviceColumns, deviceFromRow } from './device-table.ts'
+import type { AppendEvent, EventCertificate, EventType } from './event-log.ts'
+import type { Actor, DeviceRecord, DeviceState } from './records.ts'
+import type { RevocationWriter } from './revocation-table.ts'
+
+/** A change of a device that an operator asks for. */
+export interface DeviceChangeRequest {
+  readonly id: DeviceId
+  readonly change: DeviceChange
+  /** Why certificates are revoked; a hold has its own reason. */
+  readonly reason: RevocationReason
+  readonly atMs: number
+  readonly by: Actor
+}
+
+/** What became of it. `changed` is false when it was so before. */
+export type DeviceChangeOutcome =
+  | { readonly ok: true; readonly changed: boolean; readonly device: DeviceRecord }
+  | { readonly ok: false; readonly code: 'device-unknown' | 'device-retired' }
+
+/** The operations that end, or interrupt, the life of certificates: each is one transaction with its event. */
+export interface LifecycleOperations {
+  changeDevice(request: DeviceChangeRequest): DeviceChangeOutcome
+  /** Revokes one certificate; `unchanged` if it was revoked before, whatever the reason was. */
+  revokeCertificate(input: {
+    serial: string
+    reason: RevocationReason
+    atMs: number
+    by: Actor
+  }): 'revoked' | 'unchanged' | 'serial-unknown'
+}
+
+interface CertificateRow {
+  serial: string
+  issuer: string
+  not_after: number
+  device_id: string
+  reason: RevocationReason | null
+}
+
+const eventTypes: Readonly<Record<DeviceChange, EventType>> = {
+  revoke: 'revoked',
+  suspend: 'suspended',
+  resume: 'resumed',
+  retire: 'retired',
+}
+
+/** The operations of {@link LifecycleOperations} on a database, with what they write to. */
+export function lifecycleOperations(
+  database: DatabaseSync,
+  journal: { appendEvent: AppendEvent; appendAudit: AppendAudit; revocations: RevocationWriter },
+): LifecycleOperations {
+  const { appendEvent, appendAudit, revocations } = journal
+  const deviceById = database.prepare(`SELECT ${deviceColumns}, d.suspended_from FROM devices d WHERE id = ?`)
+  const setState = database.prepare('UPDATE devices SET state = ?, suspended_from = ? WHERE id = ?')
+  const columns = 'c.serial, c.issuer, c.not_after, c.device_id, r.reason'
+  const bySerial = database.prepare(
+    `SELECT ${columns} FROM certificates c LEFT JOIN revocations r USING (serial) WHERE c.serial = ?`,
+  )
+  // Expired ones prove nothing any more; the newest one may still be good for a late renewal.
+  const ofDevice = database.prepare(
+    `SELECT ${columns} FROM devices d JOIN certificates c ON c.device_id = d.id
+       LEFT JOIN revocations r USING (serial)
+     WHERE d.id = ? AND (c.not_after > ? OR c.serial = d.certificate OR r.reason = 'certificateHold')`,
+  )
+
+  function write(
+    type: EventType,
+    deviceId: DeviceId,
+    rows: readonly CertificateRow[],
+    reason: RevocationReason | undefined,
+    { atMs, by }: { atMs: number; by: Actor },
+  ): void {
+    const certificates: EventCertificate[] = rows.map(({ issuer, serial }) => ({
+      issuer,
+      serial,
+      ...(reason && { reason }),
+    }))
+    const event = appendEvent({ type, atMs, deviceId, certificates })
+    for (const { serial, issuer, not_after: notAfterMs } of rows) {
+      if (reason) revocations.put({ serial, issuer, reason, atMs, notAfterMs, event })
+      else revocations.release(serial, event)
+    }
+    const about = { deviceId, event, certificates: certificates.map((one) => ({ ...one })) }
+    appendAudit({ type, atMs, by, about })
+  }
+
+  return {
+    changeDevice: (request) => {
+      const { id, change, reason, atMs } = request
+      const row = deviceById.get(id)
+      if (!row) return { ok: false, code: 'device-unknown' }
+      const device = deviceFromRow(row)
+      const suspendedFrom = (row['suspended_from'] as DeviceState | null) ?? undefined
+      const next = transition(device.state, change, suspendedFrom)
+      if (!next.ok) return next
+
+      const all = ofDevice.all(id, atMs) as unknown as CertificateRow[]
+      const affected = all.filter((one) => isAffected(one, next.certificates))
+      if (next.state === device.state && affected.length === 0) return { ok: true, changed: false, device }
+      if (next.state !== device.state) {
+        setState.run(next.state, next.state === 'suspended' ? device.state : null, id)
+      }
+      const given = { hold: 'certificateHold', revoke: reason, release: undefined, keep: undefined } as const
+      write(eventTypes[change], id, affected, given[next.certificates], request)
+      return { ok: true, changed: true, device: { ...device, state: next.state } }
+    },
+
+    revokeCertificate: (request) => {
+      const row = bySerial.get(request.serial) as CertificateRow | undefined
+      if (!row) return 'serial-unknown'
+      if (!isAffected(row, 'revoke')) return 'unchanged'
+      write('revoked', row.device_id as DeviceId, [row], request.reason, request)
+      return 'revoked'
+    },
+  }
+}
+
+function isAffected({ reason }: CertificateRow, what: 'revoke' | 'hold' | 'release' | 'keep'): boolean {
+  switch (what) {
+    case 'revoke':
+      return reason === null || reason === 'certificateHold'
+    case 'hold':
+      return reason === null
+    case 'release':
+      return reason === 'certificateHold'
+    case 'keep':
+      return false
+    default:
+      return what satisfies never
+  }
+}

@@ -1,0 +1,61 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { createAuditLog } from './audit-log.ts'
+import { certificateOperations } from './certificate-table.ts'
+import { deviceOperations } from './device-table.ts'
+import { createEventLog } from './event-log.ts'
+import { lifecycleOperations } from './lifecycle.ts'
+import type { RegistryOperations } from './registry.ts'
+import { createRevocationTable } from './revocation-table.ts'
+import { tokenOperations } from './token-table.ts'
+
+const writes = {
+  addDevice: true,
+  renameDevice: true,
+  findDevice: false,
+  listDevices: false,
+  addToken: true,
+  findToken: false,
+  recordCertificate: true,
+  findCertificate: false,
+  findKeyHolder: false,
+  listCertificates: false,
+  changeDevice: true,
+  revokeCertificate: true,
+  startCrl: true,
+  lapsedRevocations: false,
+  listEvents: false,
+  eventHeads: false,
+  pruneEvents: true,
+  appendAudit: true,
+  listAudit: false,
+  auditHead: false,
+} as const satisfies Record<keyof RegistryOperations, boolean>
+
+/** The name of every operation. */
+export const operationNames = Object.keys(writes) as (keyof RegistryOperations)[]
+
+/** The operations that change something: each needs a transaction that is committed before it is answered. */
+export const writingOperations: ReadonlySet<keyof RegistryOperations> = new Set(
+  operationNames.filter((name) => writes[name]),
+)
+
+/** Every operation on a database, each for the caller's transaction. */
+export function registryOperations(database: DatabaseSync): RegistryOperations {
+  const audit = createAuditLog(database)
+  const events = createEventLog(database)
+  const revocations = createRevocationTable(database)
+  const journal = {
+    appendEvent: events.append,
+    appendAudit: audit.append,
+    revocations: revocations.writer,
+  }
+  return {
+    ...deviceOperations(database, audit.append),
+    ...tokenOperations(database, audit.append),
+    ...certificateOperations(database, journal),
+    ...lifecycleOperations(database, journal),
+    ...revocations.operations,
+    ...events.operations,
+    ...audit.operations,
+  }
+}

@@ -1,0 +1,99 @@
+import type { Issuer } from '@fleetroot/pki'
+import { type Config, type DataDirectory, type Logger, ServiceError } from '@fleetroot/service'
+import type { IssuerName } from '../authority/authority.ts'
+import type { settings } from '../config/settings.ts'
+import { type CrlPublication, openCrlPublication } from '../crl/publication.ts'
+import { type EventFeed, openEventFeed } from '../events/feed.ts'
+import { wakingRegistry } from '../events/wake.ts'
+import { createOcspResponder, type OcspResponder } from '../ocsp/responder.ts'
+import { ensureResponder } from '../ocsp/responder-identity.ts'
+import type { Registry } from '../registry/registry.ts'
+import { identityLock } from './identities.ts'
+
+/** The part of the server that says what became of certificates. */
+export interface StatusServices {
+  /** The registry that wakes the feed. */
+  readonly registry: Registry
+  readonly feed: EventFeed
+  readonly crls: CrlPublication
+  readonly ocsp: OcspResponder
+  /** Renews signers and lists that are due, and deletes events that are too old. */
+  refresh(): Promise<void>
+}
+
+/** Events that are kept at the most, whatever their age. */
+const keptEvents = 1_000_000
+/** Deleted in one transaction, which others wait for. */
+const prunedAtOnce = 5000
+
+/**
+ * Opens events, CRLs and OCSP on a registry.
+ * @throws {ServiceError} `config` when a CRL would end before the next one comes
+ */
+export async function openStatus(options: {
+  readonly data: DataDirectory
+  readonly registry: Registry
+  readonly issuers: Readonly<Record<IssuerName, Issuer>>
+  readonly trustDomain: string
+  readonly publicUrl: string
+  readonly config: Config<typeof settings>
+  readonly now: () => Date
+  readonly logger: Logger
+  readonly made: (file: string) => void
+  readonly onStop: (what: string, close: () => Promise<void>) => void
+}): Promise<StatusServices> {
+  const { config, data, issuers, now, logger, onStop } = options
+  if (config.crlLifetime <= config.crlInterval) {
+    throw new ServiceError('config', 'crlLifetime: must be longer than crlInterval, so that lists overlap')
+  }
+  const feed = await openEventFeed(options.registry, (error) =>
+    logger.error({ err: error }, 'cannot read events'),
+  )
+  onStop('event feed', () => feed.close())
+  const registry = wakingRegistry(options.registry, feed)
+  const crls = await openCrlPublication({
+    issuers,
+    registry,
+    feed,
+    publicUrl: options.publicUrl,
+    now,
+    intervalMs: config.crlInterval,
+    lifetimeMs: config.crlLifetime,
+    deltaFrom: config.deltaCrlFrom,
+    onError: (error) => logger.error({ err: error }, 'cannot make a CRL'),
+  })
+  onStop('CRLs', () => crls.close())
+
+  const openResponders = () =>
+    data.locked(identityLock, async () => ({
+      devices: await ensureResponder('devices', { ...options, registry }),
+      services: await ensureResponder('services', { ...options, registry }),
+    }))
+  let responders = await openResponders()
+  const ocsp = createOcspResponder({
+    registry,
+    issuers,
+    responders: () => responders,
+    lifetimeMs: config.ocspLifetime,
+    now,
+  })
+
+  async function pruneEvents(): Promise<void> {
+    const beforeMs = now().getTime() - config.eventRetention
+    let pruned: number
+    do {
+      pruned = await registry.pruneEvents({ beforeMs, keep: keptEvents, limit: prunedAtOnce })
+    } while (pruned === prunedAtOnce)
+  }
+  return {
+    registry,
+    feed,
+    crls,
+    ocsp,
+    refresh: async () => {
+      responders = await openResponders()
+      await crls.renewDue()
+      await pruneEvents()
+    },
+  }
+}

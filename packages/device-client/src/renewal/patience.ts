@@ -1,0 +1,40 @@
+import { renewalDue } from '../enrollment/lifetime.ts'
+import type { StoredIdentity } from '../identity/stored-identity.ts'
+import { type Backoff, fullJitterBackoff } from '../retry/backoff.ts'
+
+type Lived = Pick<StoredIdentity, 'certificate' | 'obtainedAt'>
+
+/** Of the whole life: devices that enrolled in one minute do not all come back in one. */
+const JITTER_PART = 0.1
+
+/**
+ * When to renew, in milliseconds since 1970: uniform in the tenth of the life that follows `renewalDue`, which
+ * leaves nearly a quarter of it for attempts that fail. `random` gives a number in [0, 1).
+ */
+export function renewalTime(identity: Lived, random: () => number): number {
+  const due = renewalDue(identity).getTime()
+  return due + Math.floor(random() * JITTER_PART * 3 * untilEnd(identity))
+}
+
+/**
+ * How to wait between attempts that fail: full jitter, in proportion to the third of the life that is left for
+ * them. A certificate of 30 days is tried every minute at first and every hour later on, one of 30 seconds
+ * several times in its last ten.
+ */
+export function renewalBackoff(identity: Lived, random: () => number): Backoff {
+  const leftMs = untilEnd(identity)
+  return fullJitterBackoff({
+    baseMs: within(leftMs / 60, 500, 60_000),
+    capMs: within(leftMs / 4, 1_000, 3_600_000),
+    random,
+  })
+}
+
+/** Milliseconds between `renewalDue` and the end: a third of the life. */
+function untilEnd(identity: Lived): number {
+  return Math.max(0, identity.certificate.notAfter.getTime() - renewalDue(identity).getTime())
+}
+
+function within(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value))
+}

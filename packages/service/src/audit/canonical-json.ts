@@ -1,0 +1,27 @@
+/** What an audit record may hold: JSON without fractions, which have more than one spelling. */
+export type AuditValue = string | number | boolean | null | readonly AuditValue[] | AuditFields
+
+/** An object in an audit record. Fields that are undefined are left out. */
+export interface AuditFields {
+  readonly [field: string]: AuditValue | undefined
+}
+
+/**
+ * Writes a value in the one way that it can be written: no white space, the fields of every object sorted by their
+ * UTF-16 code units, strings as `JSON.stringify` writes them (RFC 8785, sections 3.2.2 and 3.2.3).
+ * @throws {TypeError} for numbers that are not safe integers
+ */
+export function canonicalJson(value: AuditValue): string {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+    throw new TypeError(`audit record: ${value} is not a safe integer`)
+  }
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${(value as readonly AuditValue[]).map(canonicalJson).join(',')}]`
+  const fields = value as AuditFields
+  const written: string[] = []
+  for (const name of Object.keys(fields).sort()) {
+    const field = fields[name]
+    if (field !== undefined) written.push(`${JSON.stringify(name)}:${canonicalJson(field)}`)
+  }
+  return `{${written.join(',')}}`
+}

@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto'
+import { type AuditFields, canonicalJson } from './canonical-json.ts'
+
+/** The newest record of a chain by its number and hash: who remembers it can tell later that nothing is missing. */
+export interface AuditHead {
+  readonly seq: number
+  /** SHA-256, lower-case hex. */
+  readonly hash: string
+}
+
+/** One record: what happened, under a number, and the hash that ties it to all records before it. */
+export interface AuditRecord {
+  readonly record: AuditFields & { readonly seq: number }
+  readonly hash: string
+}
+
+/** What comes before the first record. */
+export const emptyAuditChain: AuditHead = { seq: 0, hash: '00'.repeat(32) }
+
+/**
+ * Makes the next record of a chain. Its hash is SHA-256 over the 32 octets of the hash before it, then the
+ * canonical JSON of the record (UTF-8), so that it depends on every record before it.
+ */
+export function nextAuditRecord(previous: AuditHead, fields: AuditFields): AuditRecord {
+  const record = { ...fields, seq: previous.seq + 1 }
+  return { record, hash: hashOf(previous.hash, record) }
+}
+
+function hashOf(previousHash: string, record: AuditFields): string {
+  return createHash('sha256')
+    .update(Buffer.from(previousHash, 'hex'))
+    .update(canonicalJson(record))
+    .digest('hex')
+}

@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createCsr, exportPrivateKey, generateKeyPair, toPem } from '@fleetroot/pki'
+import { type Operator, operator, startApp, temporaryFolder } from '@fleetroot/harness'
+import { connectMqtt, type MqttLoad } from './load/mqtt.ts'
+import { machine } from './measure/machine.ts'
+import { cpuMs } from './measure/process.ts'
+import { formatRow } from './measure/report.ts'
+import { percentile } from './measure/statistics.ts'
+
+// From the operator's call to the closed socket of the device, with thousands of sessions live and both servers
+// as processes of their own: first one revocation after the other, then a storm of all that are left.
+
+const sessions = 2000
+const oneByOne = 200
+const operatorsAtOnce = 16
+
+interface Device {
+  readonly id: string
+  readonly load: MqttLoad
+}
+
+/** Runs `work` on every item, so many at once. */
+async function each<Item>(items: readonly Item[], atOnce: number, work: (item: Item) => Promise<void>) {
+  const queue = [...items]
+  const run = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
+  }
+  await Promise.all(Array.from({ length: atOnce }, run))
+}
+
+async function enroll(admin: Operator, id: string): Promise<{ key: string; cert: string }> {
+  const token = await admin.token(id)
+  const { privateKey } = generateKeyPair('P-256')
+  const csr = toPem('CERTIFICATE REQUEST', createCsr({ privateKey, commonName: id }))
+  const answer = await admin.call('POST', '/v1/enrollments', { csr }, { authorization: `Bearer ${token}` })
+  const { certificate, chain } = answer.body as { certificate: string; chain: string[] }
+  return { key: exportPrivateKey(privateKey), cert: [certificate, ...chain].join('') }
+}
+
+/** Revokes a device and resolves when its connection is closed, to the milliseconds since the call. */
+async function revoke(admin: Operator, { id, load }: Device): Promise<number> {
+  const closed = once(load.socket, 'close')
+  const started = performance.now()
+  const { status } = await admin.call('POST', `/v1/devices/${id}/revoke`, { reason: 'keyCompromise' })
+  if (status !== 200) throw new Error(`${id}: status ${status}`)
+  await closed
+  return performance.now() - started
+}
+
+function report(what: string, samples: readonly number[]): void {
+  const row = (name: string, ours: number): string =>
+    formatRow({
+      what: `${what}: ${name}`,
+      ours,
+      unit: 'ms',
+      ...(name === 'p99' ? { budget: { of: 'value', atMost: 1000 } } : {}),
+    })
+  for (const p of [50, 99]) console.log(row(`p${p}`, percentile(samples, p)))
+  console.log(row('max', Math.max(...samples)))
+}
+
+console.log(`revocation: ${machine()}`)
+console.log(`${sessions} live sessions; from the REST call to the closed socket`)
+using folder = temporaryFolder()
+const data = join(folder.path, 'data')
+const server = startApp('enrollment-server', [], {
+  FLEETROOT_DATA: data,
+  FLEETROOT_RATE_LIMIT: '100000000',
+  FLEETROOT_LOG_LEVEL: 'error',
+})
+const url = new URL(await server.ready())
+const broker = startApp('broker', [], {
+  FLEETROOT_DATA: data,
+  FLEETROOT_ENROLLMENT_PORT: url.port,
+  FLEETROOT_LOG_LEVEL: 'error',
+})
+const admin = operator(data, url.href)
+try {
+  const { port } = new URL(await broker.ready())
+  const ca = readFileSync(join(data, 'public/root.crt'), 'utf8')
+  const devices: Device[] = []
+  await each(
+    Array.from({ length: sessions }, (_, i) => `bench-${i}`),
+    operatorsAtOnce,
+    async (id) => {
+      const identity = await enroll(admin, id)
+      const load = await connectMqtt({ host: 'localhost', port: Number(port), ca, ...identity }, id)
+      // A connection that is cut ends with an error on this side.
+      load.socket.on('error', () => undefined)
+      devices.push({ id, load })
+    },
+  )
+  const single: number[] = []
+  await each(devices.slice(0, oneByOne), 1, async (device) => void single.push(await revoke(admin, device)))
+  report(`${oneByOne} revoked one by one`, single)
+
+  const storm: number[] = []
+  const rest = devices.slice(oneByOne)
+  const cpu = cpuMs(broker.pid)
+  const started = performance.now()
+  await each(rest, operatorsAtOnce, async (device) => void storm.push(await revoke(admin, device)))
+  const seconds = (performance.now() - started) / 1000
+  report(`${rest.length} revoked by ${operatorsAtOnce} callers at once`, storm)
+  console.log(formatRow({ what: 'revocations a second', ours: rest.length / seconds, unit: '/s' }))
+  console.log(
+    formatRow({
+      what: 'CPU of the broker for one',
+      ours: (cpuMs(broker.pid) - cpu) / rest.length,
+      unit: 'ms',
+    }),
+  )
+} finally {
+  admin.close()
+  await broker.stop()
+  await server.stop()
+}
