@@ -9,7 +9,9 @@ import { ownEnvironment } from './environment.ts'
 // The commands of the README that start a fleet and end by themselves, as they stand there.
 
 const root = join(import.meta.dirname, '../../..')
-const blocks = shellBlocks('README.md').filter((block) => /nx run simulator:serve .*--duration|^npx node apps/ms.test(block))
+const blocks = shellBlocks('README.md').filter((block) =>
+  /nx run simulator:serve .*--duration|^npx node apps/ms.test(block),
+)
 
 test('there are such commands', () => expect(blocks).toHaveLength(3))
 

@@ -109,7 +109,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     repeated: (entry) => registry.appendAudit(entry),
     refused: auditRefusal,
   })
-  const refreshed = () => 
+  const refreshed = () =>
     refreshIdentities(config, { data, registry, authority, enroll, trustDomain, now, made })
   let identity = await refreshed()
   const secure = await startSecureListener({
