@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+// nx asks its tasks for colours; with NO_COLOR as well, Node warns on stderr in every child that a test starts.
+if (process.env['FORCE_COLOR'] !== undefined) delete process.env['NO_COLOR']
+
 export default defineConfig({
   test: {
     include: ['**/*.test.ts'],

@@ -34,7 +34,8 @@ export interface App {
 export function startApp(name: AppName, args: readonly string[], env: Record<string, string>): App {
   const child = spawn(process.execPath, [join(root, 'apps', name, 'src/main.ts'), ...args], {
     cwd: root,
-    env: { ...process.env, ...anyPort, NO_COLOR: '1', ...env },
+    // Two wishes about colour make Node print a warning between our lines.
+    env: { ...process.env, ...anyPort, FORCE_COLOR: '0', NO_COLOR: undefined, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

@@ -15,7 +15,7 @@ const running = new Set<Child>()
 
 /** Starts a TypeScript file of this package with the Node that runs the tests and no FLEETROOT_ variables. */
 export function startChild(file: URL, args: string[] = [], options: SpawnOptions = {}): Child {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('FLEETROOT'))
+  const inherited = Object.entries(process.env).filter(([name]) => !/^FLEETROOT|_COLOR$/.test(name))
   const child = spawn(process.execPath, [fileURLToPath(file), ...args], {
     ...options,
     env: { ...Object.fromEntries(inherited), ...options.env },
