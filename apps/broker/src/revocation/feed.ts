@@ -21,8 +21,8 @@ export interface FeedOptions {
   /** Something arrived, if only a comment. Called after `onEvent` for the events in it. */
   readonly onAlive: () => void
   readonly onEvent: (event: ServerSentEvent) => void
-  /** The connection ended or was never made; the next attempt follows by itself. */
-  readonly onBroken: (reason: BrokerError) => void
+  /** The connection ended or, if it was not open, was never made; the next attempt follows by itself. */
+  readonly onBroken: (reason: BrokerError, wasOpen: boolean) => void
 }
 
 const path = '/v1/events'
@@ -128,13 +128,14 @@ export class Feed {
   /** Once for each connection. */
   #broken(outgoing: ClientRequest, reason: BrokerError): void {
     if (this.#request !== outgoing || this.#isClosed) return
+    const wasOpen = this.#isOpen
     this.#request = undefined
     this.#isOpen = false
     clearTimeout(this.#silence)
     outgoing.destroy()
     const waitMs = this.#backoff(this.#failures)
     this.#failures += 1
-    this.#options.onBroken(reason)
+    this.#options.onBroken(reason, wasOpen)
     this.#retry = setTimeout(() => this.#connect(), waitMs)
   }
 }

@@ -186,9 +186,11 @@ export class Follower {
         if (this.#cursor.isWhole) revocation.confirm(this.#now())
       },
       onEvent: (event) => this.#receive(event),
-      onBroken: (reason) => {
+      onBroken: (reason, wasOpen) => {
         this.#tally.failures += 1
         this.#trouble.met('stream', reason)
+        // From now on the lists are all there is: the next look is not left to the leisure of an open stream.
+        if (wasOpen) this.#poller.poll()
       },
     })
   }

@@ -6,6 +6,7 @@ import { type App, type AppName, freePort, operator, startApp, temporaryFolder }
 import { createCsr, exportPrivateKey, generateKeyPair, toPem } from '@fleetroot/pki'
 import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { expectSoon } from '../fixture/followed-broker.ts'
 import { WireClient } from '../fixture/wire-client.ts'
 
 let folder: ReturnType<typeof temporaryFolder>
@@ -97,6 +98,9 @@ describe('the broker and the enrollment server as processes', () => {
     expect(metrics).toMatch(/fleetroot_broker_revocation_last_event_id [1-9]/)
     expect(metrics).toMatch(/fleetroot_broker_revocation_age_seconds \d/)
 
+    // What is known goes to the disk after it has closed the session: the cut does not wait for an fsync.
+    const state = join(folder.path, 'broker/revocation/state.json')
+    await expectSoon(() => readFileSync(state, 'utf8').includes('"mark":"revoked"'))
     await broker.stop('SIGKILL')
     await server.stop()
     const second = start('broker')
