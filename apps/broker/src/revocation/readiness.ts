@@ -40,9 +40,11 @@ export function watchReadiness(options: ReadinessOptions): { readonly close: () 
   function reportStaleness(isStale: boolean, isClosed: boolean, ageMs: number | undefined): void {
     const policy = revocation.staleness.policy
     if (!isStale) return log.info({ policy }, 'revocation data is recent')
-    const age = ageMs === undefined ? 'never' : `${formatDuration(Math.round(ageMs / 1000) * 1000)} ago`
+    // Before the first look there is nothing that could have gone stale: readiness says that it is awaited.
+    if (ageMs === undefined) return log.debug({ policy }, 'nothing is known about revoked certificates yet')
     const consequence = isClosed ? 'nobody passes' : 'whoever was not revoked then still passes'
-    return log.error({ policy, confirmed: age }, `revocation data is stale: ${consequence}`)
+    const confirmed = `${formatDuration(Math.round(ageMs / 1000) * 1000)} ago`
+    return log.error({ policy, confirmed }, `revocation data is stale: ${consequence}`)
   }
 
   function lookAtOwn(): void {

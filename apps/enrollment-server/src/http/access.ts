@@ -11,9 +11,9 @@ import type { PeerReader } from './peer.ts'
 
 /**
  * Who may use a route: `public` everybody; `basic-token` and `bearer-token` whoever sends what can be a one-time
- * token in that scheme, which enrollment looks up in the transaction that uses it; `certificate` every identity
- * with a valid certificate of this hierarchy; `operator` those with that role; `service` those with the role
- * service or operator.
+ * token in that scheme (enrollment looks it up, and uses it up in the transaction that records the certificate);
+ * `certificate` every identity with a valid certificate of this hierarchy; `operator` those with that role; `service`
+ * those with the role service or operator.
  */
 export type Access = 'public' | 'basic-token' | 'bearer-token' | 'certificate' | 'service' | 'operator'
 

@@ -34,7 +34,7 @@ it('a start that fails leaves nothing open that its caller cannot close', async 
       },
     })
     await expect(starting).rejects.toMatchObject({ code: 'EADDRINUSE' })
-    expect(opened.map(([what]) => what)).toEqual(['registry', 'HTTP listener'])
+    expect(opened.map(([what]) => what)).toEqual(['CRLs', 'event feed', 'registry', 'HTTP listener'])
     for (const [, close] of opened) await close()
     // SQLite removes its log with the last connection: both threads have let go.
     expect(existsSync(data.file('registry.db'))).toBe(true)
