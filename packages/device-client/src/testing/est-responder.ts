@@ -37,10 +37,13 @@ export interface EstResponder {
   close(): Promise<void>
 }
 
+/** A CSR whose content is refused: 400, and the token stays good. */
+class RefusedRequest extends Error {}
+
 interface Token {
   id: string
-  /** The CSR that used it, and what it got: a retry with the same CSR gets the same. */
-  used?: { csr: string; certificate: Certificate }
+  /** The CSR that used it, and what it got: a retry with the same CSR, or one beside it, gets the same. */
+  used?: { csr: string; certificate: Promise<Certificate> }
 }
 
 export async function startEstResponder(authority: Authority, identity?: Leaf): Promise<EstResponder> {
@@ -53,7 +56,8 @@ export async function startEstResponder(authority: Authority, identity?: Leaf): 
   })
   const server = createServer(tls, (request, response) => {
     handle(request, response).catch((error: unknown) => {
-      send(response, request, 500, 'text/plain', String(error))
+      const isRefused = error instanceof RefusedRequest
+      send(response, request, isRefused ? 400 : 500, 'text/plain', isRefused ? error.message : String(error))
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -112,12 +116,14 @@ export async function startEstResponder(authority: Authority, identity?: Leaf): 
       send(response, request, 401, 'text/plain', 'token: unknown or used; have a new one made')
       return
     }
-    if (!token.used) {
-      const certificate = await issue(request, response, body, id)
-      if (!certificate) return
-      token.used = { csr: body, certificate }
+    // Burned before anything is awaited: what arrives meanwhile waits for the same certificate.
+    token.used ??= { csr: body, certificate: issue(body, id) }
+    try {
+      sendCertificates(response, request, await responder.answer(await token.used.certificate))
+    } catch (error) {
+      if (error instanceof RefusedRequest) delete token.used
+      throw error
     }
-    sendCertificates(response, request, await responder.answer(token.used.certificate))
   }
 
   async function simpleReenroll(
@@ -147,23 +153,15 @@ export async function startEstResponder(authority: Authority, identity?: Leaf): 
       send(response, request, 400, 'text/plain', 'subjectAltName: must be that of the current certificate')
       return
     }
-    const certificate = await issue(request, response, body, commonNames(current.subject)[0] ?? '')
-    if (certificate) sendCertificates(response, request, await responder.answer(certificate))
+    const certificate = await issue(body, commonNames(current.subject)[0] ?? '')
+    sendCertificates(response, request, await responder.answer(certificate))
   }
 
-  async function issue(
-    request: IncomingMessage,
-    response: ServerResponse,
-    body: string,
-    id: string,
-  ): Promise<Certificate | undefined> {
+  async function issue(body: string, id: string): Promise<Certificate> {
     const csr = await parseCsr(Buffer.from(body, 'base64'))
     const subject = { id: parseDeviceId(id), trustDomain: 'fleet.test' }
     const refused = checkCsr(csr, defaultProfiles.device, subject)
-    if (refused) {
-      send(response, request, 400, 'text/plain', refused.detail)
-      return undefined
-    }
+    if (refused) throw new RefusedRequest(refused.detail)
     return authority.issueDevice(id, csr.publicKey, responder.issue)
   }
 
