@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { defaultPolicy } from './fixture/bench-engine.ts'
-import { type LiveBroker, startLiveBroker, type Transport } from './fixture/live-broker.ts'
-import type { WireClient } from './fixture/wire-client.ts'
+import { defaultPolicy } from './testing/bench-engine.ts'
+import { type LiveBroker, startLiveBroker, type Transport } from './testing/live-broker.ts'
+import type { WireClient } from './testing/wire-client.ts'
 import { parsePolicy } from './policy/policy-document.ts'
 
 /**

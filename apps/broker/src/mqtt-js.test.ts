@@ -1,7 +1,7 @@
 import { clientTlsOptions } from '@fleetroot/tls-config'
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type LiveBroker, startLiveBroker, type Transport } from './fixture/live-broker.ts'
+import { type LiveBroker, startLiveBroker, type Transport } from './testing/live-broker.ts'
 
 let live: LiveBroker
 let clients: MqttClient[]

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { AppContext, DataDirectory } from '@fleetroot/service'
 import { type Broker, createBroker } from './broker.ts'
-import { enrol } from './enrolment/enrolment.ts'
+import { enroll } from './enrollment/enrollment.ts'
 import type { BrokerCounts } from './metrics/counts.ts'
 import { openPolicy, readDefaultPolicy } from './policy/policy-file.ts'
 import type { Policy } from './policy/policy.ts'
@@ -47,7 +47,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
   onStop('policy', policyFile.close)
   onHangup(policyFile.check)
 
-  const { identity, issuers, root, keepValid } = await enrol({
+  const { identity, issuers, root, keepValid } = await enroll({
     id: config.id,
     url,
     mode: config.tlsMode,

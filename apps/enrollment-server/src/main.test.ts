@@ -7,10 +7,10 @@ import { DatabaseSync } from 'node:sqlite'
 import { generateKeyPair } from '@fleetroot/pki'
 import { type AuditRecord, verifyAuditChain } from '@fleetroot/service'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { csrFor } from './testbed/enroll.ts'
-import { subscribe } from './testbed/events.ts'
-import { type ServerProcess, startProcess } from './testbed/process.ts'
-import { type Answer, createRequester, type Request } from './testbed/request.ts'
+import { csrFor } from './testing/enroll.ts'
+import { subscribe } from './testing/events.ts'
+import { type ServerProcess, startProcess } from './testing/process.ts'
+import { type Answer, createRequester, type Request } from './testing/request.ts'
 
 let data: string
 const processes: ServerProcess[] = []

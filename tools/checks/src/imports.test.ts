@@ -37,7 +37,7 @@ test.each(manifests)('%s declares what its files import, and nothing else', (man
   const folder = manifestPath.replace(/package\.json$/, '')
   const manifest = JSON.parse(read(manifestPath) ?? '{}') as Manifest
   const sources = files('.ts').filter((path) => path.startsWith(folder))
-  const isTest = (path: string): boolean => /\.test\.ts$|\/(fixture|testbed|testing)\//.test(path)
+  const isTest = (path: string): boolean => /\.test\.ts$|\/testing\//.test(path)
   const imported = (wanted: boolean): string[] => [
     ...new Set(sources.filter((path) => isTest(path) === wanted).flatMap(importsOf)),
   ]

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type LiveBroker, startLiveBroker, type Transport } from '../fixture/live-broker.ts'
+import { type LiveBroker, startLiveBroker, type Transport } from '../testing/live-broker.ts'
 
 describe.each<Transport>(['mqtts', 'wss'])('CONNECT over %s', (transport) => {
   let live: LiveBroker

@@ -4,9 +4,9 @@ import { connect as connectTcp } from 'node:net'
 import { nameOf } from '@fleetroot/pki'
 import type { KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { issueWithSubject, makeAuthority } from '../fixture/authority.ts'
-import { defaultPolicy } from '../fixture/bench-engine.ts'
-import { type LiveBroker, type OpenOptions, startLiveBroker, type Transport } from '../fixture/live-broker.ts'
+import { issueWithSubject, makeAuthority } from '../testing/authority.ts'
+import { defaultPolicy } from '../testing/bench-engine.ts'
+import { type LiveBroker, type OpenOptions, startLiveBroker, type Transport } from '../testing/live-broker.ts'
 import { parsePolicy } from '../policy/policy-document.ts'
 
 let live: LiveBroker

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { identity, startBenchEngine } from '../fixture/bench-engine.ts'
+import { identity, startBenchEngine } from '../testing/bench-engine.ts'
 
 test('a stop cuts off nothing that was acknowledged: what a device has a PUBACK for reaches the service', async () => {
   const bench = await startBenchEngine()

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type BenchEngine, defaultPolicy, identity, startBenchEngine } from '../fixture/bench-engine.ts'
+import { type BenchEngine, defaultPolicy, identity, startBenchEngine } from '../testing/bench-engine.ts'
 import { parsePolicy } from '../policy/policy-document.ts'
 
 const pump = identity('device', 'pump')

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type BenchEngine, identity, startBenchEngine } from '../fixture/bench-engine.ts'
+import { type BenchEngine, identity, startBenchEngine } from '../testing/bench-engine.ts'
 
 const pump = identity('device', 'pump')
 const service = identity('service', 'backend')

@@ -1,7 +1,7 @@
 import { generate } from 'mqtt-packet'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type LiveBroker, startLiveBroker } from '../fixture/live-broker.ts'
-import type { WireClient } from '../fixture/wire-client.ts'
+import { type LiveBroker, startLiveBroker } from '../testing/live-broker.ts'
+import type { WireClient } from '../testing/wire-client.ts'
 
 let live: LiveBroker
 let service: WireClient

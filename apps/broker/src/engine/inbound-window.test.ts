@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type LiveBroker, startLiveBroker } from '../fixture/live-broker.ts'
-import type { WireClient } from '../fixture/wire-client.ts'
+import { type LiveBroker, startLiveBroker } from '../testing/live-broker.ts'
+import type { WireClient } from '../testing/wire-client.ts'
 import { boundInbound, type InboundStore } from './inbound-window.ts'
 
 let live: LiveBroker

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type LiveBroker, startLiveBroker } from '../fixture/live-broker.ts'
+import { type LiveBroker, startLiveBroker } from '../testing/live-broker.ts'
 
 let live: LiveBroker
 

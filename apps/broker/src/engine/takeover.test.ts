@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type BenchEngine, identity, startBenchEngine } from '../fixture/bench-engine.ts'
-import { memoryConnection } from '../fixture/memory-connection.ts'
+import { type BenchEngine, identity, startBenchEngine } from '../testing/bench-engine.ts'
+import { memoryConnection } from '../testing/memory-connection.ts'
 import { Session } from './session.ts'
 import { Takeover } from './takeover.ts'
 

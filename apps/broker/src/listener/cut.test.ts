@@ -3,7 +3,7 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { clientTlsOptions } from '@fleetroot/tls-config'
 import { expect, test } from 'vitest'
-import { type LiveBroker, startLiveBroker, type Transport } from '../fixture/live-broker.ts'
+import { type LiveBroker, startLiveBroker, type Transport } from '../testing/live-broker.ts'
 
 async function tcp(live: LiveBroker, transport: Transport): Promise<Socket> {
   const socket = connectTcp(live.broker.ports[transport], '127.0.0.1')

@@ -5,8 +5,8 @@ import { connect } from 'node:tls'
 import { clientTlsOptions } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type ClientOptions, createWebSocketStream, WebSocket } from 'ws'
-import { type LiveBroker, startLiveBroker } from '../fixture/live-broker.ts'
-import { WireClient } from '../fixture/wire-client.ts'
+import { type LiveBroker, startLiveBroker } from '../testing/live-broker.ts'
+import { WireClient } from '../testing/wire-client.ts'
 
 let live: LiveBroker
 

@@ -8,9 +8,9 @@ import {
   type FollowedOptions,
   startFollowedFleet,
   expectSoon,
-} from '../fixture/followed-broker.ts'
-import type { OpenOptions, Transport } from '../fixture/live-broker.ts'
-import { refOf } from '../fixture/registry-server.ts'
+} from '../testing/followed-broker.ts'
+import type { OpenOptions, Transport } from '../testing/live-broker.ts'
+import { refOf } from '../testing/registry-server.ts'
 
 let folder: ReturnType<typeof temporaryFolder>
 let fleet: FollowedFleet

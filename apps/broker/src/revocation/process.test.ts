@@ -6,8 +6,8 @@ import { type App, type AppName, freePort, operator, startApp, temporaryFolder }
 import { createCsr, exportPrivateKey, generateKeyPair, toPem } from '@fleetroot/pki'
 import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { expectSoon } from '../fixture/followed-broker.ts'
-import { WireClient } from '../fixture/wire-client.ts'
+import { expectSoon } from '../testing/followed-broker.ts'
+import { WireClient } from '../testing/wire-client.ts'
 
 let folder: ReturnType<typeof temporaryFolder>
 let apps: App[]

@@ -4,15 +4,15 @@ import { parseCertificates } from '@fleetroot/pki'
 import { temporaryFolder } from '@fleetroot/harness'
 import type { KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { issueFor } from '../fixture/authority.ts'
+import { issueFor } from '../testing/authority.ts'
 import {
   type FollowedBroker,
   type FollowedFleet,
   type FollowedOptions,
   startFollowedFleet,
   expectSoon,
-} from '../fixture/followed-broker.ts'
-import { refOf } from '../fixture/registry-server.ts'
+} from '../testing/followed-broker.ts'
+import { refOf } from '../testing/registry-server.ts'
 
 let folder: ReturnType<typeof temporaryFolder>
 let fleet: FollowedFleet

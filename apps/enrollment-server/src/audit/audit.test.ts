@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { DatabaseSync } from 'node:sqlite'
 import { type AuditHead, type AuditRecord, verifyAuditChain } from '@fleetroot/service'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { basic, csrFor, enrolledDevice, restEnroll } from '../testbed/enroll.ts'
-import { command } from '../testbed/operator.ts'
-import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+import { basic, csrFor, enrolledDevice, restEnroll } from '../testing/enroll.ts'
+import { command } from '../testing/operator.ts'
+import { openTestbed, type Testbed } from '../testing/testbed.ts'
 import { createRefusalAudit } from './refusals.ts'
 
 let testbed: Testbed

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { type Crl, parseCertificate, parseCrl, verifyCrl } from '@fleetroot/pki'
 import { afterEach, describe, expect, it } from 'vitest'
-import { enrolledDevice } from '../testbed/enroll.ts'
-import { subscribe } from '../testbed/events.ts'
-import { command } from '../testbed/operator.ts'
-import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+import { enrolledDevice } from '../testing/enroll.ts'
+import { subscribe } from '../testing/events.ts'
+import { command } from '../testing/operator.ts'
+import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 let testbed: Testbed
 afterEach(() => testbed.close())

@@ -1,7 +1,7 @@
 import { createCsr, generateKeyPair } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { certificateIn, csrFor, enrolledDevice, restEnroll, simpleEnroll } from '../testbed/enroll.ts'
-import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+import { certificateIn, csrFor, enrolledDevice, restEnroll, simpleEnroll } from '../testing/enroll.ts'
+import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 let testbed: Testbed
 beforeAll(async () => {

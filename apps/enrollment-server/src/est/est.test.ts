@@ -1,7 +1,7 @@
 import { decodeCertsOnly, formatName } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { basic, certificateIn, csrFor, enrolledDevice, simpleEnroll } from '../testbed/enroll.ts'
-import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+import { basic, certificateIn, csrFor, enrolledDevice, simpleEnroll } from '../testing/enroll.ts'
+import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 let testbed: Testbed
 beforeAll(async () => {

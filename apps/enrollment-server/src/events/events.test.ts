@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { enrolledDevice } from '../testbed/enroll.ts'
-import { type Subscriber, subscribe } from '../testbed/events.ts'
-import { command } from '../testbed/operator.ts'
-import type { Identity } from '../testbed/request.ts'
-import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+import { enrolledDevice } from '../testing/enroll.ts'
+import { type Subscriber, subscribe } from '../testing/events.ts'
+import { command } from '../testing/operator.ts'
+import type { Identity } from '../testing/request.ts'
+import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 let testbed: Testbed
 const subscribers: Subscriber[] = []

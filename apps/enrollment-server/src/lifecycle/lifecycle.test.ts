@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { createCsr } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { csrFor, enrolledDevice, restEnroll } from '../testbed/enroll.ts'
-import { subscribe } from '../testbed/events.ts'
-import { certificateStatus, command } from '../testbed/operator.ts'
-import type { Identity } from '../testbed/request.ts'
-import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+import { csrFor, enrolledDevice, restEnroll } from '../testing/enroll.ts'
+import { subscribe } from '../testing/events.ts'
+import { certificateStatus, command } from '../testing/operator.ts'
+import type { Identity } from '../testing/request.ts'
+import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 let testbed: Testbed
 beforeAll(async () => {

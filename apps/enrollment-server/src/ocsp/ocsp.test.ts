@@ -12,9 +12,9 @@ import {
   verifyOcspResponse,
 } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { enrolledDevice } from '../testbed/enroll.ts'
-import { command } from '../testbed/operator.ts'
-import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+import { enrolledDevice } from '../testing/enroll.ts'
+import { command } from '../testing/operator.ts'
+import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 let testbed: Testbed
 let devices: Certificate

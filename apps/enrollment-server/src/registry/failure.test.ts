@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { csrFor, restEnroll } from '../testbed/enroll.ts'
-import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+import { csrFor, restEnroll } from '../testing/enroll.ts'
+import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 let testbed: Testbed
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { parseCertificate } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { csrFor, enrolledDevice, restEnroll } from '../testbed/enroll.ts'
-import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+import { csrFor, enrolledDevice, restEnroll } from '../testing/enroll.ts'
+import { openTestbed, type Testbed } from '../testing/testbed.ts'
 import { problemKinds } from '../problem/codes.ts'
 import { enrollmentCodes } from '../problem/enrollment-codes.ts'
 

@@ -3,8 +3,8 @@ import { connect } from 'node:tls'
 import { once } from 'node:events'
 import { parseCertificate, parseCertificates } from '@fleetroot/pki'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { csrFor, restEnroll } from '../testbed/enroll.ts'
-import { openTestbed, type Testbed } from '../testbed/testbed.ts'
+import { csrFor, restEnroll } from '../testing/enroll.ts'
+import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 let testbed: Testbed
 beforeEach(async () => {

@@ -20,7 +20,7 @@ import { shakeHands } from './own-handshake.ts'
 import { explainToken } from './token-trouble.ts'
 
 /** How the broker comes by its own certificate and learns which CAs to trust for what. */
-export interface EnrolmentOptions {
+export interface EnrollmentOptions {
   readonly id: string
   readonly url: string
   readonly mode: TlsMode
@@ -37,7 +37,7 @@ export interface EnrolmentOptions {
 }
 
 /** All that the listeners need. */
-export interface Enrolment {
+export interface Enrollment {
   readonly identity: StoredIdentity
   readonly issuers: Issuers
   /** The pinned root, PEM. */
@@ -57,7 +57,7 @@ export interface Enrolment {
  * is thrown at once: `token-refused` if it is the token, otherwise the
  * `DeviceClientError`.
  */
-export async function enrol(options: EnrolmentOptions): Promise<Enrolment> {
+export async function enroll(options: EnrollmentOptions): Promise<Enrollment> {
   const { url, mode, data, log } = options
   const deadline = startDeadline(options.waitMs, options.signal, options.onWait)
   const trustFile = options.trustFile ?? data.file('public/root.crt')
@@ -104,7 +104,7 @@ export async function enrol(options: EnrolmentOptions): Promise<Enrolment> {
 }
 
 async function enrolOnce(
-  { id, data, tokenFile = data.file('bootstrap/broker.token'), signal, log }: EnrolmentOptions,
+  { id, data, tokenFile = data.file('bootstrap/broker.token'), signal, log }: EnrollmentOptions,
   means: {
     est: EstClient
     store: IdentityStore

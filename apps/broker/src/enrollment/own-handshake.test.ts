@@ -1,7 +1,7 @@
 import type { StoredIdentity } from '@fleetroot/device-client'
 import { type Certificate, parseCertificates, parseDeviceId } from '@fleetroot/pki'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { issueFor, makeAuthority, type TestAuthority, type Wish } from '../fixture/authority.ts'
+import { issueFor, makeAuthority, type TestAuthority, type Wish } from '../testing/authority.ts'
 import { shakeHands } from './own-handshake.ts'
 
 let authority: TestAuthority

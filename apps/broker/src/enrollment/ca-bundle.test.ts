@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { makeAuthority, type TestAuthority } from '../fixture/authority.ts'
+import { makeAuthority, type TestAuthority } from '../testing/authority.ts'
 import { verifyBundle } from './ca-bundle.ts'
 
 let ours: TestAuthority
