@@ -4,6 +4,9 @@ import { type KeyAndCertificate, serverTlsOptions, type TlsMode, trustedIssuers 
 import { admitPeer, type Issuers } from './admission/peer.ts'
 import { createEngine } from './engine/engine.ts'
 import { defaultLimits, type EngineLimits } from './engine/limits.ts'
+import { AcceptGuard } from './guard/accept-guard.ts'
+import { IdentityGuard } from './guard/identity-guard.ts'
+import { defaultGuardLimits, type GuardLimits } from './guard/limits.ts'
 import { listenMqtts } from './listener/mqtts.ts'
 import { listenWss } from './listener/wss.ts'
 import { BrokerCounts } from './metrics/counts.ts'
@@ -30,7 +33,7 @@ export interface BrokerOptions {
   readonly wssPort?: number
   /** `strict` is TLS 1.3 only; default `compatible`. */
   readonly mode?: TlsMode
-  readonly limits?: Partial<EngineLimits>
+  readonly limits?: Partial<EngineLimits & GuardLimits>
   readonly counts?: BrokerCounts
   /**
    * Keys of the TLS session tickets, 48 bytes, asked for at the start and at every rotation; default: random.
@@ -64,7 +67,7 @@ export interface Broker {
 export async function createBroker(options: BrokerOptions): Promise<Broker> {
   const { trust, revocation, log, host = '127.0.0.1', port = 0, wssPort = 0, mode = 'compatible' } = options
   const { counts = new BrokerCounts(), now = Date.now } = options
-  const limits = { ...defaultLimits, ...options.limits }
+  const limits = { ...defaultLimits, ...defaultGuardLimits, ...options.limits }
   const { trustDomain } = options.issuers
   const peerTrust = { issuers: trustedIssuers(options.issuers), trustDomain }
   let policy = options.policy
@@ -73,10 +76,22 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     serverTlsOptions({ identity, trust, mode, clientCertificate: 'required' })
 
   const tls = tlsFor(options.identity)
-  const engine = await createEngine({ policy: () => policy, revocation, limits, counts, log, now })
+  const identityGuard = new IdentityGuard(limits)
+  const engine = await createEngine({
+    identityGuard,
+    policy: () => policy,
+    revocation,
+    limits,
+    counts,
+    log,
+    now,
+  })
   const shared = {
     host,
     tls,
+    acceptGuard: new AcceptGuard(limits, counts, log),
+    identityGuard,
+    handshakeTimeoutMs: limits.handshakeTimeoutMs,
     counts,
     log,
     admit: (socket: TLSSocket) =>

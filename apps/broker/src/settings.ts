@@ -1,6 +1,16 @@
 import { byteSize, duration, longestTimer, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 
+/** Schema of a limit: a whole number that is not 0, which would let nobody in. */
+function atLeastOne(defaultLimit: number) {
+  return z.int().min(1).default(defaultLimit)
+}
+
+const notZero: [(bytes: number) => boolean, { error: string }] = [
+  (bytes) => bytes > 0,
+  { error: 'must be at least 1B' },
+]
+
 /** Everything about the broker that its user can choose. */
 export const settings = {
   port: setting(port(8883), { env: 'FLEETROOT_BROKER_PORT', help: 'MQTT over TLS; 0 picks a free port' }),
@@ -72,11 +82,41 @@ export const settings = {
     help: 'QoS 2 messages of one client that may wait for their PUBREL',
   }),
   maxKeepalive: setting(duration('1h'), { help: 'longest keep alive of a client' }),
+  acceptRate: setting(atLeastOne(1_000), {
+    help: 'connections accepted a second, before TLS, of all addresses together',
+  }),
+  acceptBurst: setting(atLeastOne(4_000), { help: 'the same at once, after a time of quiet' }),
+  acceptRatePerAddress: setting(atLeastOne(200), {
+    help: 'connections accepted a second of one address; of IPv6: of one /64',
+  }),
+  acceptBurstPerAddress: setting(atLeastOne(1_000), { help: 'the same at once, after a time of quiet' }),
+  maxHandshakes: setting(atLeastOne(2_000), {
+    help: 'connections that have not proven who they are, of all addresses together',
+  }),
+  maxHandshakesPerAddress: setting(atLeastOne(500), { help: 'the same of one address' }),
+  handshakeTimeout: setting(duration('10s', { atMost: longestTimer }), {
+    help: 'time for a client to prove who it is',
+  }),
+  connectRate: setting(atLeastOne(2), { help: 'connections a second of one identity' }),
+  connectBurst: setting(atLeastOne(60), { help: 'the same at once, after a time of quiet' }),
+  messageRate: setting(atLeastOne(1_000), {
+    help: 'PUBLISH, SUBSCRIBE, UNSUBSCRIBE and PINGREQ a second of one identity; beyond it the identity is not read',
+  }),
+  messageBurst: setting(atLeastOne(5_000), { help: 'the same at once, after a time of quiet' }),
+  byteRate: setting(byteSize('4MiB').refine(...notZero), {
+    help: 'bytes a second that one identity sends; beyond it the identity is not read',
+  }),
+  byteBurst: setting(byteSize('8MiB').refine(...notZero), {
+    help: 'the same at once, after a time of quiet',
+  }),
+  maxHeldBack: setting(duration('1m'), {
+    help: 'how long an identity may be beyond its rates without a pause before it is disconnected',
+  }),
   connectTimeout: setting(duration('10s', { atMost: longestTimer }), {
     help: 'time for a client’s CONNECT after its handshake',
   }),
   drainTimeout: setting(duration('2s', { atMost: longestTimer }), {
-    help: 'how long a client may leave its connection full before it is disconnected',
+    help: 'how long a client may take nothing of what waits for it before it is disconnected',
   }),
   maxOutbound: setting(byteSize('4MiB'), {
     help: 'what may wait for a client that does not read before it is disconnected',

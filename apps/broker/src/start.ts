@@ -106,6 +106,15 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
       connectTimeoutMs: config.connectTimeout,
       drainTimeoutMs: config.drainTimeout,
       maxOutboundBytes: config.maxOutbound,
+      acceptRate: { perSecond: config.acceptRate, burst: config.acceptBurst },
+      acceptRatePerAddress: { perSecond: config.acceptRatePerAddress, burst: config.acceptBurstPerAddress },
+      maxHandshakes: config.maxHandshakes,
+      maxHandshakesPerAddress: config.maxHandshakesPerAddress,
+      handshakeTimeoutMs: config.handshakeTimeout,
+      connectRate: { perSecond: config.connectRate, burst: config.connectBurst },
+      messageRate: { perSecond: config.messageRate, burst: config.messageBurst },
+      byteRate: { perSecond: config.byteRate, burst: config.byteBurst },
+      maxHeldBackMs: config.maxHeldBack,
     },
   })
   running.broker = broker

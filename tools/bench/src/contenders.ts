@@ -5,6 +5,7 @@ import { createCsr, defaultProfiles, exportPrivateKey, generateKeyPair, toPem } 
 import { operator, startApp, temporaryFolder } from '@fleetroot/harness'
 import { makeAuthority, makeIdentity } from './authority.ts'
 import { startMosquitto } from './peer/mosquitto.ts'
+import { openDoors } from './load/open-doors.ts'
 
 /** A broker under test, with identities that it admits. */
 export interface Contender {
@@ -21,7 +22,7 @@ export async function startOurs(devices: readonly string[], services: readonly s
   const data = join(folder.path, 'data')
   const server = startApp('enrollment-server', [], { FLEETROOT_DATA: data })
   const enrollment = new URL(await server.ready())
-  const broker = startApp('broker', [], {
+  const broker = startApp('broker', openDoors, {
     FLEETROOT_DATA: data,
     FLEETROOT_ENROLLMENT_PORT: enrollment.port,
     FLEETROOT_LOG_LEVEL: 'warn',

@@ -8,6 +8,7 @@ import { machine } from './measure/machine.ts'
 import { cpuMs } from './measure/process.ts'
 import { formatRow } from './measure/report.ts'
 import { percentile } from './measure/statistics.ts'
+import { openDoors } from './load/open-doors.ts'
 
 // From the operator's call to the closed socket of the device, with thousands of sessions live and both servers
 // as processes of their own: first one revocation after the other, then a storm of all that are left.
@@ -71,7 +72,7 @@ const server = startApp('enrollment-server', [], {
   FLEETROOT_LOG_LEVEL: 'error',
 })
 const url = new URL(await server.ready())
-const broker = startApp('broker', [], {
+const broker = startApp('broker', openDoors, {
   FLEETROOT_DATA: data,
   FLEETROOT_ENROLLMENT_PORT: url.port,
   FLEETROOT_LOG_LEVEL: 'error',

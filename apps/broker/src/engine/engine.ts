@@ -3,8 +3,10 @@ import type { Duplex } from 'node:stream'
 import type { Logger } from '@fleetroot/service'
 import { Aedes } from 'aedes'
 import type { Identity } from '../admission/identity.ts'
+import type { IdentityGuard } from '../guard/identity-guard.ts'
+import { isolateSlowReader, type PatientClient } from '../guard/slow-reader.ts'
 import { guardStream } from '../listener/guarded-stream.ts'
-import type { BrokerCounts } from '../metrics/counts.ts'
+import { type BrokerCounts, count } from '../metrics/counts.ts'
 import { authorize, type Policy } from '../policy/policy.ts'
 import type { RevocationView } from '../revocation/revocation.ts'
 import { drain, type MessageBus } from './drain.ts'
@@ -26,6 +28,8 @@ export interface EngineOptions {
   /** What is known of revoked certificates; asked for every session, heard at every change. */
   readonly revocation: RevocationView
   readonly limits: EngineLimits
+  /** What an identity may send in a while. */
+  readonly identityGuard: IdentityGuard
   readonly counts: BrokerCounts
   readonly log: Logger
   /** Milliseconds since 1970. */
@@ -48,7 +52,7 @@ type Broker = Aedes & {
 
 /** Starts an engine: aedes with the hooks of `createHooks`, the store of `guardStore`, and an eye on expiry. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { policy, revocation, limits, counts, log, now } = options
+  const { policy, revocation, limits, identityGuard, counts, log, now } = options
   const gates = createGates({ policy, revocation, counts, log, now, ...limits })
   const sessions = new Sessions(counts, log)
   const storeFailed = (error: unknown): void => log.error({ err: error }, 'session store failed')
@@ -63,7 +67,6 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       forget: (client, filter) => void forget(client, filter).catch(storeFailed),
     }),
     connectTimeout: limits.connectTimeoutMs,
-    drainTimeout: limits.drainTimeoutMs,
     maxInflightInbound: limits.maxInflight,
     // No queue in the emitter. With one, messages to nobody are taken from it by recursion, so that a few thousand
     // of them behind one slow subscriber overflow the stack and end the process; and that subscriber, with 100
@@ -96,10 +99,21 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       const session = sessions.add(stream, identity, origin)
       // After `add`, and in the same turn: what becomes known from here on finds the session in the index.
       if (!revoked.admit(session)) return session
-      guardStream(stream, limits, ({ reason, detail }) => {
-        sessions.refuse(session, 'packet-refused', reason, detail)
-      })
-      sessions.bind(broker.handle(stream), session)
+      guardStream(
+        stream,
+        limits,
+        ({ reason, detail }) => sessions.refuse(session, 'packet-refused', reason, detail),
+        {
+          meter: identityGuard.meterOf(identity),
+          onLimit: ({ limit, isAbuse }) => {
+            if (isAbuse) session.end(limit!)
+            else count(counts.heldBack, limit!)
+          },
+        },
+      )
+      const client = broker.handle(stream)
+      isolateSlowReader(client as unknown as PatientClient, session, limits.drainTimeoutMs)
+      sessions.bind(client, session)
       return session
     },
     close: async () => {

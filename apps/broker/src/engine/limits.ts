@@ -10,7 +10,7 @@ export interface EngineLimits extends PacketLimits {
   readonly maxKeepaliveSeconds: number
   /** From the end of the TLS handshake to a whole CONNECT. */
   readonly connectTimeoutMs: number
-  /** How long a client may leave its socket full: until then publishers to it wait. */
+  /** How long a client may leave its socket full without taking a byte. */
   readonly drainTimeoutMs: number
   /** Bytes that may wait in the connection of a client that does not read. */
   readonly maxOutboundBytes: number

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type LiveBroker, startLiveBroker } from '../testing/live-broker.ts'
+import { noRates } from '../testing/no-rates.ts'
 
 let live: LiveBroker
 
 beforeEach(async () => {
-  live = await startLiveBroker()
+  live = await startLiveBroker(noRates)
 })
 afterEach(async () => {
   await live.close()

@@ -9,6 +9,8 @@ export type EndReason =
   | 'too-many-denials'
   | 'taken-over'
   | 'slow-reader'
+  | 'message-rate'
+  | 'byte-rate'
   | 'connect-refused'
   | 'packet-refused'
   | 'shutdown'

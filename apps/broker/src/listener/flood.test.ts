@@ -1,6 +1,7 @@
 import { generate } from 'mqtt-packet'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LiveBroker, startLiveBroker, type Transport } from '../testing/live-broker.ts'
+import { noRates } from '../testing/no-rates.ts'
 import type { WireClient } from '../testing/wire-client.ts'
 
 let live: LiveBroker
@@ -160,7 +161,7 @@ describe('a subscriber that stops reading', () => {
 
   test('is cut off, and a flood of messages behind it does no harm', async () => {
     await live.close()
-    live = await startLiveBroker({ drainTimeoutMs: 200 })
+    live = await startLiveBroker({ ...noRates, drainTimeoutMs: 200 })
     const stuck = await live.join('service', 'stuck')
     await stuck.subscribe('devices/#')
     stuck.stream.pause()
@@ -176,7 +177,7 @@ describe('a subscriber that stops reading', () => {
 
   test('does not hold up another subscriber of another device', async () => {
     await live.close()
-    live = await startLiveBroker({ drainTimeoutMs: 600_000 })
+    live = await startLiveBroker({ ...noRates, drainTimeoutMs: 600_000 })
     const stuck = await live.join('service', 'stuck')
     await stuck.subscribe('devices/eve/#')
     stuck.stream.pause()
@@ -197,7 +198,7 @@ describe('a subscriber that stops reading', () => {
 
   test('is cut off when more waits for it than it may leave', async () => {
     await live.close()
-    live = await startLiveBroker({ drainTimeoutMs: 600_000, maxOutboundBytes: 1_000_000 })
+    live = await startLiveBroker({ ...noRates, drainTimeoutMs: 600_000, maxOutboundBytes: 1_000_000 })
     const stuck = await live.join('service', 'stuck')
     await stuck.subscribe('devices/#')
     stuck.stream.pause()

@@ -1,5 +1,13 @@
 import type { Duplex } from 'node:stream'
+import type { InboundMeter, MeterVerdict } from '../guard/inbound-meter.ts'
 import { PacketGuard, type GuardRefusal, type PacketLimits } from './packet-guard.ts'
+
+/** What a guarded stream is measured by, and who hears what comes of it. */
+export interface StreamMeter {
+  readonly meter: InboundMeter
+  /** The stream is not read for a while, or, when it is abuse, no more. */
+  readonly onLimit: (verdict: MeterVerdict) => void
+}
 
 /**
  * Puts a packet guard between a stream and its reader, who must use `stream.read()` as aedes does. On a
@@ -9,6 +17,9 @@ import { PacketGuard, type GuardRefusal, type PacketLimits } from './packet-guar
  * stream states and buffers (about 5 KiB) and every chunk a trip through the stream machinery.
  * Until `read` is called, Node holds at most the stream's high-water mark (64 KiB) of unread bytes.
  *
+ * With a meter, a client that sends more than it may finds nobody reading for as long as it is in debt: its bytes stay
+ * in its own send buffer, and what has been read already is not lost.
+ *
  * `read()` also returns all that is there, as it did before Node 26 (nodejs/node#60441: one buffer at a time).
  * aedes 1.2.0 reads once for each `readable` event: when two TLS records or WebSocket frames came together
  * and no packet was complete in the first, the second would lie there until the client sent something more.
@@ -17,7 +28,9 @@ export function guardStream(
   stream: Duplex,
   limits: PacketLimits,
   onRefusal: (refusal: GuardRefusal) => void,
+  metered?: StreamMeter,
 ): void {
+  let isHeld = false
   const guard = new PacketGuard(limits)
   const read = stream.read.bind(stream) as (size?: number) => Buffer | null
 
@@ -28,12 +41,28 @@ export function guardStream(
     return Buffer.concat(chunks)
   }
 
+  function hold(ms: number): void {
+    isHeld = true
+    setTimeout(() => {
+      isHeld = false
+      if (!stream.destroyed) stream.emit('readable')
+    }, Math.ceil(ms)).unref()
+  }
+
   stream.read = (size?: number) => {
+    if (isHeld) return null
     const first = read(size)
     if (first === null || stream.destroyed) return null
     const bytes = readAll(first)
     const refusal = guard.inspect(bytes)
-    if (refusal === undefined) return bytes
+    if (refusal === undefined) {
+      const verdict = metered?.meter.charge(guard.takeRequests(), bytes.length, performance.now())
+      if (verdict?.limit === undefined) return bytes
+      metered?.onLimit(verdict)
+      if (verdict.isAbuse) return null
+      hold(verdict.holdMs)
+      return bytes
+    }
     onRefusal(refusal)
     stream.destroy()
     return null

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type TLSSocket } from 'node:tls'
 import type { Origin } from '../engine/session.ts'
 import { cuttable } from './cut.ts'
+import { guardDoor, visitOf } from './front-door.ts'
 import type { Listener, ListenerOptions } from './listener.ts'
 import { receive, reportHandshakeFailure } from './reception.ts'
 
@@ -11,14 +12,16 @@ import { receive, reportHandshakeFailure } from './reception.ts'
  * Rejects with Node's error when it cannot listen.
  */
 export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
-  const { host, port, tls, accept } = options
-  const server = createServer({ ...tls, noDelay: true })
+  const { host, port, tls, accept, acceptGuard, handshakeTimeoutMs } = options
+  const server = createServer({ ...tls, handshakeTimeout: handshakeTimeoutMs, noDelay: true })
+  guardDoor(server, acceptGuard)
   const close = cuttable(server)
 
   server.on('secureConnection', (socket) => {
     const origin = originOf(socket)
     socket.on('error', () => undefined)
     const identity = receive(socket, origin, options)
+    visitOf(socket)?.done()
     if (identity !== undefined) accept(socket, identity, origin)
   })
   server.on('tlsClientError', (error, socket) => {
@@ -37,5 +40,5 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
 }
 
 function originOf(socket: TLSSocket): Origin {
-  return { listener: 'mqtts', address: socket.remoteAddress ?? 'gone' }
+  return { listener: 'mqtts', address: visitOf(socket)?.address ?? 'gone' }
 }

@@ -48,8 +48,10 @@ const names = [
   'reserved type 15',
 ]
 const connect = 1
+const publish = 3
 const subscribe = 8
 const unsubscribe = 10
+const ping = 12
 
 /** Remaining length of the packets that have only one; `undefined`: variable; `null`: never sent by a client. */
 const lengths = [
@@ -92,6 +94,7 @@ export class PacketGuard {
   #length = 0
   /** For a packet that has filters. */
   #filters: FilterCounter | undefined
+  #requests = 0
 
   constructor(limits: PacketLimits = defaultPacketLimits) {
     this.#limits = limits
@@ -114,6 +117,16 @@ export class PacketGuard {
       at += 1
     }
     return undefined
+  }
+
+  /**
+   * How many packets that ask for something have begun since the last call: PUBLISH, SUBSCRIBE, UNSUBSCRIBE, PINGREQ.
+   * What a client sends in answer to us is not its own doing.
+   */
+  takeRequests(): number {
+    const requests = this.#requests
+    this.#requests = 0
+    return requests
   }
 
   #readHeaderByte(byte: number): GuardRefusal | undefined {
@@ -149,6 +162,7 @@ export class PacketGuard {
     if (this.#connected && this.#type === connect) return refuse('connect-repeated', 'a second CONNECT')
     if (lengths[this.#type] === null) return refuse('packet-type', `${name} from a client`)
     this.#connected = true
+    if (isRequest(this.#type)) this.#requests += 1
     return undefined
   }
 
@@ -167,6 +181,10 @@ export class PacketGuard {
 
 function refuse(reason: GuardReason, detail: string): GuardRefusal {
   return { reason, detail }
+}
+
+function isRequest(type: number): boolean {
+  return type === publish || type === subscribe || type === unsubscribe || type === ping
 }
 
 function filterCounter(type: number): FilterCounter | undefined {

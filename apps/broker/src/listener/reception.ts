@@ -13,7 +13,7 @@ import type { ListenerOptions } from './listener.ts'
 export function receive(
   socket: TLSSocket,
   origin: Origin,
-  { admit, counts, log }: ListenerOptions,
+  { admit, identityGuard, counts, log }: ListenerOptions,
 ): Identity | undefined {
   // Small packets and nothing else: without this, Nagle and delayed acknowledgements add 40 ms (RFC 896, 1122).
   socket.setNoDelay(true)
@@ -25,6 +25,14 @@ export function receive(
     return undefined
   }
   const { identity, peer } = verdict
+  if (!identityGuard.mayConnect(identity)) {
+    count(counts.refused, 'connect-rate')
+    const { id: deviceId, role, serial } = identity
+    const detail = 'this identity connects too often; is its key in use twice?'
+    log.warn({ ...origin, deviceId, role, serial, reason: 'connect-rate', detail }, 'connection refused')
+    socket.destroy()
+    return undefined
+  }
   const { tlsVersion, group = 'unknown', resumed } = peer
   count(counts.tls, `${tlsVersion} ${group} ${resumed ? 'resumed' : 'full'}`)
   log.info(

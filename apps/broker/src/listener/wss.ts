@@ -8,13 +8,12 @@ import { createWebSocketStream, WebSocketServer } from 'ws'
 import { count } from '../metrics/counts.ts'
 import type { Origin } from '../engine/session.ts'
 import { cuttable } from './cut.ts'
+import { guardDoor, visitOf } from './front-door.ts'
 import type { Listener, ListenerOptions } from './listener.ts'
 import { receive, reportHandshakeFailure } from './reception.ts'
 
 /** Where the WebSocket is. */
 const path = '/mqtt'
-/** Time for the HTTP request of the upgrade. */
-const requestTimeoutMs = 10_000
 /** How long a refused client may take to read its answer. */
 const refusalTimeoutMs = 2_000
 
@@ -26,13 +25,15 @@ const refusalTimeoutMs = 2_000
  */
 export async function listenWss(options: ListenerOptions & { maxFrameBytes: number }): Promise<Listener> {
   const { host, port, tls, accept, counts, log, maxFrameBytes } = options
+  const { acceptGuard, handshakeTimeoutMs } = options
   const server = createServer(
     {
       ...tls,
+      handshakeTimeout: handshakeTimeoutMs,
       noDelay: true,
-      requestTimeout: requestTimeoutMs,
-      headersTimeout: requestTimeoutMs,
-      connectionsCheckingInterval: 2_000,
+      requestTimeout: handshakeTimeoutMs,
+      headersTimeout: handshakeTimeoutMs,
+      connectionsCheckingInterval: Math.min(2_000, handshakeTimeoutMs),
     },
     (_request, response) => {
       response
@@ -40,6 +41,7 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
         .end('MQTT over WebSocket is at /mqtt\n')
     },
   )
+  guardDoor(server, acceptGuard)
   const close = cuttable(server)
   const sockets = new WebSocketServer({
     noServer: true,
@@ -53,6 +55,7 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
     socket.on('error', () => undefined)
     const origin = originOf(socket)
     const identity = receive(socket as TLSSocket, origin, options)
+    visitOf(socket)?.done()
     if (identity === undefined) return
     const refusal = refuseUpgrade(request)
     if (refusal !== undefined) {
@@ -115,5 +118,5 @@ function endWith(status: string, socket: Duplex): void {
 }
 
 function originOf(socket: Duplex): Origin {
-  return { listener: 'wss', address: (socket as TLSSocket).remoteAddress ?? 'gone' }
+  return { listener: 'wss', address: visitOf(socket)?.address ?? 'gone' }
 }

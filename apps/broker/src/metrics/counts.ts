@@ -5,6 +5,10 @@
 export class BrokerCounts {
   /** Connections that are open now, admitted or not yet. */
   open = 0
+  /** Connections that are open and have not proven who they are. */
+  handshakes = 0
+  /** Addresses that the accept guard remembers. */
+  addresses = 0
   /** CONNECTs admitted. */
   admitted = 0
   /** Messages accepted from clients, and their payload. */
@@ -17,6 +21,8 @@ export class BrokerCounts {
   readonly refused = new Map<string, number>()
   /** Publishes, subscriptions and deliveries denied, by `action reason`. */
   readonly denied = new Map<string, number>()
+  /** Times that a client was not read for a while, by the limit that it had reached. */
+  readonly heldBack = new Map<string, number>()
   /** Sessions ended by the broker, by reason. */
   readonly ended = new Map<string, number>()
   /** Admitted TLS sessions, by `version group resumed|full`. */

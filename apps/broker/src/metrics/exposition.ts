@@ -46,6 +46,8 @@ export function exposeCounts(register: Operations['register'], counts: BrokerCou
     })
 
   now('connections', 'Connections that are open', () => counts.open)
+  now('handshakes', 'Connections that have not proven who they are yet', () => counts.handshakes)
+  now('addresses', 'Addresses that the accept guard remembers', () => counts.addresses)
   total('admitted', 'CONNECTs admitted', () => counts.admitted)
   total('published', 'Messages accepted from clients', () => counts.published)
   total('published_bytes', 'Payload of messages accepted from clients', () => counts.publishedBytes)
@@ -58,6 +60,7 @@ export function exposeCounts(register: Operations['register'], counts: BrokerCou
     ['action', 'reason'],
     () => counts.denied,
   )
+  labelled('held_back', 'Times that a client was not read for a while', ['limit'], () => counts.heldBack)
   labelled('ended', 'Sessions ended by the broker', ['reason'], () => counts.ended)
   labelled('tls', 'TLS sessions admitted', ['version', 'group', 'handshake'], () => counts.tls)
 }

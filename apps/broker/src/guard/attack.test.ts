@@ -1,0 +1,166 @@
+import { connect, type Socket } from 'node:net'
+import { generate } from 'mqtt-packet'
+import { afterEach, describe, expect, test } from 'vitest'
+import { expectSoon } from '../testing/followed-broker.ts'
+import { type LiveBroker, startLiveBroker, type Transport } from '../testing/live-broker.ts'
+import { noRates } from '../testing/no-rates.ts'
+import type { WireClient } from '../testing/wire-client.ts'
+
+let live: LiveBroker
+const sockets: Socket[] = []
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy()
+  await live.close()
+})
+
+/** A TCP connection that says nothing; resolves when the broker has ended it. */
+function knock(transport: Transport, localAddress = '127.0.0.1'): Promise<unknown> {
+  const socket = connect({ host: '127.0.0.1', port: live.broker.ports[transport], localAddress })
+  sockets.push(socket)
+  socket.on('error', () => undefined)
+  return new Promise((resolve) => socket.once('close', resolve))
+}
+
+const publish = (topic: string, payload: string | Buffer = ''): Buffer =>
+  generate({ cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false })
+
+describe.each<Transport>(['mqtts', 'wss'])('somebody without a certificate over %s', (transport) => {
+  test('who opens connections faster than an address may is reset before TLS; another address is served', async () => {
+    live = await startLiveBroker({ acceptRatePerAddress: { perSecond: 0.001, burst: 5 } })
+    const knocks = []
+    for (let n = 0; n < 20; n++) knocks.push(knock(transport))
+    await Promise.all(knocks.slice(5))
+    expect(Object.fromEntries(live.broker.counts.refused)).toEqual({ 'accept-rate-address': 15 })
+    const device = await live.join('device', 'eve', { transport, localAddress: '127.0.0.2' })
+    await device.ping()
+  })
+
+  test('who leaves handshakes open gets no more of them, and loses them when their time is over', async () => {
+    live = await startLiveBroker({ maxHandshakesPerAddress: 10, handshakeTimeoutMs: 1_000 })
+    const knocks = []
+    for (let n = 0; n < 25; n++) knocks.push(knock(transport))
+    await Promise.all(knocks.slice(10))
+    expect(live.broker.counts.refused.get('handshakes-address')).toBe(15)
+    const device = await live.join('device', 'eve', { transport, localAddress: '127.0.0.2' })
+    await Promise.all(knocks)
+    await expectSoon(() => live.broker.counts.handshakes === 0)
+    expect(live.broker.counts.refused.get('handshake-timeout')).toBe(10)
+    await device.ping()
+  })
+
+  test('who leaves handshakes open from many addresses finds a total', async () => {
+    live = await startLiveBroker({ maxHandshakes: 10 })
+    const device = await live.join('device', 'eve', { transport })
+    const knocks = []
+    for (let n = 0; n < 20; n++) knocks.push(knock(transport, `127.0.1.${n + 1}`))
+    await Promise.all(knocks.slice(10))
+    expect(live.broker.counts.refused.get('handshakes-total')).toBe(10)
+    await device.ping()
+  })
+})
+
+describe.each<Transport>(['mqtts', 'wss'])('a device with a valid certificate over %s', (transport) => {
+  test('that connects again and again is refused, and no other device is', async () => {
+    live = await startLiveBroker({ connectRate: { perSecond: 0.001, burst: 3 } })
+    const identity = await live.issue('device', 'eve')
+    for (let n = 0; n < 3; n++) await live.join('device', 'eve', { identity, transport })
+    await expect(live.join('device', 'eve', { identity, transport })).rejects.toThrow(
+      /ended|hang up|closed|reset/,
+    )
+    expect(Object.fromEntries(live.broker.counts.refused)).toEqual({ 'connect-rate': 1 })
+    await (await live.join('device', 'bob', { transport })).ping()
+  })
+
+  test('that publishes faster than it may is slowed down and loses nothing', async () => {
+    live = await startLiveBroker({ messageRate: { perSecond: 500, burst: 100 } })
+    const service = await live.join('service', 'backend')
+    await service.subscribe('devices/#')
+    const eve = await live.join('device', 'eve', { transport })
+    const bob = await live.join('device', 'bob', { transport })
+    const started = performance.now()
+    for (let n = 0; n < 20; n++) {
+      eve.send(Buffer.concat(Array.from({ length: 50 }, () => publish('devices/eve/telemetry'))))
+    }
+    // Somebody else has its turn all the time.
+    for (let n = 0; n < 50; n++) await bob.publish('devices/bob/telemetry')
+    await eve.ping()
+    // What was read with the first ping is paid for before the second one is.
+    await eve.ping()
+    expect(performance.now() - started).toBeGreaterThan(1_750)
+    expect(live.broker.counts.heldBack.get('message-rate')).toBeGreaterThan(0)
+    await expectSoon(() => service.messages.length === 1_050)
+    expect([...live.broker.counts.ended]).toEqual([])
+  })
+
+  test('that sends more bytes than it may is slowed down and loses nothing', async () => {
+    live = await startLiveBroker({ byteRate: { perSecond: 2_000_000, burst: 100_000 } })
+    const eve = await live.join('device', 'eve', { transport })
+    const started = performance.now()
+    for (let n = 0; n < 50; n++) eve.send(publish('devices/eve/telemetry', Buffer.alloc(60_000)))
+    await eve.ping()
+    await eve.ping()
+    expect(performance.now() - started).toBeGreaterThan(1_400)
+    expect(live.broker.counts.heldBack.get('byte-rate')).toBeGreaterThan(0)
+    expect(live.broker.counts.published).toBe(50)
+    expect([...live.broker.counts.ended]).toEqual([])
+  })
+
+  test('that never stops pushing is disconnected in the end, and no new connection gives it a new budget', async () => {
+    live = await startLiveBroker({ messageRate: { perSecond: 100, burst: 10 }, maxHeldBackMs: 500 })
+    const identity = await live.issue('device', 'eve')
+    const flood = async (eve: WireClient): Promise<void> => {
+      const burst = Buffer.concat(Array.from({ length: 30 }, () => publish('devices/eve/telemetry')))
+      while (!eve.stream.destroyed) {
+        eve.send(burst)
+        await Promise.race([eve.closed, new Promise((resolve) => setTimeout(resolve, 20))])
+      }
+    }
+    await flood(await live.join('device', 'eve', { identity, transport }))
+    expect(live.broker.counts.ended.get('message-rate')).toBe(1)
+    await expect(live.join('device', 'eve', { identity, transport })).rejects.toThrow('ended before connack')
+    expect(live.broker.counts.ended.get('message-rate')).toBe(2)
+  })
+})
+
+describe('a subscriber that has stopped reading', () => {
+  test('costs neither those who publish to it nor those who listen to the same', async () => {
+    live = await startLiveBroker({
+      drainTimeoutMs: 600_000,
+      maxOutboundBytes: 1024 ** 3,
+      ...noRates,
+    })
+    const stuck = await live.join('service', 'stuck')
+    await stuck.subscribe('devices/#')
+    stuck.stream.pause()
+    const backend = await live.join('service', 'backend')
+    await backend.subscribe('devices/#')
+    const eve = await live.join('device', 'eve')
+    // Far more than the buffers on the way to the stuck one hold; each batch is there before the next is sent.
+    const burst = Buffer.concat(
+      Array.from({ length: 100 }, () => publish('devices/eve/telemetry', Buffer.alloc(2_000))),
+    )
+    for (let n = 1; n <= 100; n++) {
+      eve.send(burst)
+      await expectSoon(() => backend.messages.length === n * 100)
+    }
+    await eve.publish('devices/eve/state')
+    await backend.message('devices/eve/state')
+    // It is still connected, and when it reads again it has everything.
+    stuck.stream.resume()
+    await stuck.message('devices/eve/state')
+    expect(stuck.messages.length).toBe(10_001)
+    expect([...live.broker.counts.ended]).toEqual([])
+  })
+
+  test('is disconnected when it has taken nothing for as long as it may', async () => {
+    live = await startLiveBroker({ drainTimeoutMs: 300, maxOutboundBytes: 1024 ** 3 })
+    const stuck = await live.join('service', 'stuck')
+    await stuck.subscribe('devices/#')
+    stuck.stream.pause()
+    const eve = await live.join('device', 'eve')
+    for (let n = 0; n < 100; n++) eve.send(publish('devices/eve/telemetry', Buffer.alloc(100_000)))
+    await eve.ping()
+    await expectSoon(() => live.broker.counts.ended.get('slow-reader') === 1)
+  })
+})
