@@ -12,6 +12,7 @@ import { listenWss } from './listener/wss.ts'
 import { BrokerCounts } from './metrics/counts.ts'
 import type { Policy } from './policy/policy.ts'
 import type { RevocationView } from './revocation/revocation.ts'
+import { Store } from './store/store.ts'
 import { rotateTicketKeys } from './listener/ticket-keys.ts'
 
 /** All that a broker needs; it reads no file and asks no server. */
@@ -35,6 +36,8 @@ export interface BrokerOptions {
   readonly mode?: TlsMode
   readonly limits?: Partial<EngineLimits & GuardLimits>
   readonly counts?: BrokerCounts
+  /** What is kept for longer than a connection; default: in memory, and gone with the broker. The caller closes it after the broker. */
+  readonly store?: Store
   /**
    * Keys of the TLS session tickets, 48 bytes, asked for at the start and at every rotation; default: random.
    * Listeners that are to resume each other's sessions share them.
@@ -78,6 +81,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   const tls = tlsFor(options.identity)
   const identityGuard = new IdentityGuard(limits)
   const engine = await createEngine({
+    store: options.store ?? new Store({ log, now }),
     identityGuard,
     policy: () => policy,
     revocation,

@@ -9,6 +9,9 @@ export type BrokerErrorCode =
   | 'revocation-refused'
   | 'revocation-list-invalid'
   | 'identity-unusable'
+  | 'store-locked'
+  | 'store-corrupt'
+  | 'store-failed'
 
 /**
  * The one error class of the broker. `message` is public: it names the field, file or server and what to

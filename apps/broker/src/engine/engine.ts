@@ -11,14 +11,19 @@ import { authorize, type Policy } from '../policy/policy.ts'
 import type { RevocationView } from '../revocation/revocation.ts'
 import { drain, type MessageBus } from './drain.ts'
 import { watchExpiry } from './expiry.ts'
-import { createGates } from './gates.ts'
+import { type DeliveringClient, routeDeliveries } from './delivery.ts'
+import { createGates, type GateOptions } from './gates.ts'
 import { createHooks } from './hooks.ts'
-import { boundInbound, type InboundStore } from './inbound-window.ts'
 import type { EngineLimits } from './limits.ts'
-import { keepRetained, type RetainedStore } from './retained-messages.ts'
+import { Outbox } from './outbox.ts'
+import { Publishing, type PublishingBroker } from './publishing.ts'
 import { enforceRevocation } from './revoked.ts'
+import { StorePersistence } from '../store/persistence.ts'
+import type { Store } from '../store/store.ts'
+import type { StoredSession } from '../store/stored-session.ts'
 import type { Origin, Session } from './session.ts'
 import { Sessions } from './sessions.ts'
+import { publishLeftWills } from './left-wills.ts'
 import { guardStore, type SessionStore } from './stored-sessions.ts'
 
 /** What an engine is made of. */
@@ -28,6 +33,8 @@ export interface EngineOptions {
   /** What is known of revoked certificates; asked for every session, heard at every change. */
   readonly revocation: RevocationView
   readonly limits: EngineLimits
+  /** What is kept for longer than a connection; whoever opened it closes it after the engine. */
+  readonly store: Store
   /** What an identity may send in a while. */
   readonly identityGuard: IdentityGuard
   readonly counts: BrokerCounts
@@ -35,6 +42,9 @@ export interface EngineOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
+
+/** How often the store is looked through for what has waited too long. */
+const sweepMs = 60_000
 
 /** MQTT behind the TLS listeners: aedes, with every gate of the policy in front of it. */
 export interface Engine {
@@ -46,15 +56,18 @@ export interface Engine {
 
 /** The parts of aedes that its typings leave out. */
 type Broker = Aedes & {
-  readonly persistence: SessionStore & InboundStore & RetainedStore
+  readonly persistence: SessionStore
   readonly mq: MessageBus
 }
 
 /** Starts an engine: aedes with the hooks of `createHooks`, the store of `guardStore`, and an eye on expiry. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { policy, revocation, limits, identityGuard, counts, log, now } = options
-  const gates = createGates({ policy, revocation, counts, log, now, ...limits })
-  const sessions = new Sessions(counts, log)
+  const { policy, revocation, limits, store, identityGuard, counts, log, now } = options
+  const mayRetain: GateOptions['mayRetain'] = (identity, { topic, payload }) =>
+    store.retained.mayKeep(identity, topic, payload.length)
+  const gates = createGates({ policy, revocation, counts, log, now, mayRetain, ...limits })
+  const sessions = new Sessions(counts, log, leave)
+  const publishing = new Publishing({ store, gates, sessions, mayQueue, maxInflight: limits.maxInflight })
   const storeFailed = (error: unknown): void => log.error({ err: error }, 'session store failed')
 
   const broker = (await Aedes.createBroker({
@@ -63,9 +76,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       revocation,
       gates,
       sessions,
+      publishing,
+      store,
       maxKeepaliveSeconds: limits.maxKeepaliveSeconds,
       forget: (client, filter) => void forget(client, filter).catch(storeFailed),
     }),
+    persistence: new StorePersistence(store, (client) => sessions.of(client)?.identity),
     connectTimeout: limits.connectTimeoutMs,
     maxInflightInbound: limits.maxInflight,
     // No queue in the emitter. With one, messages to nobody are taken from it by recursion, so that a few thousand
@@ -73,26 +89,48 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     // messages on their way to it, stops everybody else's. A publisher still waits for its own subscribers.
     concurrency: 0,
   })) as Broker
-  const store = broker.persistence
-  const forget = guardStore(store, {
+  const forget = guardStore(broker.persistence, {
     hasFilter: (client, filter) => {
       const session = sessions.of(client)
       return session?.filters?.has(filter) === true && gates.maySubscribe(session, filter)
     },
     onUnsubscribe: (client, filters) => sessions.of(client)?.giveUp(filters),
-    mayQueue: (key, topic) => {
-      const owner = sessions.ownerOf(key)
-      // A session of which only the store knows: the gate at delivery decides.
-      return owner === undefined || authorize(policy(), owner, 'receive', topic).allowed
-    },
+    isResumed: (key) => store.sessions.get(key)?.isResumed === true,
+    isFresh: (packet) => publishing.isFresh(packet),
     hasEnded: (client) => sessions.of(client)?.stream.destroyed === true,
   })
-  keepRetained(store)
-  boundInbound(store, limits.maxInflight)
+  publishing.cover(broker as unknown as PublishingBroker)
   unsubscribeAtOnce(broker)
-  follow(broker, sessions, storeFailed)
+  follow(broker, sessions, storeFailed, equip)
   const revoked = enforceRevocation(sessions, revocation)
-  const expiry = watchExpiry(sessions.open, now, revoked.sweepIfClosed)
+  const settle = (): void => {
+    if (!revocation.isClosed()) publishLeftWills(store.wills, { gates, publishing, broker, counts, log })
+  }
+  settle()
+  const expiry = watchExpiry(sessions.open, now, () => {
+    revoked.sweepIfClosed()
+    settle()
+  })
+  const sweeping = setInterval(() => store.sweep(), sweepMs).unref()
+
+  /** May a message on this topic wait for this session? By the rights of now, not by those of the SUBSCRIBE. */
+  function mayQueue({ owner }: StoredSession, topic: string): boolean {
+    const verdict = owner && authorize(policy(), owner, 'receive', topic)
+    if (verdict?.allowed === false) count(counts.denied, `receive ${verdict.reason}`)
+    return verdict?.allowed === true
+  }
+
+  function leave({ outbox, stored }: Session): void {
+    outbox?.close()
+    if (stored !== undefined) store.leave(stored)
+  }
+
+  function equip(client: DeliveringClient, session: Session): void {
+    const { stored } = session
+    if (stored === undefined) return
+    const { maxUnacknowledged } = limits
+    session.outbox = new Outbox({ client, session, stored, store, gates, maxUnacknowledged })
+  }
 
   return {
     accept: (stream, identity, origin) => {
@@ -113,11 +151,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       )
       const client = broker.handle(stream)
       isolateSlowReader(client as unknown as PatientClient, session, limits.drainTimeoutMs)
+      const outbox = (): Outbox | undefined => session.outbox
+      const { mayReceive } = gates
+      routeDeliveries(client as unknown as DeliveringClient, { session, store, mayQueue, mayReceive, outbox })
       sessions.bind(client, session)
       return session
     },
     close: async () => {
       expiry.close()
+      clearInterval(sweeping)
       await drain(sessions.open, broker.mq)
       revoked.close()
       await new Promise<void>((resolve) => broker.close(() => resolve()))
@@ -139,11 +181,19 @@ function unsubscribeAtOnce(broker: Broker): void {
 }
 
 /** Keeps the sessions in step with what aedes says about its clients. */
-function follow(broker: Broker, sessions: Sessions, storeFailed: (error: unknown) => void): void {
+function follow(
+  broker: Broker,
+  sessions: Sessions,
+  storeFailed: (error: unknown) => void,
+  equip: (client: DeliveringClient, session: Session) => void,
+): void {
   broker.on('client', (client) => {
     const session = sessions.of(client)
-    if (session !== undefined) sessions.register(session)
+    if (session === undefined) return
+    sessions.register(session)
+    equip(client as unknown as DeliveringClient, session)
   })
+  broker.on('clientReady', (client) => sessions.of(client)?.outbox?.open())
   broker.on('clientDisconnect', (client) => {
     const session = sessions.of(client)
     if (session !== undefined) sessions.letGo(session)

@@ -1,4 +1,5 @@
 import type { Logger } from '@fleetroot/service'
+import type { Identity } from '../admission/identity.ts'
 import { refuseStanding } from '../admission/standing.ts'
 import { type BrokerCounts, count } from '../metrics/counts.ts'
 import { authorize, type DenialReason, type Policy, type Verdict } from '../policy/policy.ts'
@@ -31,6 +32,8 @@ export interface GateOptions {
   readonly counts: BrokerCounts
   readonly log: Logger
   readonly now: () => number
+  /** Is there room for this retained message? */
+  readonly mayRetain: (identity: Identity, message: Readonly<Message>) => boolean
   readonly maxDenials: number
   readonly maxFilters: number
   readonly maxOutboundBytes: number
@@ -45,8 +48,8 @@ export interface Gates {
   readonly admitPublish: (session: Session, message: Message) => void
   /** Was the session denied so often that it is about to end? What is read of it until then is not looked at. */
   readonly isSpent: (session: Session) => boolean
-  /** May this will be published now? Nothing is counted against the session, which has ended. */
-  readonly mayPublishWill: (session: Session, message: Message) => boolean
+  /** May the will of this identity be published now? Nothing is counted against its session, which has ended. */
+  readonly mayPublishWill: (identity: Identity, message: Readonly<Message>) => boolean
   /** May the session have this filter? A denial is logged and counted. */
   readonly grant: (session: Session, filter: string) => boolean
   /** The same question without consequences. */
@@ -61,7 +64,8 @@ export interface Gates {
  * which it becomes known, so that a look at the session is enough, at a thousandth of what asking by name costs.
  */
 export function createGates(options: GateOptions): Gates {
-  const { policy, revocation, counts, log, now, maxDenials, maxFilters, maxOutboundBytes } = options
+  const { policy, revocation, counts, log, now, mayRetain, maxDenials, maxFilters, maxOutboundBytes } =
+    options
 
   /** Why this session passes nothing any more; it is ended then. */
   function findBar(session: Session): Bar | undefined {
@@ -75,10 +79,11 @@ export function createGates(options: GateOptions): Gates {
     return expired
   }
 
-  function judgePublish(session: Session, message: Message): Verdict {
-    const verdict = authorize(policy(), session.identity, 'publish', message.topic)
+  function judgePublish(identity: Identity, message: Readonly<Message>): Verdict | typeof tooManyRetained {
+    const verdict = authorize(policy(), identity, 'publish', message.topic)
     if (!verdict.allowed || !message.retain) return verdict
-    return authorize(policy(), session.identity, 'retain', message.topic)
+    const retain = authorize(policy(), identity, 'retain', message.topic)
+    return !retain.allowed || mayRetain(identity, message) ? retain : tooManyRetained
   }
 
   const isSpent = (session: Session): boolean => session.denials >= maxDenials
@@ -97,7 +102,7 @@ export function createGates(options: GateOptions): Gates {
   }
 
   function admitPublish(session: Session, message: Message): void {
-    const verdict = findBar(session) ?? judgePublish(session, message)
+    const verdict = findBar(session) ?? judgePublish(session.identity, message)
     if (verdict.allowed) {
       counts.published += 1
       counts.publishedBytes += message.payload.length
@@ -145,10 +150,10 @@ export function createGates(options: GateOptions): Gates {
     admitPublish,
     isSpent,
     // By name: the connection may have ended before the revocation was known, and the will is published after.
-    mayPublishWill: (session, message) =>
-      now() < session.identity.notAfterMs &&
-      refuseStanding(revocation.standingOf(session.identity)) === undefined &&
-      judgePublish(session, message).allowed,
+    mayPublishWill: (identity, message) =>
+      now() < identity.notAfterMs &&
+      refuseStanding(revocation.standingOf(identity)) === undefined &&
+      judgePublish(identity, message).allowed,
     grant,
     maySubscribe,
     mayReceive,
@@ -160,5 +165,6 @@ interface Bar {
   readonly reason: DenialReason | 'certificate-expired' | 'certificate-barred'
 }
 
+const tooManyRetained = { allowed: false, reason: 'too-many-retained' } as const
 const expired: Bar = { allowed: false, reason: 'certificate-expired' }
 const barred: Bar = { allowed: false, reason: 'certificate-barred' }

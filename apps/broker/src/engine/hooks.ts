@@ -6,7 +6,10 @@ import type { RevocationView } from '../revocation/revocation.ts'
 import { refuseConnect } from './connack.ts'
 import { type Gates, silence } from './gates.ts'
 import type { Session } from './session.ts'
+import type { Publishing } from './publishing.ts'
+import type { Store } from '../store/store.ts'
 import type { Sessions } from './sessions.ts'
+import { sessionMark } from './stored-sessions.ts'
 
 /** What the hooks decide by. */
 export interface HookOptions {
@@ -15,6 +18,8 @@ export interface HookOptions {
   readonly gates: Gates
   readonly sessions: Sessions
   readonly maxKeepaliveSeconds: number
+  readonly publishing: Publishing
+  readonly store: Store
   /** Takes a filter out of the stored session of a client. */
   readonly forget: (client: Client, filter: string) => void
 }
@@ -27,6 +32,7 @@ type Hooks = Required<
 >
 /** Connect return code 5, MQTT 3.1.1 table 3.1. */
 const notAuthorized = 5
+const serverUnavailable = 3
 
 type ConnectAnswer = Parameters<Hooks['preConnect']>[2]
 
@@ -35,14 +41,14 @@ type ConnectAnswer = Parameters<Hooks['preConnect']>[2]
  *
  *     CONNECT    preConnect            standing, client id, level, keep alive, will; takeover; standing again;
  *                                      then `authenticate` agrees
- *     PUBLISH    authorizePublish      also for wills, when they are published
+ *     PUBLISH    authorizePublish      also for wills, when they are published; then into the store
  *     SUBSCRIBE  authorizeSubscribe    also for every subscription of a restored session
  *     delivery   authorizeForward      live, retained and queued messages
  *
  * A client without a session, which cannot be, may do nothing.
  */
 export function createHooks(options: HookOptions): Hooks {
-  const { policy, revocation, gates, sessions, maxKeepaliveSeconds, forget } = options
+  const { policy, revocation, gates, sessions, publishing, store, maxKeepaliveSeconds, forget } = options
 
   async function connect(session: Session, packet: ConnectPacket, done: ConnectAnswer): Promise<void> {
     // Seconds may lie between the handshake and the CONNECT.
@@ -56,8 +62,15 @@ export function createHooks(options: HookOptions): Hooks {
       sessions.refuse(session, 'connect-refused', verdict.code, verdict.detail)
       return refuseConnect(session.stream, verdict.returnCode, () => done(new Error(verdict.code), false))
     }
+    if (store.journal.isFailing) {
+      const detail = 'the store cannot be written, so that nothing could be acknowledged'
+      sessions.refuse(session, 'store-failed', 'store-failed', detail)
+      return refuseConnect(session.stream, serverUnavailable, () => done(new Error('store-failed'), false))
+    }
     packet.clientId = verdict.sessionKey
-    const isAlone = await sessions.enter(session, verdict.sessionKey, packet.clean === true)
+    const isAlone = await sessions.enter(session, verdict.sessionKey)
+    // What there is of an older session is taken up here, and given up by aedes' `cleanSubscriptions` [MQTT-3.1.2-6].
+    if (isAlone && packet.clean === false) session.stored = store.open(verdict.sessionKey, session.identity)
     // Whoever was revoked while waiting for an older session to go is barred, and its connection is gone.
     return isAlone && !session.isBarred ? done(null, true) : done(new Error('the connection ended'), false)
   }
@@ -89,16 +102,17 @@ export function createHooks(options: HookOptions): Hooks {
       // Without a client: the will of a broker that is gone, whose owner nobody can vouch for any more.
       if (session === undefined) silence(packet)
       else if (isWillOf(client, packet)) {
-        if (!gates.mayPublishWill(session, packet)) silence(packet)
+        if (!gates.mayPublishWill(session.identity, packet)) silence(packet)
       } else {
         // Without an answer aedes forgets the packet: thousands may have come in one piece with those denied.
         if (gates.isSpent(session)) return
-        gates.admitPublish(session, packet)
+        return publishing.receive(session, packet, done)
       }
       done(null)
     },
 
     authorizeSubscribe: (client, subscription, done) => {
+      if (subscription === sessionMark) return done(null, null)
       const session = sessions.of(client)
       if (session !== undefined && gates.grant(session, subscription.topic)) return done(null, subscription)
       // A filter that was stored under an older policy goes from the store as well.

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type LiveBroker, startLiveBroker } from '../testing/live-broker.ts'
 import type { WireClient } from '../testing/wire-client.ts'
-import { boundInbound, type InboundStore } from './inbound-window.ts'
 
 let live: LiveBroker
 
@@ -45,34 +44,4 @@ test('a session has one window for QoS 2 messages, however often its client reco
   await service.ping()
   const expected = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
   expect(service.topics).toEqual(expected.map((n) => `devices/eve/telemetry/${n}`))
-})
-
-test('of a message that waits for its PUBREL only the packet identifier is kept', async () => {
-  const kept: unknown[] = []
-  const store: InboundStore = {
-    incomingStorePacket: async (_client, packet) => kept.push(packet),
-    incomingDelPacket: async () => undefined,
-    cleanIncoming: async () => undefined,
-  }
-  boundInbound(store, 1)
-  const message = { cmd: 'publish', topic: 'devices/eve/state', payload: Buffer.alloc(100_000), messageId: 7 }
-  await store.incomingStorePacket({ id: 'x' }, message)
-  expect(kept).toMatchObject([{ topic: '', payload: Buffer.alloc(0), messageId: 7 }])
-})
-
-test('a message that the store could not keep does not count', async () => {
-  let fails = true
-  const store: InboundStore = {
-    incomingStorePacket: async () => {
-      if (fails) throw new Error('full')
-    },
-    incomingDelPacket: async () => undefined,
-    cleanIncoming: async () => undefined,
-  }
-  boundInbound(store, 1)
-  await expect(store.incomingStorePacket({ id: 'x' }, { messageId: 1 })).rejects.toThrow('full')
-  fails = false
-  await store.incomingStorePacket({ id: 'x' }, { messageId: 2 })
-  await expect(store.incomingStorePacket({ id: 'x' }, { messageId: 3 })).rejects.toThrow('PUBREL')
-  await store.incomingStorePacket({ id: 'y' }, { messageId: 3 })
 })

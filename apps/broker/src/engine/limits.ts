@@ -6,6 +6,8 @@ export interface EngineLimits extends PacketLimits {
   readonly maxDenials: number
   /** QoS 2 messages of one session that wait for their PUBREL, in however many connections they came. */
   readonly maxInflight: number
+  /** Messages sent to one session and not acknowledged by it; the others wait in its queue. */
+  readonly maxUnacknowledged: number
   /** Longest keep alive in seconds; 0, never, is not allowed. */
   readonly maxKeepaliveSeconds: number
   /** From the end of the TLS handshake to a whole CONNECT. */
@@ -20,6 +22,7 @@ export const defaultLimits: EngineLimits = {
   ...defaultPacketLimits,
   maxDenials: 20,
   maxInflight: 100,
+  maxUnacknowledged: 1_000,
   maxKeepaliveSeconds: 3_600,
   connectTimeoutMs: 10_000,
   drainTimeoutMs: 2_000,

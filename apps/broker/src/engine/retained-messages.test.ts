@@ -28,20 +28,20 @@ test('the last retained message of each topic is sent once to a new subscriber, 
 })
 
 test('other clients have their turn while the filters of a SUBSCRIBE are looked up among many messages', async () => {
-  const eve = await live.join('device', 'eve')
+  const writer = await live.join('service', 'writer')
   for (let n = 0; n < 20_000; n++) {
-    const topic = `devices/eve/telemetry/${n}`
-    eve.send({ cmd: 'publish', topic, payload: 'x', qos: 0, retain: true, dup: false })
+    const topic = `devices/eve/commands/${n}`
+    writer.send({ cmd: 'publish', topic, payload: 'x', qos: 0, retain: true, dup: false })
   }
-  await eve.ping()
+  await writer.ping()
   const service = await live.join('service', 'backend')
-  const shapes = ['devices/eve/telemetry/+', 'devices/+/telemetry/+', 'devices/eve/+/+', 'devices/+/+/+']
+  const shapes = ['devices/eve/commands/+', 'devices/+/commands/+', 'devices/eve/+/+', 'devices/+/+/+']
   const filters = Array.from({ length: 99 }, (_, n) => `${shapes[n % 4]}/${n}`)
-  await service.subscribe(...filters, 'devices/eve/telemetry/19999')
+  await service.subscribe(...filters, 'devices/eve/commands/19999')
   // It is the last to be found: a hundred turns of the event loop later, of which a ping takes a few.
   let isFound = false
   const found = service.receive('publish').then(() => (isFound = true))
-  await eve.ping()
+  await writer.ping()
   expect(isFound).toBe(false)
   await found
 })

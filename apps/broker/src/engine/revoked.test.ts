@@ -86,6 +86,7 @@ describe('a certificate that is revoked', () => {
       counts: bench.counts,
       log: createLogger({ name: 'broker', level: 'silent' }),
       now: () => bench.time,
+      mayRetain: () => true,
       ...defaultLimits,
     })
     const session = new Session(
@@ -96,7 +97,7 @@ describe('a certificate that is revoked', () => {
     )
     const message = () => ({ topic: 'devices/pump/state', payload: 'x', retain: false })
     session.end('taken-over')
-    expect([gates.mayPublishWill(session, message()), session.isBarred]).toEqual([true, false])
+    expect([gates.mayPublishWill(pump, message()), session.isBarred]).toEqual([true, false])
     session.bar('certificate-revoked')
     const published = message()
     gates.admitPublish(session, published)
@@ -105,7 +106,7 @@ describe('a certificate that is revoked', () => {
     expect(gates.maySubscribe(session, 'fleet/broadcast/#')).toBe(false)
     expect(session.endReason).toBe('taken-over')
     revoke()
-    expect(gates.mayPublishWill(session, message())).toBe(false)
+    expect(gates.mayPublishWill(pump, message())).toBe(false)
   })
 
   test('of an older generation leaves the session of the renewed one alone, with what waits for it', async () => {

@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { Identity } from '../admission/identity.ts'
 import type { StandingRefusalCode } from '../admission/standing.ts'
+import type { Outbox } from './outbox.ts'
+import type { StoredSession } from '../store/stored-session.ts'
 
 /** Why the broker ended a session. */
 export type EndReason =
@@ -13,6 +15,7 @@ export type EndReason =
   | 'byte-rate'
   | 'connect-refused'
   | 'packet-refused'
+  | 'store-failed'
   | 'shutdown'
 
 /** Where a connection came in. */
@@ -28,6 +31,10 @@ export class Session {
   readonly stream: Duplex
   /** Resolves when nothing of this session is left in the engine: its subscriptions are off, its will is out. */
   readonly gone: Promise<void>
+  /** What of it outlives the connection; undefined with clean session 1, or before its CONNECT was admitted. */
+  stored: StoredSession | undefined
+  /** Sends its queue, when it is stored. */
+  outbox: Outbox | undefined
   /** Name of the MQTT session; undefined before its CONNECT was admitted. */
   key: string | undefined
   /** `waiting` for an older session to go, `admitted`, and `registered` when aedes counts it among its clients. */

@@ -7,22 +7,23 @@ import { CertificateIndex } from './certificate-index.ts'
 import { type Origin, Session } from './session.ts'
 import { Takeover } from './takeover.ts'
 
-/** All sessions of an engine: who is connected, which aedes client is whose, and whose the stored sessions are. */
+/** All sessions of an engine: who is connected, which aedes client is whose, and who has left. */
 export class Sessions {
   /** Connections that are open. */
   readonly open = new Set<Session>()
   /** Connections by certificate, until nothing of them is left. */
   readonly ofCertificate = new CertificateIndex()
   readonly #ofClient = new WeakMap<object, Session>()
-  /** Whose the persistent sessions are, connected or not. */
-  readonly #owners = new Map<string, Identity>()
   readonly #takeover = new Takeover()
   readonly #counts: BrokerCounts
   readonly #log: Logger
+  readonly #onGone: (session: Session) => void
 
-  constructor(counts: BrokerCounts, log: Logger) {
+  /** `onGone` hears of each session of which nothing is left, before anybody takes its place. */
+  constructor(counts: BrokerCounts, log: Logger, onGone: (session: Session) => void) {
     this.#counts = counts
     this.#log = log
+    this.#onGone = onGone
   }
 
   /** Starts a session on a connection. */
@@ -49,16 +50,10 @@ export class Sessions {
     return this.#ofClient.get(client)
   }
 
-  ownerOf(key: string): Identity | undefined {
-    return this.#owners.get(key)
-  }
-
   /** Step 6 of admission: resolves to true when the session is alone on `key`, to false when it has ended meanwhile. */
-  async enter(session: Session, key: string, isClean: boolean): Promise<boolean> {
+  async enter(session: Session, key: string): Promise<boolean> {
     session.key = key
     session.state = 'waiting'
-    if (isClean) this.#owners.delete(key)
-    else this.#owners.set(key, session.identity)
     await this.#takeover.enter(session, key)
     session.state = 'admitted'
     if (session.stream.destroyed) this.letGo(session)
@@ -74,6 +69,7 @@ export class Sessions {
 
   /** The engine has let go of the session. */
   letGo(session: Session): void {
+    this.#onGone(session)
     this.#takeover.leave(session)
     this.ofCertificate.delete(session)
     session.markGone()
@@ -82,7 +78,7 @@ export class Sessions {
   /** Counts and logs that a session was refused before it was one; the caller ends it. */
   refuse(
     session: Session,
-    endReason: 'connect-refused' | 'packet-refused' | StandingRefusal['code'],
+    endReason: 'connect-refused' | 'packet-refused' | 'store-failed' | StandingRefusal['code'],
     reason: string,
     detail: string,
   ): void {

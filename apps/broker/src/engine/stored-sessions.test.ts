@@ -1,5 +1,6 @@
+import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type ForgetFilter, guardStore, type SessionStore } from './stored-sessions.ts'
+import { type ForgetFilter, guardStore, sessionMark, type SessionStore } from './stored-sessions.ts'
 
 /** Everything that reached the store. */
 let reached: unknown[][]
@@ -7,6 +8,9 @@ let store: SessionStore
 let allowed: Set<string>
 let ended: Set<string>
 let givenUp: string[]
+let resumed: Set<string>
+let fresh: Set<object>
+let filters: { topic: string }[]
 let forget: ForgetFilter
 
 beforeEach(() => {
@@ -14,6 +18,9 @@ beforeEach(() => {
   allowed = new Set(['mine'])
   ended = new Set()
   givenUp = []
+  resumed = new Set()
+  fresh = new Set()
+  filters = []
   const record =
     (name: string) =>
     async (...call: unknown[]): Promise<unknown> => {
@@ -23,15 +30,20 @@ beforeEach(() => {
   store = {
     addSubscriptions: record('add'),
     removeSubscriptions: record('remove'),
-    outgoingEnqueueCombi: record('enqueue'),
-    outgoingClearMessageId: record('clear'),
+    subscriptionsByClient: async () => filters,
+    subscriptionsByTopic: async () => ['theirs'],
+    storeRetained: record('retain'),
+    outgoingStream: () => Readable.from(['theirs']),
+    incomingGetPacket: record('get'),
+    incomingStorePacket: record('store'),
     delWill: record('delWill'),
     putWill: record('putWill'),
   }
   forget = guardStore(store, {
     onUnsubscribe: (_client, filters) => givenUp.push(...filters),
     hasFilter: (_client, filter) => allowed.has(filter),
-    mayQueue: (key, topic) => allowed.has(topic) && key !== 'stranger',
+    isResumed: (key) => resumed.has(key),
+    isFresh: (packet) => fresh.delete(packet),
     hasEnded: ({ id }) => ended.has(id),
   })
 })
@@ -68,19 +80,25 @@ describe('the session store', () => {
     expect(givenUp).toEqual(['mine'])
   })
 
-  test('queues a message once for each session that may receive it', async () => {
-    const subscriptions = ['x', 'x', 'stranger', 'y'].map((clientId) => ({ clientId }))
-    await store.outgoingEnqueueCombi(subscriptions, { topic: 'mine' })
-    await store.outgoingEnqueueCombi(subscriptions, { topic: 'yours' })
-    await store.outgoingEnqueueCombi([{ clientId: 'stranger' }], { topic: 'mine' })
-    await store.outgoingEnqueueCombi([], { topic: 'mine' })
-    expect(reached).toEqual([['enqueue', [{ clientId: 'x' }, { clientId: 'y' }], { topic: 'mine' }]])
+  test('says that a session is present when it has no filters', async () => {
+    filters = []
+    expect(await store.subscriptionsByClient(client)).toEqual([])
+    resumed.add('x')
+    expect(await store.subscriptionsByClient(client)).toEqual([sessionMark])
+    filters = [{ topic: 'mine' }]
+    expect(await store.subscriptionsByClient(client)).toEqual(filters)
   })
 
-  test('takes out of the queue only what has a packet identifier', async () => {
-    expect(await store.outgoingClearMessageId(client, {})).toBeUndefined()
-    expect(await store.outgoingClearMessageId(client, { messageId: 7 })).toBe('clear')
-    expect(reached).toEqual([['clear', client, { messageId: 7 }]])
+  test('takes the first of two equal QoS 2 packets for the first one, and leaves the rest to what came before', async () => {
+    const first = { messageId: 7 }
+    fresh.add(first)
+    await expect(store.incomingGetPacket(client, first)).rejects.toThrow('not seen before')
+    expect(await store.incomingGetPacket(client, { messageId: 7 })).toBe('get')
+    await store.incomingStorePacket(client, first)
+    await store.storeRetained({})
+    expect(await store.subscriptionsByTopic('mine')).toEqual([])
+    expect(await store.outgoingStream(client).toArray()).toEqual([])
+    expect(reached.map(([name]) => name)).toEqual(['get'])
   })
 
   test('never answers the CONNECT of a connection that has ended, and keeps no will of it', async () => {

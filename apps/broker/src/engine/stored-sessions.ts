@@ -1,6 +1,9 @@
+import { Readable } from 'node:stream'
+
 /** A subscription as aedes hands it to its store. */
 interface StoredSubscription {
   readonly topic: string
+  readonly qos?: 0 | 1 | 2
 }
 
 /** Whose session a call is about: a live client, or its session key alone. */
@@ -8,18 +11,25 @@ interface StoreClient {
   readonly id: string
 }
 
-/** The part of an aedes persistence (any of them) that has to ask before it acts. */
+/** The part of an aedes persistence that has to ask before it acts, or not to act at all. */
 export interface SessionStore {
   addSubscriptions(client: StoreClient, subscriptions: StoredSubscription[]): Promise<unknown>
   removeSubscriptions(client: StoreClient, topics: string[]): Promise<unknown>
-  outgoingEnqueueCombi(
-    subscriptions: { readonly clientId: string }[],
-    packet: { readonly topic: string },
-  ): Promise<unknown>
-  outgoingClearMessageId(client: StoreClient, packet: { readonly messageId?: number }): Promise<unknown>
+  subscriptionsByClient(client: StoreClient): Promise<StoredSubscription[]>
+  subscriptionsByTopic(topic: string): Promise<unknown[]>
+  storeRetained(packet: unknown): Promise<unknown>
+  outgoingStream(client: StoreClient): Readable
+  incomingGetPacket(client: StoreClient, packet: object): Promise<unknown>
+  incomingStorePacket(client: StoreClient, packet: object): Promise<unknown>
   delWill(client: StoreClient): Promise<unknown>
   putWill(client: StoreClient, will: unknown): Promise<unknown>
 }
+
+/**
+ * What stands for a session without filters: aedes tells its client that the session is present [MQTT-3.2.2-2] when there is
+ * a subscription to restore, and only then. A client that is told otherwise starts its packet identifiers anew.
+ */
+export const sessionMark: StoredSubscription = Object.freeze({ topic: '$session', qos: 0 })
 
 /** Takes a filter out of the stored session of a client. */
 export type ForgetFilter = (client: StoreClient, filter: string) => Promise<unknown>
@@ -30,8 +40,10 @@ export interface StoreQuestions {
   readonly hasFilter: (client: StoreClient, filter: string) => boolean
   /** Hears, in the order of the packets, what a client gives up. */
   readonly onUnsubscribe: (client: StoreClient, filters: readonly string[]) => void
-  /** May a message on this topic wait for this session, live or not? */
-  readonly mayQueue: (sessionKey: string, topic: string) => boolean
+  /** Was the session there when its client connected? */
+  readonly isResumed: (sessionKey: string) => boolean
+  /** Is this QoS 2 packet one that came for the first time? */
+  readonly isFresh: (packet: object) => boolean
   /** Is this a client whose connection has ended? */
   readonly hasEnded: (client: StoreClient) => boolean
 }
@@ -43,11 +55,8 @@ export interface StoreQuestions {
  *   offline client by what is stored: here only granted filters are stored, and once, not once for each granted;
  * - it works on the SUBSCRIBE and UNSUBSCRIBE packets of a client at the same time, so that a filter may be on
  *   when its UNSUBSCRIBE has been answered: here each waits for the one before;
- * - it queues by the rights of the day of the SUBSCRIBE: here by those of now;
- * - it queues a message once for each filter that matches, and when the second copy, or a message whose delivery
- *   is denied, is not sent to a live session, it takes a packet without a packet identifier out of the queue:
- *   the first one there is, which may be another message that was acknowledged. Here a message is queued once
- *   or not at all, and nothing without a packet identifier is taken out;
+ * - it stores and queues a message after it has acknowledged it, and sends what is queued beside what comes: here `Publishing` has done the one when aedes comes to it, and `Outbox` does the other;
+ * - of two PUBLISH packets with one packet identifier that come at once it takes both for the first;
  * - a connection that ends while its session is being loaded is registered all the same, and ends whoever
  *   has come in its place: here its CONNECT never gets past the steps before, `delWill` and `putWill` of the store.
  *
@@ -56,8 +65,8 @@ export interface StoreQuestions {
 export function guardStore(store: SessionStore, questions: StoreQuestions): ForgetFilter {
   const addSubscriptions = store.addSubscriptions.bind(store)
   const removeSubscriptions = store.removeSubscriptions.bind(store)
-  const outgoingEnqueueCombi = store.outgoingEnqueueCombi.bind(store)
-  const outgoingClearMessageId = store.outgoingClearMessageId.bind(store)
+  const subscriptionsByClient = store.subscriptionsByClient.bind(store)
+  const incomingGetPacket = store.incomingGetPacket.bind(store)
   const delWill = store.delWill.bind(store)
   const putWill = store.putWill.bind(store)
 
@@ -81,16 +90,22 @@ export function guardStore(store: SessionStore, questions: StoreQuestions): Forg
     return inTurn(client, () => removeSubscriptions(client, filters))
   }
 
-  store.outgoingEnqueueCombi = async (subscriptions, packet) => {
-    const waiting = oncePerSession(subscriptions).filter(({ clientId }) =>
-      questions.mayQueue(clientId, packet.topic),
-    )
-    if (waiting.length > 0) await outgoingEnqueueCombi(waiting, packet)
+  store.subscriptionsByClient = async (client) => {
+    const subscriptions = await subscriptionsByClient(client)
+    return subscriptions.length === 0 && questions.isResumed(client.id) ? [sessionMark] : subscriptions
   }
 
-  store.outgoingClearMessageId = async (client, packet) => {
-    return packet.messageId === undefined ? undefined : outgoingClearMessageId(client, packet)
+  // Before the acknowledgement, and by `Publishing`.
+  store.subscriptionsByTopic = async () => []
+  store.storeRetained = async () => undefined
+  store.incomingStorePacket = async () => undefined
+  store.incomingGetPacket = async (client, packet) => {
+    if (questions.isFresh(packet)) throw new Error('not seen before')
+    return incomingGetPacket(client, packet)
   }
+
+  // By `Outbox`.
+  store.outgoingStream = () => Readable.from([])
 
   store.delWill = async (client) => {
     const result = await delWill(client)
@@ -121,14 +136,6 @@ function turns(): (client: StoreClient, work: () => Promise<unknown>) => Promise
     )
     return done
   }
-}
-
-function oncePerSession<Subscription extends { clientId: string }>(
-  subscriptions: Subscription[],
-): Subscription[] {
-  if (subscriptions.length < 2) return subscriptions
-  const seen = new Set<string>()
-  return subscriptions.filter(({ clientId }) => seen.size < seen.add(clientId).size)
 }
 
 /** Neither resolved nor rejected, because aedes would go on after both. A new one each: waiting is not free. */

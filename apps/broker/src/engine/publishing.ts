@@ -1,0 +1,131 @@
+import type { PublishPacket } from 'aedes'
+import type { Identity } from '../admission/identity.ts'
+import type { Store } from '../store/store.ts'
+import type { StoredSession } from '../store/stored-session.ts'
+import type { LeftWill } from '../store/wills.ts'
+import type { Gates } from './gates.ts'
+import type { Session } from './session.ts'
+import type { Sessions } from './sessions.ts'
+
+/** The part of an aedes broker that takes messages. */
+export interface PublishingBroker {
+  publish: Publish
+}
+
+type Publish = (packet: PublishPacket, client: object | null | Done, done?: Done) => void
+type Done = (error?: Error) => void
+
+/** What publishing is decided by. */
+export interface PublishingOptions {
+  readonly store: Store
+  readonly gates: Gates
+  readonly sessions: Sessions
+  /** QoS 2 messages of one session that wait for their PUBREL. */
+  readonly maxInflight: number
+  /** May a message on this topic wait for this session? */
+  readonly mayQueue: (stored: StoredSession, topic: string) => boolean
+}
+
+/**
+ * Takes over responsibility for messages before they are acknowledged. aedes acknowledges first, and stores and queues what
+ * it has acknowledged afterwards: whoever kills it in between has a message that its sender has forgotten and nobody
+ * else has ever heard of. Here a message is safe in the queue of everyone who is to get it, and in the place of the retained one, before
+ * aedes hears of it.
+ */
+export class Publishing {
+  readonly #options: PublishingOptions
+  /** Packets that the store has already. */
+  readonly #accepted = new WeakSet<object>()
+  /** QoS 2 packets that came for the first time, for aedes' question whether they did. */
+  readonly #fresh = new WeakSet<object>()
+
+  constructor(options: PublishingOptions) {
+    this.#options = options
+  }
+
+  /** A PUBLISH of a client: calls back when it may be acknowledged, and never when it may not. */
+  receive(session: Session, packet: PublishPacket, done: Done): void {
+    const { store, gates, maxInflight } = this.#options
+    const { qos } = packet
+    const messageId = packet.messageId ?? 0
+    const key = session.key!
+    if (qos === 2) {
+      const window = store.window(key)
+      // Sent again [MQTT-4.3.3-2]: it may be acknowledged as soon as the first one may.
+      if (window.has(messageId)) return this.#whenSafe(session, store.journal.flushed(), done)
+      if (window.size >= maxInflight) {
+        return done(new Error(`${maxInflight} QoS 2 messages of this session wait for their PUBREL already`))
+      }
+    }
+    gates.admitPublish(session, packet)
+    if (qos === 0 && !packet.retain) return done()
+    this.#accepted.add(packet)
+    if (qos === 2) this.#fresh.add(packet)
+    const incoming = qos === 2 ? { incoming: { key, messageId } } : {}
+    this.#whenSafe(session, this.#accept(packet, session.identity, incoming), done)
+  }
+
+  /** Has this QoS 2 packet been seen for the first time? True once. */
+  isFresh(packet: object): boolean {
+    return this.#fresh.delete(packet)
+  }
+
+  /** Makes a broker hand over to the store what it publishes otherwise: wills, and messages of its own. */
+  cover(broker: PublishingBroker): void {
+    const { sessions } = this.#options
+    const publish = broker.publish.bind(broker)
+    broker.publish = (packet, client, done) => {
+      const isKept = (packet.qos === 0 && !packet.retain) || this.#accepted.has(packet)
+      if (isKept) return publish(packet, client, done)
+      const owner =
+        typeof client === 'function' || client === null ? undefined : sessions.of(client)?.identity
+      const safe = this.#accept(packet, owner)
+      const go = (): void => publish(packet, client, done)
+      if (safe === undefined) go()
+      // Nobody is told that it is safe, and the store goes on to try.
+      else safe.then(go, go)
+    }
+  }
+
+  /** Publishes a will whose client was connected when the broker was killed. */
+  publishLeft(broker: PublishingBroker, { key, owner, will }: LeftWill): void {
+    const packet = { cmd: 'publish', dup: false, ...will } as unknown as PublishPacket
+    this.#accepted.add(packet)
+    const safe = this.#accept(packet, owner, { settles: key })
+    const go = (): void => broker.publish(packet, null, () => undefined)
+    if (safe === undefined) go()
+    else safe.then(go, go)
+  }
+
+  #accept(
+    { topic, payload, qos, retain }: PublishPacket,
+    owner: Identity | undefined,
+    more: { incoming?: { key: string; messageId: number }; settles?: string } = {},
+  ): Promise<void> | undefined {
+    const { store, mayQueue } = this.#options
+    return store.accept({
+      topic,
+      payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
+      qos,
+      retain,
+      owner,
+      mayQueue: (stored) => mayQueue(stored, topic),
+      ...more,
+    })
+  }
+
+  #whenSafe(session: Session, safe: Promise<void> | undefined, done: Done): void {
+    if (safe === undefined) done()
+    else void this.#answer(session, safe, done)
+  }
+
+  async #answer(session: Session, safe: Promise<void>, done: Done): Promise<void> {
+    try {
+      await safe
+    } catch {
+      // Without an answer to its message a client sends it again; MQTT 3.1.1 has no other way to say no.
+      return session.end('store-failed')
+    }
+    done()
+  }
+}
