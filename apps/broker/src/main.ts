@@ -3,8 +3,10 @@ import packageFile from '../package.json' with { type: 'json' }
 import { BrokerCounts } from './metrics/counts.ts'
 import { exposeCounts } from './metrics/exposition.ts'
 import { exposeRevocation } from './metrics/revocation.ts'
+import { exposeStore } from './metrics/store.ts'
 import { settings } from './settings.ts'
 import { startBroker } from './start.ts'
+import { StoreCounts } from './store/counts.ts'
 
 const name = 'broker'
 
@@ -18,7 +20,7 @@ runApp({
     const data = await openDataDirectory(config.data)
     const operations = createOperations({
       port: config.metricsPort,
-      checks: ['identity', 'revocation', 'listener'],
+      checks: ['store', 'identity', 'revocation', 'listener'],
       signal,
     })
     onStop('operations', () => operations.close())
@@ -26,6 +28,8 @@ runApp({
 
     const counts = new BrokerCounts()
     exposeCounts(operations.register, counts)
+    const storeCounts = new StoreCounts()
+    exposeStore(operations.register, storeCounts)
     const onWait = (what: string): void => {
       operations.setNotReady('identity', `waiting for ${what}`)
       process.stdout.write(`${name}: waiting for ${what}, up to ${formatDuration(config.wait)}\n`)
@@ -34,7 +38,7 @@ runApp({
       if (reason === undefined) operations.setReady(check)
       else operations.setNotReady(check, reason)
     }
-    const started = await startBroker({ ...context, data, counts, onWait, onReadiness })
+    const started = await startBroker({ ...context, data, counts, storeCounts, onWait, onReadiness })
     const { broker, revocation, follower } = started
     exposeRevocation(operations.register, revocation, follower)
 

@@ -72,6 +72,40 @@ export const settings = {
       help: 'longest time between looks at the revocation lists, which are the safety net of the event stream',
     },
   ),
+  store: setting(z.enum(['disk', 'memory']).default('disk'), {
+    env: 'FLEETROOT_BROKER_STORE',
+    help: 'disk: what was acknowledged survives whatever happens to the process; memory: nothing does',
+  }),
+  storePath: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_STORE_PATH',
+    help: 'directory of the store; left out: broker/store/PORT in the data directory',
+  }),
+  // Ten times what mosquitto and EMQX keep by default: a device that reports every minute is caught up with after a week.
+  // Packet identifiers end at 65,535.
+  maxQueued: setting(
+    atLeastOne(10_000).refine((messages) => messages <= 65_000, { error: 'must be at most 65000' }),
+    {
+      help: 'messages that wait for one session; beyond it the oldest is dropped',
+    },
+  ),
+  maxQueuedSize: setting(byteSize('16MiB').refine(...notZero), { help: 'the same in bytes' }),
+  maxQueuedSizeTotal: setting(byteSize('256MiB').refine(...notZero), {
+    help: 'what waits for all sessions together, in memory and on disk',
+  }),
+  // A long weekend and the week after it; a command that is older does more harm than good.
+  maxQueuedAge: setting(duration('7d'), { help: 'how long a message waits' }),
+  // The lifetime of a device certificate: whoever has not come back by then needs a new identity first.
+  sessionExpiry: setting(duration('30d'), {
+    help: 'how long the session of a client is kept that does not come back',
+  }),
+  maxRetained: setting(atLeastOne(1_000), { help: 'retained messages of one device' }),
+  maxRetainedSize: setting(byteSize('1MiB').refine(...notZero), { help: 'the same in bytes' }),
+  maxRetainedSizeTotal: setting(byteSize('256MiB').refine(...notZero), {
+    help: 'retained messages of all identities together',
+  }),
+  maxUnacknowledged: setting(atLeastOne(1_000), {
+    help: 'messages sent to one session that it has not acknowledged; the others wait',
+  }),
   maxConnectSize: setting(byteSize('8KiB'), { help: 'largest CONNECT packet' }),
   maxPacketSize: setting(byteSize('128KiB'), { help: 'largest packet of any other kind' }),
   maxDenials: setting(z.int().min(1).default(20), {

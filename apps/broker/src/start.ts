@@ -9,6 +9,8 @@ import { type Follower, followRevocation } from './revocation/follow.ts'
 import { watchReadiness } from './revocation/readiness.ts'
 import { Revocation } from './revocation/revocation.ts'
 import type { settings } from './settings.ts'
+import type { StoreCounts } from './store/counts.ts'
+import { keepStore } from './store/keep-store.ts'
 
 /** What `startBroker` needs from the process around it. */
 export interface StartOptions extends Pick<
@@ -20,7 +22,8 @@ export interface StartOptions extends Pick<
   /** Hears what the start is waiting for. */
   readonly onWait: (what: string) => void
   /** Hears what makes the broker unfit to serve; undefined: no longer. */
-  readonly onReadiness: (check: 'identity' | 'revocation', reason: string | undefined) => void
+  readonly onReadiness: (check: 'identity' | 'revocation' | 'store', reason: string | undefined) => void
+  readonly storeCounts: StoreCounts
 }
 
 /** A broker that serves, and what it goes by. */
@@ -32,9 +35,11 @@ export interface StartedBroker {
 
 /** Policy, own certificate, listeners: everything between a configuration and a broker that serves. */
 export async function startBroker(options: StartOptions): Promise<StartedBroker> {
-  const { config, logger, signal, onStop, onHangup, data, counts, onWait, onReadiness } = options
+  const { config, logger, signal, onStop, onHangup, data, counts, storeCounts, onWait, onReadiness } = options
   const running: { broker?: Broker; newPolicy?: Policy } = {}
   const url = config.enrollmentUrl ?? `https://127.0.0.1:${config.enrollmentPort}`
+
+  const store = await keepStore({ config, data, counts: storeCounts, log: logger, onReadiness, onStop })
 
   const policyFile = await openPolicy(await policyPath(config.policy, data), {
     onPolicy: (policy) => {
@@ -90,6 +95,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     issuers,
     policy: running.newPolicy ?? policyFile.policy,
     revocation,
+    store,
     log: logger,
     host: config.host,
     port: config.port,
@@ -102,6 +108,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
       maxDenials: config.maxDenials,
       maxFilters: config.maxFilters,
       maxInflight: config.maxInflight,
+      maxUnacknowledged: config.maxUnacknowledged,
       maxKeepaliveSeconds: Math.floor(config.maxKeepalive / 1000),
       connectTimeoutMs: config.connectTimeout,
       drainTimeoutMs: config.drainTimeout,

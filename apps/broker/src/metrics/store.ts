@@ -1,0 +1,48 @@
+import { Counter, Gauge, type Operations } from '@fleetroot/service'
+import type { StoreCounts } from '../store/counts.ts'
+
+/** Shows at `/metrics` what the store keeps, what it costs and what it has dropped; read when somebody asks. */
+export function exposeStore(register: Operations['register'], counts: StoreCounts): void {
+  const registers = [register]
+  const now = (name: string, help: string, read: () => number): Gauge =>
+    new Gauge({
+      name: `fleetroot_broker_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      },
+    })
+  const total = (name: string, help: string, read: () => number): Counter =>
+    new Counter({
+      name: `fleetroot_broker_${name}_total`,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(read())
+      },
+    })
+
+  now('stored_sessions', 'Sessions that outlive their connection', () => counts.sessions)
+  now('queued_messages', 'Messages that wait for sessions, once for each', () => counts.queued)
+  now('queued_bytes', 'The same in bytes', () => counts.queuedBytes)
+  now('retained_messages', 'Retained messages', () => counts.retained)
+  now('retained_bytes', 'The same in bytes', () => counts.retainedBytes)
+  now('store_failing', '1 while the store cannot be written and nothing is acknowledged', () =>
+    counts.isFailing ? 1 : 0,
+  )
+  total('store_groups', 'Groups of changes written with one fsync each', () => counts.groups)
+  total('store_changes', 'Changes in these groups', () => counts.changes)
+  total('store_failures', 'Groups that could not be written', () => counts.failures)
+  new Counter({
+    name: 'fleetroot_broker_dropped_total',
+    help: 'Messages dropped that a session would have received',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [reason, messages] of counts.dropped) this.inc({ reason }, messages)
+    },
+  })
+}
