@@ -7,8 +7,7 @@ import { defaultLimits, type EngineLimits } from './engine/limits.ts'
 import { AcceptGuard } from './guard/accept-guard.ts'
 import { IdentityGuard } from './guard/identity-guard.ts'
 import { defaultGuardLimits, type GuardLimits } from './guard/limits.ts'
-import { listenMqtts } from './listener/mqtts.ts'
-import { listenWss } from './listener/wss.ts'
+import { type ListenerPlan, type Listening, openListeners } from './listener/open-listeners.ts'
 import { BrokerCounts } from './metrics/counts.ts'
 import type { Policy } from './policy/policy.ts'
 import type { RevocationView } from './revocation/revocation.ts'
@@ -34,6 +33,8 @@ export interface BrokerOptions {
   readonly wssPort?: number
   /** `strict` is TLS 1.3 only; default `compatible`. */
   readonly mode?: TlsMode
+  /** In place of the two that `host`, `port`, `wssPort` and `mode` describe. */
+  readonly listeners?: readonly ListenerPlan[]
   readonly limits?: Partial<EngineLimits & GuardLimits>
   readonly counts?: BrokerCounts
   /** What is kept for longer than a connection; default: in memory, and gone with the broker. The caller closes it after the broker. */
@@ -49,10 +50,15 @@ export interface BrokerOptions {
 
 /** A running broker. */
 export interface Broker {
+  readonly listening: readonly Listening[]
+  /** Ports of the first listener of each kind; 0: there is none. */
   readonly ports: { readonly mqtts: number; readonly wss: number }
   readonly counts: BrokerCounts
-  /** Puts another policy in force: for every message and every subscription from now on. */
-  readonly setPolicy: (policy: Policy) => void
+  /**
+   * Puts another policy in force: for every message and every subscription from now on. `listener`: for what came
+   * through that one, which has a policy of its own from now on.
+   */
+  readonly setPolicy: (policy: Policy, listener?: string) => void
   /** Uses another certificate for new connections. */
   readonly setIdentity: (identity: KeyAndCertificate) => void
   /** Ends all sessions and closes the listeners. */
@@ -73,17 +79,22 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   const limits = { ...defaultLimits, ...defaultGuardLimits, ...options.limits }
   const { trustDomain } = options.issuers
   const peerTrust = { issuers: trustedIssuers(options.issuers), trustDomain }
-  let policy = options.policy
+  const plans = options.listeners ?? [
+    { name: 'mqtts', kind: 'mqtts', host, port, mode },
+    { name: 'wss', kind: 'wss', host, port: wssPort, mode },
+  ]
+  const policies = new Map(
+    plans.flatMap(({ name, policy }) => (policy === undefined ? [] : [[name, policy]])),
+  )
+  let common = options.policy
   let isClosing = false
-  const tlsFor = (identity: KeyAndCertificate) =>
-    serverTlsOptions({ identity, trust, mode, clientCertificate: 'required' })
+  const policyOf = (listener: string | undefined): Policy => policies.get(listener ?? '') ?? common
 
-  const tls = tlsFor(options.identity)
   const identityGuard = new IdentityGuard(limits)
   const engine = await createEngine({
+    policy: ({ listener }) => policyOf(listener),
     store: options.store ?? new Store({ log, now }),
     identityGuard,
-    policy: () => policy,
     revocation,
     limits,
     counts,
@@ -91,43 +102,50 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     now,
   })
   const shared = {
-    host,
-    tls,
     acceptGuard: new AcceptGuard(limits, counts, log),
     identityGuard,
     handshakeTimeoutMs: limits.handshakeTimeoutMs,
+    maxFrameBytes: limits.maxPacketBytes,
     counts,
     log,
-    admit: (socket: TLSSocket) =>
-      admitPeer(socket, { ...peerTrust, policy, now: now(), standingOf: revocation.standingOf }),
+    tlsFor: (identity: KeyAndCertificate, mode: TlsMode) =>
+      serverTlsOptions({ identity, trust, mode, clientCertificate: 'required' }),
+    admit: (socket: TLSSocket, listener: string) =>
+      admitPeer(socket, {
+        ...peerTrust,
+        policy: policyOf(listener),
+        listener: policies.has(listener) ? listener : undefined,
+        now: now(),
+        standingOf: revocation.standingOf,
+      }),
     accept: (...connection: Parameters<typeof engine.accept>) => {
       if (isClosing) connection[0].destroy()
       else engine.accept(...connection)
     },
   }
   try {
-    const mqtts = await listenMqtts({ ...shared, port })
-    try {
-      const wss = await listenWss({ ...shared, port: wssPort, maxFrameBytes: limits.maxPacketBytes })
-      const tickets = rotateTicketKeys([mqtts, wss], revocation, options.ticketKeys)
-      return {
-        ports: { mqtts: mqtts.port, wss: wss.port },
-        counts,
-        setPolicy: (next) => void (policy = next),
-        setIdentity: (identity) => {
-          for (const listener of [mqtts, wss]) listener.setSecureContext(tlsFor(identity))
-          tickets.rotate()
-        },
-        close: async () => {
-          isClosing = true
-          tickets.close()
-          await engine.close()
-          await Promise.all([mqtts.close(), wss.close()])
-        },
-      }
-    } catch (error) {
-      await mqtts.close()
-      throw error
+    const listeners = await openListeners(plans, options.identity, shared)
+    const tickets = rotateTicketKeys(listeners.all, revocation, options.ticketKeys)
+    const portOf = (kind: ListenerPlan['kind']): number =>
+      listeners.listening.find((listener) => listener.kind === kind)?.port ?? 0
+    return {
+      listening: listeners.listening,
+      ports: { mqtts: portOf('mqtts'), wss: portOf('wss') },
+      counts,
+      setPolicy: (next, listener) => {
+        if (listener === undefined) common = next
+        else policies.set(listener, next)
+      },
+      setIdentity: (identity) => {
+        listeners.setIdentity(identity)
+        tickets.rotate()
+      },
+      close: async () => {
+        isClosing = true
+        tickets.close()
+        await engine.close()
+        await listeners.close()
+      },
     }
   } catch (error) {
     await engine.close()

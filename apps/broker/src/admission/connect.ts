@@ -1,4 +1,5 @@
 import { allowsClientId, authorize, type Policy } from '../policy/policy.ts'
+import { isReserved } from '../presence/reserved.ts'
 import type { Identity } from './identity.ts'
 
 /** What admission looks at in a CONNECT packet (MQTT 3.1.1 section 3.1), as mqtt-packet names it. */
@@ -77,6 +78,9 @@ export function admitConnect(
     )
   }
   if (will !== undefined) {
+    if (isReserved(identity.role, 'publish', will.topic)) {
+      return refuse('will-topic', notAuthorized, 'the will topic is not allowed (topic-reserved)')
+    }
     const publish = authorize(policy, identity, 'publish', will.topic)
     if (!publish.allowed) {
       return refuse('will-topic', notAuthorized, `the will topic is not allowed (${publish.reason})`)

@@ -8,6 +8,8 @@ export interface Identity extends Subject {
   readonly issuer: string
   /** Subject key identifier of the issuing CA, lower-case hex: with `serial` it names the certificate. */
   readonly issuerKeyId: string
+  /** The listener through which it came, whose policy goes for it; left out: the policy of all. */
+  readonly listener?: string
   /** When the certificate ends, in milliseconds since 1970. From then on nothing passes. */
   readonly notAfterMs: number
 }

@@ -28,6 +28,8 @@ export type PeerVerdict =
 /** What a peer is judged by. */
 export interface PeerRules extends Pick<PeerTrust, 'issuers' | 'trustDomain'> {
   readonly policy: Policy
+  /** The listener, where it has a policy of its own. */
+  readonly listener?: string | undefined
   /** Milliseconds since 1970. */
   readonly now: number
   /** What is known of the certificate's revocation. */
@@ -52,7 +54,7 @@ export function admitPeer(socket: TLSSocket, rules: PeerRules): PeerVerdict {
 /** The part of `admitPeer` that follows the certificate's own proof. Pure. */
 export function admitIdentity(
   peer: PeerIdentity,
-  { policy, now, standingOf }: Omit<PeerRules, 'issuers'>,
+  { policy, listener, now, standingOf }: Omit<PeerRules, 'issuers'>,
 ): PeerVerdict {
   const notAfterMs = peer.notAfter.getTime()
   if (now >= notAfterMs) return refuse('certificate-expired', 'the certificate has expired; renew it')
@@ -79,6 +81,7 @@ export function admitIdentity(
     issuer,
     issuerKeyId,
     notAfterMs,
+    ...(listener === undefined ? {} : { listener }),
     o: soleLevel(certificate.subject, organization),
     ou: soleLevel(certificate.subject, organizationalUnit),
   }

@@ -8,6 +8,8 @@ import { isolateSlowReader, type PatientClient } from '../guard/slow-reader.ts'
 import { guardStream } from '../listener/guarded-stream.ts'
 import { type BrokerCounts, count } from '../metrics/counts.ts'
 import { authorize, type Policy } from '../policy/policy.ts'
+import { type OwnMessage, Presence } from '../presence/presence.ts'
+import { presenceTopic } from '../presence/reserved.ts'
 import type { RevocationView } from '../revocation/revocation.ts'
 import { drain, type MessageBus } from './drain.ts'
 import { watchExpiry } from './expiry.ts'
@@ -28,8 +30,8 @@ import { guardStore, type SessionStore } from './stored-sessions.ts'
 
 /** What an engine is made of. */
 export interface EngineOptions {
-  /** The policy in force; asked for every decision. */
-  readonly policy: () => Policy
+  /** The policy in force for an identity; asked for every decision. */
+  readonly policy: (identity: Identity) => Policy
   /** What is known of revoked certificates; asked for every session, heard at every change. */
   readonly revocation: RevocationView
   readonly limits: EngineLimits
@@ -56,7 +58,7 @@ export interface Engine {
 
 /** The parts of aedes that its typings leave out. */
 type Broker = Aedes & {
-  readonly persistence: SessionStore
+  readonly persistence: SessionStore & Pick<StorePersistence, 'createRetainedStream'>
   readonly mq: MessageBus
 }
 
@@ -66,7 +68,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const mayRetain: GateOptions['mayRetain'] = (identity, { topic, payload }) =>
     store.retained.mayKeep(identity, topic, payload.length)
   const gates = createGates({ policy, revocation, counts, log, now, mayRetain, ...limits })
-  const sessions = new Sessions(counts, log, leave)
+  const presence = new Presence((message) => send(broker, message), now)
+  const sessions = new Sessions(counts, log, {
+    entered: (session) => presence.entered(session),
+    registered: (session) => presence.registered(session),
+    left: (session) => {
+      leave(session)
+      presence.left(session)
+    },
+  })
   const publishing = new Publishing({ store, gates, sessions, mayQueue, maxInflight: limits.maxInflight })
   const storeFailed = (error: unknown): void => log.error({ err: error }, 'session store failed')
 
@@ -100,6 +110,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     hasEnded: (client) => sessions.of(client)?.stream.destroyed === true,
   })
   publishing.cover(broker as unknown as PublishingBroker)
+  await presence.restart(broker.persistence.createRetainedStream(`${presenceTopic}/+`))
   unsubscribeAtOnce(broker)
   follow(broker, sessions, storeFailed, equip)
   const revoked = enforceRevocation(sessions, revocation)
@@ -115,7 +126,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 
   /** May a message on this topic wait for this session? By the rights of now, not by those of the SUBSCRIBE. */
   function mayQueue({ owner }: StoredSession, topic: string): boolean {
-    const verdict = owner && authorize(policy(), owner, 'receive', topic)
+    const verdict = owner && authorize(policy(owner), owner, 'receive', topic)
     if (verdict?.allowed === false) count(counts.denied, `receive ${verdict.reason}`)
     return verdict?.allowed === true
   }
@@ -161,6 +172,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       expiry.close()
       clearInterval(sweeping)
       await drain(sessions.open, broker.mq)
+      await presence.settled()
       revoked.close()
       await new Promise<void>((resolve) => broker.close(() => resolve()))
     },
@@ -180,6 +192,13 @@ function unsubscribeAtOnce(broker: Broker): void {
   }
 }
 
+/** Publishes what the broker says in its own name. What becomes of it is the store's matter, which says so itself. */
+function send(broker: Broker, message: OwnMessage): Promise<void> {
+  return new Promise((resolve) => {
+    broker.publish({ cmd: 'publish', dup: false, ...message }, () => resolve())
+  })
+}
+
 /** Keeps the sessions in step with what aedes says about its clients. */
 function follow(
   broker: Broker,
@@ -196,7 +215,13 @@ function follow(
   broker.on('clientReady', (client) => sessions.of(client)?.outbox?.open())
   broker.on('clientDisconnect', (client) => {
     const session = sessions.of(client)
-    if (session !== undefined) sessions.letGo(session)
+    if (session === undefined) return
+    if ((client as unknown as { _disconnected: boolean })._disconnected) session.departure = 'disconnected'
+    sessions.letGo(session)
+  })
+  broker.on('keepaliveTimeout', (client) => {
+    const session = sessions.of(client)
+    if (session !== undefined) session.departure = 'keep-alive'
   })
   broker.on('unsubscribe', (filters, client) => {
     // Of a stored session the store has heard it before, when the packet came.

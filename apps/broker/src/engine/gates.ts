@@ -2,7 +2,8 @@ import type { Logger } from '@fleetroot/service'
 import type { Identity } from '../admission/identity.ts'
 import { refuseStanding } from '../admission/standing.ts'
 import { type BrokerCounts, count } from '../metrics/counts.ts'
-import { authorize, type DenialReason, type Policy, type Verdict } from '../policy/policy.ts'
+import { type Action, authorize, type DenialReason, type Policy, type Verdict } from '../policy/policy.ts'
+import { isReserved } from '../presence/reserved.ts'
 import type { RevocationView } from '../revocation/revocation.ts'
 import type { Session } from './session.ts'
 
@@ -27,7 +28,7 @@ export function silence(message: Message): void {
 
 /** What the gates decide by. */
 export interface GateOptions {
-  readonly policy: () => Policy
+  readonly policy: (identity: Identity) => Policy
   readonly revocation: Pick<RevocationView, 'isClosed' | 'standingOf'>
   readonly counts: BrokerCounts
   readonly log: Logger
@@ -79,10 +80,16 @@ export function createGates(options: GateOptions): Gates {
     return expired
   }
 
+  function judge(identity: Identity, action: Action, topic: string): Verdict {
+    return isReserved(identity.role, action, topic)
+      ? reserved
+      : authorize(policy(identity), identity, action, topic)
+  }
+
   function judgePublish(identity: Identity, message: Readonly<Message>): Verdict | typeof tooManyRetained {
-    const verdict = authorize(policy(), identity, 'publish', message.topic)
+    const verdict = judge(identity, 'publish', message.topic)
     if (!verdict.allowed || !message.retain) return verdict
-    const retain = authorize(policy(), identity, 'retain', message.topic)
+    const retain = judge(identity, 'retain', message.topic)
     return !retain.allowed || mayRetain(identity, message) ? retain : tooManyRetained
   }
 
@@ -113,14 +120,12 @@ export function createGates(options: GateOptions): Gates {
   }
 
   function maySubscribe(session: Session, filter: string): boolean {
-    return (
-      findBar(session) === undefined && authorize(policy(), session.identity, 'subscribe', filter).allowed
-    )
+    return findBar(session) === undefined && judge(session.identity, 'subscribe', filter).allowed
   }
 
   function grant(session: Session, filter: string): boolean {
     if (isSpent(session) || findBar(session) !== undefined) return false
-    const verdict = authorize(policy(), session.identity, 'subscribe', filter)
+    const verdict = judge(session.identity, 'subscribe', filter)
     const filters = (session.filters ??= new Set())
     if (verdict.allowed && (filters.has(filter) || filters.size < maxFilters)) {
       filters.add(filter)
@@ -132,7 +137,7 @@ export function createGates(options: GateOptions): Gates {
 
   function mayReceive(session: Session, message: Readonly<Message>): boolean {
     if (findBar(session) !== undefined) return false
-    const verdict = authorize(policy(), session.identity, 'receive', message.topic)
+    const verdict = judge(session.identity, 'receive', message.topic)
     if (verdict.allowed && session.stream.writableLength > maxOutboundBytes) {
       session.end('slow-reader')
       return false
@@ -165,6 +170,7 @@ interface Bar {
   readonly reason: DenialReason | 'certificate-expired' | 'certificate-barred'
 }
 
+const reserved: Verdict = { allowed: false, reason: 'topic-reserved' }
 const tooManyRetained = { allowed: false, reason: 'too-many-retained' } as const
 const expired: Bar = { allowed: false, reason: 'certificate-expired' }
 const barred: Bar = { allowed: false, reason: 'certificate-barred' }

@@ -1,5 +1,6 @@
 import type { AedesOptions, Client, ConnectPacket, PublishPacket } from 'aedes'
 import { admitConnect } from '../admission/connect.ts'
+import type { Identity } from '../admission/identity.ts'
 import { refuseStanding } from '../admission/standing.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { RevocationView } from '../revocation/revocation.ts'
@@ -13,7 +14,7 @@ import { sessionMark } from './stored-sessions.ts'
 
 /** What the hooks decide by. */
 export interface HookOptions {
-  readonly policy: () => Policy
+  readonly policy: (identity: Identity) => Policy
   readonly revocation: Pick<RevocationView, 'standingOf'>
   readonly gates: Gates
   readonly sessions: Sessions
@@ -57,7 +58,7 @@ export function createHooks(options: HookOptions): Hooks {
       sessions.refuse(session, standing.code, standing.code, standing.detail)
       return refuseConnect(session.stream, notAuthorized, () => done(new Error(standing.code), false))
     }
-    const verdict = admitConnect(policy(), session.identity, packet, maxKeepaliveSeconds)
+    const verdict = admitConnect(policy(session.identity), session.identity, packet, maxKeepaliveSeconds)
     if (!verdict.admitted) {
       sessions.refuse(session, 'connect-refused', verdict.code, verdict.detail)
       return refuseConnect(session.stream, verdict.returnCode, () => done(new Error(verdict.code), false))

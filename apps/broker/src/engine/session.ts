@@ -20,8 +20,12 @@ export type EndReason =
 
 /** Where a connection came in. */
 export interface Origin {
-  readonly listener: 'mqtts' | 'wss'
+  /** The name of the listener. */
+  readonly listener: string
   readonly address: string
+  /** `TLSv1.3`, and the group of its key exchange. */
+  readonly tlsVersion?: string
+  readonly group?: string
 }
 
 /** One connection of one identity, from the end of its TLS handshake on. */
@@ -44,6 +48,8 @@ export class Session {
   /** Topic filters granted; made with the first one. */
   filters: Set<string> | undefined
   endReason: EndReason | undefined
+  /** How the client left, where it did and nobody ended the session. */
+  departure: 'disconnected' | 'keep-alive' | undefined
   /** Nothing passes any more: not what has been read already, not what waits to be sent, no will. */
   isBarred = false
   readonly #resolveGone: () => void

@@ -7,6 +7,15 @@ import { CertificateIndex } from './certificate-index.ts'
 import { type Origin, Session } from './session.ts'
 import { Takeover } from './takeover.ts'
 
+/** Hears what becomes of sessions. */
+export interface SessionObserver {
+  /** Its CONNECT is admitted; it may have to wait for an older session to go. */
+  readonly entered: (session: Session) => void
+  readonly registered: (session: Session) => void
+  /** Nothing is left of it; also of one that was never registered. */
+  readonly left: (session: Session) => void
+}
+
 /** All sessions of an engine: who is connected, which aedes client is whose, and who has left. */
 export class Sessions {
   /** Connections that are open. */
@@ -17,13 +26,12 @@ export class Sessions {
   readonly #takeover = new Takeover()
   readonly #counts: BrokerCounts
   readonly #log: Logger
-  readonly #onGone: (session: Session) => void
+  readonly #observer: SessionObserver
 
-  /** `onGone` hears of each session of which nothing is left, before anybody takes its place. */
-  constructor(counts: BrokerCounts, log: Logger, onGone: (session: Session) => void) {
+  constructor(counts: BrokerCounts, log: Logger, observer: SessionObserver) {
+    this.#observer = observer
     this.#counts = counts
     this.#log = log
-    this.#onGone = onGone
   }
 
   /** Starts a session on a connection. */
@@ -54,6 +62,7 @@ export class Sessions {
   async enter(session: Session, key: string): Promise<boolean> {
     session.key = key
     session.state = 'waiting'
+    this.#observer.entered(session)
     await this.#takeover.enter(session, key)
     session.state = 'admitted'
     if (session.stream.destroyed) this.letGo(session)
@@ -64,12 +73,13 @@ export class Sessions {
   register(session: Session): void {
     session.state = 'registered'
     this.#counts.admitted += 1
+    this.#observer.registered(session)
     this.#log.debug(describe(session), 'session started')
   }
 
   /** The engine has let go of the session. */
   letGo(session: Session): void {
-    this.#onGone(session)
+    this.#observer.left(session)
     this.#takeover.leave(session)
     this.ofCertificate.delete(session)
     session.markGone()

@@ -11,12 +11,14 @@ export type AcceptRefusalCode =
   | 'handshakes-address'
   | 'accept-rate-total'
   | 'accept-rate-address'
+  | 'proxy-header'
 
 const details: Readonly<Record<AcceptRefusalCode, string>> = {
   'handshakes-total': 'too many handshakes are open at once',
   'handshakes-address': 'too many handshakes of this address are open at once',
   'accept-rate-total': 'too many connections a second',
   'accept-rate-address': 'too many connections a second from this address',
+  'proxy-header': 'what a trusted proxy sent is not a PROXY protocol header, version 2',
 }
 
 /** A connection between its first packet and a proven identity, as it counts against the budget. */
@@ -117,7 +119,7 @@ export class AcceptGuard {
   }
 
   /** Counts a refusal, and logs at most one line a second, with how many there were: a flood must not fill a disk. */
-  refuse(code: AcceptRefusalCode, address: string): void {
+  refuse(code: AcceptRefusalCode, address: string, detail: string = details[code]): void {
     count(this.#counts.refused, code)
     this.#unsaid += 1
     const now = this.#clock()
@@ -125,9 +127,6 @@ export class AcceptGuard {
     this.#silentUntil = now + 1_000
     const refusals = this.#unsaid
     this.#unsaid = 0
-    this.#log.warn(
-      { address, reason: code, detail: details[code], refusals },
-      'connections refused before TLS',
-    )
+    this.#log.warn({ address, reason: code, detail, refusals }, 'connections refused before TLS')
   }
 }

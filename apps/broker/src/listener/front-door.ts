@@ -1,21 +1,28 @@
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { AcceptGuard, Visit } from '../guard/accept-guard.ts'
+import { readProxyHeader, type TrustedProxies } from './proxied.ts'
 
 type Connection = Socket & { readonly _parent?: Socket }
 
 const visits = new WeakMap<Socket, Visit>()
 
+/** What a front door goes by. */
+export interface DoorOptions {
+  readonly acceptGuard: AcceptGuard
+  /** Connections from these begin with a PROXY header; from others they must not. */
+  readonly proxies?: TrustedProxies | undefined
+  /** Time for the PROXY header. */
+  readonly handshakeTimeoutMs: number
+}
+
 /**
  * Puts the accept guard in front of a TLS or HTTPS server: a connection beyond the budget is reset before the server
- * has seen it, so that it costs no handshake. `prepare`, where given, has the connection first, before TLS, and
- * returns the address that it is counted against, or undefined when it has refused and cut it.
+ * has seen it, so that it costs no handshake. What a trusted proxy says about the client is read before TLS, and the
+ * guard counts the client's own address. Where nobody is trusted to say such a thing, a PROXY header is no TLS and
+ * the connection ends.
  */
-export function guardDoor(
-  server: Server,
-  guard: AcceptGuard,
-  prepare?: (socket: Socket) => Promise<string | undefined>,
-): void {
+export function guardDoor(server: Server, { acceptGuard, proxies, handshakeTimeoutMs }: DoorOptions): void {
   const handshakes = server.listeners('connection') as ((socket: Socket) => void)[]
   server.removeAllListeners('connection')
 
@@ -24,23 +31,27 @@ export function guardDoor(
     for (const handshake of handshakes) handshake.call(server, socket)
   }
 
-  async function prepareAndEnter(
-    socket: Socket,
-    visit: Visit,
-    prepare: (socket: Socket) => Promise<string | undefined>,
-  ): Promise<void> {
-    const address = await prepare(socket)
-    if (address !== undefined && !socket.destroyed) enter(socket, visit, address)
+  async function enterThroughProxy(socket: Socket, visit: Visit): Promise<void> {
+    const found = await readProxyHeader(socket, handshakeTimeoutMs)
+    if ('address' in found) {
+      if (!socket.destroyed) enter(socket, visit, found.address)
+      return
+    }
+    acceptGuard.refuse('proxy-header', visit.address, found.fault)
+    socket.destroy()
   }
 
   server.on('connection', (socket: Socket) => {
     const { remoteAddress } = socket
-    const visit = remoteAddress === undefined ? undefined : guard.open(remoteAddress)
-    if (remoteAddress === undefined || visit === undefined) return void socket.resetAndDestroy()
+    const visit = remoteAddress === undefined ? undefined : acceptGuard.open(remoteAddress)
+    if (remoteAddress === undefined || visit === undefined) {
+      socket.resetAndDestroy()
+      return
+    }
     visits.set(socket, visit)
     socket.once('close', () => visit.done())
-    if (prepare === undefined) return enter(socket, visit, remoteAddress)
-    void prepareAndEnter(socket, visit, prepare)
+    if (proxies?.has(remoteAddress) === true) void enterThroughProxy(socket, visit)
+    else enter(socket, visit, remoteAddress)
   })
 }
 

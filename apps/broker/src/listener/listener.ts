@@ -4,12 +4,14 @@ import type { Logger } from '@fleetroot/service'
 import type { PeerVerdict } from '../admission/peer.ts'
 import type { Identity } from '../admission/identity.ts'
 import type { BrokerCounts } from '../metrics/counts.ts'
+import type { DoorOptions } from './front-door.ts'
 import type { Origin } from '../engine/session.ts'
-import type { AcceptGuard } from '../guard/accept-guard.ts'
 import type { IdentityGuard } from '../guard/identity-guard.ts'
 
-/** What both listeners are made of. */
-export interface ListenerOptions {
+/** What every listener is made of. */
+export interface ListenerOptions extends DoorOptions {
+  /** For logs, metrics and messages. */
+  readonly name: string
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
@@ -18,12 +20,8 @@ export interface ListenerOptions {
   readonly admit: (socket: TLSSocket) => PeerVerdict
   /** Gets a stream of MQTT with a proven peer. */
   readonly accept: (stream: Duplex, identity: Identity, origin: Origin) => void
-  /** The budget of connections before TLS, shared by all listeners. */
-  readonly acceptGuard: AcceptGuard
   /** The budget of identities, shared by all listeners. */
   readonly identityGuard: IdentityGuard
-  /** From the first packet of a connection to a proven identity. */
-  readonly handshakeTimeoutMs: number
   readonly counts: BrokerCounts
   readonly log: Logger
 }

@@ -12,20 +12,19 @@ import { receive, reportHandshakeFailure } from './reception.ts'
  * Rejects with Node's error when it cannot listen.
  */
 export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
-  const { host, port, tls, accept, acceptGuard, handshakeTimeoutMs } = options
+  const { name, host, port, tls, accept, handshakeTimeoutMs } = options
   const server = createServer({ ...tls, handshakeTimeout: handshakeTimeoutMs, noDelay: true })
-  guardDoor(server, acceptGuard)
+  guardDoor(server, options)
   const close = cuttable(server)
 
   server.on('secureConnection', (socket) => {
-    const origin = originOf(socket)
     socket.on('error', () => undefined)
-    const identity = receive(socket, origin, options)
+    const received = receive(socket, originOf(socket, name), options)
     visitOf(socket)?.done()
-    if (identity !== undefined) accept(socket, identity, origin)
+    if (received !== undefined) accept(socket, received.identity, received.origin)
   })
   server.on('tlsClientError', (error, socket) => {
-    reportHandshakeFailure(error, socket, originOf(socket), options)
+    reportHandshakeFailure(error, socket, originOf(socket, name), options)
     socket.destroy()
   })
   server.listen({ host, port })
@@ -39,6 +38,6 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
   }
 }
 
-function originOf(socket: TLSSocket): Origin {
-  return { listener: 'mqtts', address: visitOf(socket)?.address ?? 'gone' }
+function originOf(socket: TLSSocket, listener: string): Origin {
+  return { listener, address: visitOf(socket)?.address ?? 'gone' }
 }

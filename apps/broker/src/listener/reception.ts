@@ -5,6 +5,12 @@ import type { Origin } from '../engine/session.ts'
 import { count } from '../metrics/counts.ts'
 import type { ListenerOptions } from './listener.ts'
 
+/** A connection that is proven. */
+export interface Received {
+  readonly identity: Identity
+  readonly origin: Origin
+}
+
 /**
  * Receives a TLS connection whose handshake is done, for either listener: returns who it is, or destroys the
  * socket, counts and logs the reason. Every connection passes here, resumed sessions too, for which OpenSSL
@@ -14,7 +20,7 @@ export function receive(
   socket: TLSSocket,
   origin: Origin,
   { admit, identityGuard, counts, log }: ListenerOptions,
-): Identity | undefined {
+): Received | undefined {
   // Small packets and nothing else: without this, Nagle and delayed acknowledgements add 40 ms (RFC 896, 1122).
   socket.setNoDelay(true)
   const verdict = admit(socket)
@@ -47,7 +53,7 @@ export function receive(
     },
     'certificate admitted',
   )
-  return identity
+  return { identity, origin: { ...origin, tlsVersion, group } }
 }
 
 /** Counts and logs a handshake that failed: no certificate, an unknown CA, plain text on the TLS port, silence. */

@@ -24,8 +24,7 @@ const refusalTimeoutMs = 2_000
  * to us on behalf of whatever page is open, and no page is known here.
  */
 export async function listenWss(options: ListenerOptions & { maxFrameBytes: number }): Promise<Listener> {
-  const { host, port, tls, accept, counts, log, maxFrameBytes } = options
-  const { acceptGuard, handshakeTimeoutMs } = options
+  const { name, host, port, tls, accept, counts, log, maxFrameBytes, handshakeTimeoutMs } = options
   const server = createServer(
     {
       ...tls,
@@ -41,7 +40,7 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
         .end('MQTT over WebSocket is at /mqtt\n')
     },
   )
-  guardDoor(server, acceptGuard)
+  guardDoor(server, options)
   const close = cuttable(server)
   const sockets = new WebSocketServer({
     noServer: true,
@@ -53,10 +52,10 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
 
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => undefined)
-    const origin = originOf(socket)
-    const identity = receive(socket as TLSSocket, origin, options)
+    const received = receive(socket as TLSSocket, originOf(socket, name), options)
     visitOf(socket)?.done()
-    if (identity === undefined) return
+    if (received === undefined) return
+    const { identity, origin } = received
     const refusal = refuseUpgrade(request)
     if (refusal !== undefined) {
       count(counts.refused, refusal.code)
@@ -75,7 +74,7 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
     })
   })
   server.on('tlsClientError', (error, socket) =>
-    reportHandshakeFailure(error, socket, originOf(socket), options),
+    reportHandshakeFailure(error, socket, originOf(socket, name), options),
   )
   server.listen({ host, port })
   await once(server, 'listening')
@@ -117,6 +116,6 @@ function endWith(status: string, socket: Duplex): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 
-function originOf(socket: Duplex): Origin {
-  return { listener: 'wss', address: visitOf(socket)?.address ?? 'gone' }
+function originOf(socket: Duplex, listener: string): Origin {
+  return { listener, address: visitOf(socket)?.address ?? 'gone' }
 }
