@@ -1,5 +1,6 @@
 import { createOperations, formatDuration, openDataDirectory, runApp } from '@fleetroot/service'
 import packageFile from '../package.json' with { type: 'json' }
+import { urlOf } from './listener/configured.ts'
 import { BrokerCounts } from './metrics/counts.ts'
 import { exposeCounts } from './metrics/exposition.ts'
 import { exposeRevocation } from './metrics/revocation.ts'
@@ -43,7 +44,9 @@ runApp({
     exposeRevocation(operations.register, revocation, follower)
 
     operations.setReady('listener')
-    const host = config.host.includes(':') ? `[${config.host}]` : config.host
-    ready(`mqtts://${host}:${broker.ports.mqtts}`)
+    const [first, ...others] = broker.listening
+    ready(urlOf(first!))
+    if (config.listeners === undefined) return
+    for (const other of others) process.stdout.write(`${name}: also listening on ${urlOf(other)}\n`)
   },
 })

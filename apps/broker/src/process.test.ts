@@ -115,6 +115,27 @@ describe('the broker as a process', () => {
     expect(existsSync(join(folder.path, 'broker/policy.yaml'))).toBe(false)
   })
 
+  test('opens the listeners of its configuration, each with its policy', async () => {
+    start('enrollment-server')
+    const lab = join(folder.path, 'lab.yaml')
+    const config = join(folder.path, 'broker.yaml')
+    writeFileSync(lab, 'version: 1\nroles: {}\n')
+    writeFileSync(
+      config,
+      `listeners:
+  - { name: main, kind: mqtts, port: 0 }
+  - { name: browser, kind: wss, port: 0, host: '::1', tlsMode: strict }
+  - { name: lab, kind: mqtts, port: 0, policy: '${lab}', proxyFrom: [192.0.2.1] }
+`,
+    )
+    const broker = start('broker', `--config=${config}`)
+    expect(await broker.ready()).toMatch(/^mqtts:\/\/127\.0\.0\.1:\d+$/)
+    await broker.waitFor(/^broker: also listening on wss:\/\/\[::1\]:\d+\/mqtt$/m)
+    await broker.waitFor(/^broker: also listening on mqtts:\/\/127\.0\.0\.1:\d+$/m)
+    writeFileSync(lab, 'version: 1\nroles: { device: { clientIds: ["${id}"] } }\n')
+    await broker.waitFor(/"listener":"lab".*the new policy is in force/)
+  })
+
   test('takes a changed policy while it runs, and keeps the one in force when the change has a mistake', async () => {
     start('enrollment-server')
     const broker = start('broker')

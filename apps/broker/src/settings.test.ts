@@ -15,6 +15,34 @@ describe('the settings that a timer waits for', () => {
   )
 })
 
+describe('the settings of listeners', () => {
+  test.each([
+    ['--proxy-from=10.0.0.0/8,elsewhere', '"elsewhere" is not an address or a network'],
+    ['--listeners=[]', 'needs at least one listener'],
+    ['--listeners=[{name: a, kind: mqtts, port: 1}, {name: a, kind: wss, port: 2}]', 'the same name'],
+    ['--listeners=[{name: a, kind: mqtt, port: 1}]', 'kind'],
+    ['--listeners=[{name: a, kind: mqtts, port: 70000}]', 'port'],
+    ['--listeners=[{name: a, kind: mqtts, port: 1, proxyFrom: [x]}]', '"x" is not an address'],
+    ['--listeners=[{name: a, kind: mqtts, port: 1, anonymous: true}]', 'anonymous'],
+  ])('refuse %s', (flag, reason) => {
+    expect(() => load(flag)).toThrow(reason)
+  })
+
+  test('take what the help says', () => {
+    expect(
+      load('--listeners=[{name: lab, kind: wss, port: 0, host: "::", tlsMode: strict, policy: lab.yaml}]'),
+    ).toMatchObject({
+      config: { listeners: [{ name: 'lab', kind: 'wss', host: '::' }] },
+    })
+  })
+})
+
+describe('the limits of the guards', () => {
+  test.each(['accept-rate', 'max-handshakes', 'connect-rate', 'message-rate'])('--%s is never 0', (name) => {
+    expect(() => load(`--${name}=0`)).toThrow('1')
+  })
+})
+
 describe('the settings of revocation', () => {
   test('are fail-closed after ten minutes unless somebody chooses otherwise', () => {
     const loaded = load('--port=0')

@@ -1,5 +1,6 @@
 import { byteSize, duration, longestTimer, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
+import { listenerList, networks } from './listener/listener-setting.ts'
 
 /** Schema of a limit: a whole number that is not 0, which would let nobody in. */
 function atLeastOne(defaultLimit: number) {
@@ -17,6 +18,13 @@ export const settings = {
   wssPort: setting(port(8884), {
     env: 'FLEETROOT_BROKER_WSS_PORT',
     help: 'MQTT over secure WebSocket at /mqtt; 0 picks a free port',
+  }),
+  listeners: setting(listenerList.optional(), {
+    help: 'listeners in place of port and wssPort: a list of name, kind (mqtts, wss), port, and if need be host, tlsMode, policy, proxyFrom',
+  }),
+  proxyFrom: setting(networks.default([]), {
+    env: 'FLEETROOT_BROKER_PROXY_FROM',
+    help: 'addresses and networks whose connections begin with a PROXY protocol header, version 2',
   }),
   metricsPort: setting(port(9465), {
     env: 'FLEETROOT_BROKER_METRICS_PORT',

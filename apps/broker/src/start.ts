@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs'
 import type { AppContext, DataDirectory } from '@fleetroot/service'
 import { type Broker, createBroker } from './broker.ts'
 import { enroll } from './enrollment/enrollment.ts'
 import type { BrokerCounts } from './metrics/counts.ts'
-import { openPolicy, readDefaultPolicy } from './policy/policy-file.ts'
-import type { Policy } from './policy/policy.ts'
+import { planListeners } from './listener/configured.ts'
+import { openPolicies, type Policies } from './policies.ts'
 import { type Follower, followRevocation } from './revocation/follow.ts'
 import { watchReadiness } from './revocation/readiness.ts'
 import { Revocation } from './revocation/revocation.ts'
@@ -31,26 +30,17 @@ export interface StartedBroker {
   readonly broker: Broker
   readonly revocation: Revocation
   readonly follower: Follower
+  readonly policies: Policies
 }
 
 /** Policy, own certificate, listeners: everything between a configuration and a broker that serves. */
 export async function startBroker(options: StartOptions): Promise<StartedBroker> {
   const { config, logger, signal, onStop, onHangup, data, counts, storeCounts, onWait, onReadiness } = options
-  const running: { broker?: Broker; newPolicy?: Policy } = {}
   const url = config.enrollmentUrl ?? `https://127.0.0.1:${config.enrollmentPort}`
 
   const store = await keepStore({ config, data, counts: storeCounts, log: logger, onReadiness, onStop })
 
-  const policyFile = await openPolicy(await policyPath(config.policy, data), {
-    onPolicy: (policy) => {
-      running.newPolicy = policy
-      running.broker?.setPolicy(policy)
-      logger.info('the new policy is in force')
-    },
-    onError: (err) => logger.error({ err }, 'the policy in force stays'),
-  })
-  onStop('policy', policyFile.close)
-  onHangup(policyFile.check)
+  const policies = await openPolicies({ config, logger, onStop, onHangup, data })
 
   const { identity, issuers, root, keepValid } = await enroll({
     id: config.id,
@@ -93,14 +83,11 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     identity,
     trust: [root, ...[...issuers.devices, ...issuers.services].map(({ pem }) => pem)],
     issuers,
-    policy: running.newPolicy ?? policyFile.policy,
+    policy: policies.of(undefined),
+    listeners: planListeners(config, policies),
     revocation,
     store,
     log: logger,
-    host: config.host,
-    port: config.port,
-    wssPort: config.wssPort,
-    mode: config.tlsMode,
     counts,
     limits: {
       maxConnectBytes: config.maxConnectSize,
@@ -124,7 +111,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
       maxHeldBackMs: config.maxHeldBack,
     },
   })
-  running.broker = broker
+  policies.onChange(broker.setPolicy)
   onStop('broker', broker.close)
 
   // New connections see the new certificate; sessions that stand go on.
@@ -136,15 +123,5 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
   onStop('renewal', () => void renewal.stop())
   // Without revocation data it listens all the same, lets nobody in, and says in the log and at /readyz why.
   await follower.settled
-  return { broker, revocation, follower }
-}
-
-/** The file that was asked for, or the one in the data directory, which is made when it is not there. */
-async function policyPath(chosen: string | undefined, data: DataDirectory): Promise<string> {
-  if (chosen !== undefined) return chosen
-  return data.locked('broker', async () => {
-    const path = data.file('broker/policy.yaml')
-    if (!existsSync(path)) await data.write('broker/policy.yaml', await readDefaultPolicy())
-    return path
-  })
+  return { broker, revocation, follower, policies }
 }
