@@ -17,12 +17,16 @@ export interface Contender {
 }
 
 /** Our broker, enrolled with a real enrollment server; every id gets its certificate there. */
-export async function startOurs(devices: readonly string[], services: readonly string[]): Promise<Contender> {
+export async function startOurs(
+  devices: readonly string[],
+  services: readonly string[],
+  args: readonly string[] = [],
+): Promise<Contender> {
   const folder = temporaryFolder()
   const data = join(folder.path, 'data')
   const server = startApp('enrollment-server', [], { FLEETROOT_DATA: data })
   const enrollment = new URL(await server.ready())
-  const broker = startApp('broker', openDoors, {
+  const broker = startApp('broker', [...openDoors, ...args], {
     FLEETROOT_DATA: data,
     FLEETROOT_ENROLLMENT_PORT: enrollment.port,
     FLEETROOT_LOG_LEVEL: 'warn',

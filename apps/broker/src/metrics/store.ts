@@ -35,14 +35,14 @@ export function exposeStore(register: Operations['register'], counts: StoreCount
   total('store_groups', 'Groups of changes written with one fsync each', () => counts.groups)
   total('store_changes', 'Changes in these groups', () => counts.changes)
   total('store_failures', 'Groups that could not be written', () => counts.failures)
-  new Counter({
+  const dropped = new Counter({
     name: 'fleetroot_broker_dropped_total',
     help: 'Messages dropped that a session would have received',
     labelNames: ['reason'],
     registers,
     collect() {
-      this.reset()
-      for (const [reason, messages] of counts.dropped) this.inc({ reason }, messages)
+      dropped.reset()
+      for (const [reason, messages] of counts.dropped) dropped.inc({ reason }, messages)
     },
   })
 }

@@ -64,7 +64,7 @@ function explain(directory: string, error: unknown): BrokerError {
       { cause },
     )
   }
-  if (code === 'LEVEL_CORRUPTION' || /corrupt/i.test(reasonOf(cause)))
+  if (code === 'LEVEL_CORRUPTION' || /corrupt|MANIFEST.*No such file/i.test(reasonOf(cause)))
     return corrupt(directory, reasonOf(cause), cause)
   return new BrokerError('store-failed', `cannot open the store ${directory}: ${reasonOf(cause)}`, { cause })
 }

@@ -81,15 +81,8 @@ export function decodeSession(number: number, record: Buffer): StoredSession {
 }
 
 /** JSON leaves out what is undefined, which an identity has as such. */
-export function readIdentity({
-  id,
-  role,
-  o,
-  ou,
-  serial,
-  issuer,
-  issuerKeyId,
-  notAfterMs,
-}: Identity): Identity {
-  return { id, role, o, ou, serial: parseSerial(serial), issuer, issuerKeyId, notAfterMs }
+export function readIdentity(record: Identity): Identity {
+  const { id, role, o, ou, serial, issuer, issuerKeyId, notAfterMs, listener } = record
+  const known = { id, role, o, ou, serial: parseSerial(serial), issuer, issuerKeyId, notAfterMs }
+  return listener === undefined ? known : { ...known, listener }
 }

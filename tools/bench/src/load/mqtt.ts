@@ -21,8 +21,15 @@ export interface MqttLoad {
   close(): Promise<void>
 }
 
-/** Makes a full TLS handshake, sends CONNECT (clean session, keep alive 600 s) and resolves at CONNACK 0. */
-export async function connectMqtt(options: ConnectionOptions, clientId: string): Promise<MqttLoad> {
+/**
+ * Makes a full TLS handshake, sends CONNECT (clean session unless `clean` is false, keep alive 600 s) and resolves at
+ * CONNACK 0. What arrives at QoS 1 is acknowledged, all of one chunk in one piece.
+ */
+export async function connectMqtt(
+  options: ConnectionOptions,
+  clientId: string,
+  clean = true,
+): Promise<MqttLoad> {
   const socket = connect(options)
   await once(socket, 'secureConnect')
   socket.setNoDelay(true)
@@ -31,11 +38,20 @@ export async function connectMqtt(options: ConnectionOptions, clientId: string):
   let acknowledged = 0
   let onProgress = (): void => {}
   const acks: ((body: Buffer) => void)[] = []
-  readFrames(socket, (type, body) => {
-    if (type === PUBLISH) published++
+  let pubacks: Buffer[] = []
+  readFrames(socket, (type, body, flags) => {
+    if (type === PUBLISH) {
+      published++
+      if ((flags & 6) === 2) pubacks.push(pubackPacket(body))
+    }
     else if (type === PUBACK) acknowledged++
     else if (type === CONNACK || type === SUBACK) acks.shift()?.(body)
     onProgress()
+  })
+  socket.on('data', () => {
+    if (pubacks.length === 0) return
+    socket.write(Buffer.concat(pubacks))
+    pubacks = []
   })
   const acknowledgement = (): Promise<Buffer> =>
     new Promise((resolve, reject) => {
@@ -50,7 +66,7 @@ export async function connectMqtt(options: ConnectionOptions, clientId: string):
     })
 
   const connack = acknowledgement()
-  socket.write(connectPacket(clientId))
+  socket.write(connectPacket(clientId, clean))
   const code = (await connack)[1]
   if (code !== 0) throw new Error(`${clientId}: CONNACK ${code}`)
   return {
@@ -94,7 +110,7 @@ export async function connectMqtt(options: ConnectionOptions, clientId: string):
   }
 }
 
-function readFrames(socket: TLSSocket, onFrame: (type: number, body: Buffer) => void): void {
+function readFrames(socket: TLSSocket, onFrame: (type: number, body: Buffer, flags: number) => void): void {
   let pending: Buffer = Buffer.alloc(0)
   socket.on('data', (chunk: Buffer) => {
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
@@ -109,7 +125,8 @@ function readFrames(socket: TLSSocket, onFrame: (type: number, body: Buffer) => 
         if (byte < 128) break
       }
       if (pending.length < cursor + length) return void (pending = pending.subarray(at))
-      onFrame((pending[at] ?? 0) >> 4, pending.subarray(cursor, cursor + length))
+      const header = pending[at] ?? 0
+      onFrame(header >> 4, pending.subarray(cursor, cursor + length), header & 15)
       at = cursor + length
     }
   })
@@ -130,8 +147,14 @@ function text(value: string): Buffer {
   return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes])
 }
 
-const connectPacket = (clientId: string): Buffer =>
-  packet(0x10, text('MQTT'), Buffer.from([4, 2, 2, 88]), text(clientId))
+const connectPacket = (clientId: string, clean: boolean): Buffer =>
+  packet(0x10, text('MQTT'), Buffer.from([4, clean ? 2 : 0, 2, 88]), text(clientId))
+
+/** The PUBACK of a PUBLISH, whose packet identifier stands behind its topic. */
+function pubackPacket(body: Buffer): Buffer {
+  const at = 2 + body.readUInt16BE(0)
+  return Buffer.from([0x40, 2, body[at] ?? 0, body[at + 1] ?? 0])
+}
 
 const subscribePacket = (filter: string, qos: number): Buffer =>
   packet(0x82, Buffer.from([0, 1]), text(filter), Buffer.from([qos]))

@@ -1,0 +1,181 @@
+import { rename, writeFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { temporaryFolder } from '@fleetroot/harness'
+import { createLogger } from '@fleetroot/service'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { identity, startBenchEngine } from '../testing/bench-engine.ts'
+import { openDatabase } from './open.ts'
+import { type OpenedStore, openStore } from './open-store.ts'
+
+const log = createLogger({ name: 'broker', level: 'silent' })
+let folder: ReturnType<typeof temporaryFolder>
+let opened: OpenedStore | undefined
+let health: (string | undefined)[]
+
+beforeEach(() => {
+  folder = temporaryFolder()
+  health = []
+  opened = undefined
+})
+afterEach(async () => {
+  await opened?.store.journal.close()
+  folder[Symbol.dispose]()
+})
+
+async function open(name = 'store'): Promise<OpenedStore> {
+  opened = await openStore({
+    directories: [`${folder.path}/${name}`],
+    log,
+    now: Date.now,
+    onHealth: (failure) => health.push(failure?.message),
+    retryMs: 20,
+  })
+  return opened
+}
+
+/** Writes until the log of LevelDB is full and a new file has to be made. */
+async function write({ store }: OpenedStore, mebibytes: number): Promise<void> {
+  for (let n = 0; n < mebibytes; n++) {
+    store.journal.put(Buffer.from(`r-${n}`), Buffer.alloc(1024 * 1024, n))
+    await store.journal.flushed()
+  }
+}
+
+describe('the journal on disk', () => {
+  test('writes what came in one turn as one group, in the order in which it came', async () => {
+    const { store } = await open()
+    const before = store.counts.groups
+    for (let n = 0; n < 100; n++) store.journal.put(Buffer.from('k'), Buffer.from(String(n)))
+    store.journal.put(Buffer.from('l'), Buffer.from('x'))
+    store.journal.del(Buffer.from('l'))
+    await store.journal.flushed()
+    expect(store.counts.groups - before).toBe(1)
+    expect(store.counts.changes).toBeGreaterThanOrEqual(102)
+    expect(store.journal.flushed()).toBeUndefined()
+    await store.journal.close()
+    const database = await openDatabase(`${folder.path}/store`)
+    expect((await database.get(Buffer.from('k')))?.toString()).toBe('99')
+    expect(await database.get(Buffer.from('l'))).toBeUndefined()
+    await database.close()
+    opened = undefined
+  })
+
+  test('that cannot be written acknowledges nothing, says so, and writes all of it as soon as it can', async () => {
+    const { store } = await open()
+    // The file that is open can still be written; the next one cannot be made.
+    await rename(`${folder.path}/store`, `${folder.path}/away`)
+    await expect(write(opened!, 40)).rejects.toThrow(
+      /^the store cannot be written: .*nothing is acknowledged until it can$/,
+    )
+    expect(store.journal.isFailing).toBe(true)
+    expect(store.counts).toMatchObject({ isFailing: true, failures: 1 })
+    store.journal.put(Buffer.from('late'), Buffer.from('x'))
+    await expect(store.journal.flushed()).rejects.toThrow('cannot be written')
+    // Where a directory of the same name has been made meanwhile by the attempts, it goes.
+    await rename(`${folder.path}/store`, `${folder.path}/empty`).catch(() => undefined)
+    await rename(`${folder.path}/away`, `${folder.path}/store`)
+    while (store.journal.isFailing) await new Promise((resolve) => setTimeout(resolve, 5))
+    await store.journal.flushed()
+    expect(health).toEqual([expect.stringContaining('cannot be written'), undefined])
+    await store.journal.close()
+    const database = await openDatabase(`${folder.path}/store`)
+    expect((await database.get(Buffer.from('late')))?.toString()).toBe('x')
+    expect((await database.get(Buffer.from('r-0')))?.length).toBe(1024 * 1024)
+    await database.close()
+    opened = undefined
+  })
+})
+
+test('an engine whose store cannot be written acknowledges nothing and lets nobody in, until it can', async () => {
+  const { store } = await open()
+  const bench = await startBenchEngine({ maxDenials: 1_000 }, { store })
+  const service = await bench.connect(identity('service', 'backend'), false)
+  await service.subscribe('devices/#')
+  await service.leave()
+  const device = await bench.connect(identity('device', 'pump'))
+  await rename(`${folder.path}/store`, `${folder.path}/away`)
+  const payload = Buffer.alloc(120_000, 'x')
+  let acknowledged = 0
+  const flood = async (): Promise<void> => {
+    for (;;) {
+      await device.publish('devices/pump/telemetry/t', payload)
+      acknowledged += 1
+    }
+  }
+  await expect(flood()).rejects.toThrow('the connection ended before puback')
+  expect(bench.counts.ended.get('store-failed')).toBe(1)
+  const refused = await bench.open(identity('device', 'fan')).connect({ clientId: 'fan' })
+  expect(refused.returnCode).toBe(3)
+  expect(bench.counts.refused.get('store-failed')).toBe(1)
+  await rename(`${folder.path}/store`, `${folder.path}/empty`).catch(() => undefined)
+  await rename(`${folder.path}/away`, `${folder.path}/store`)
+  while (store.journal.isFailing) await new Promise((resolve) => setTimeout(resolve, 5))
+
+  const again = await bench.connect(identity('device', 'pump'))
+  await again.publish('devices/pump/telemetry/t', 'last')
+  const reader = await bench.connect(identity('service', 'backend'), false)
+  while (reader.messages.at(-1)?.payload.toString() !== 'last') await reader.ping()
+  // What was acknowledged is there; what was not may be, as QoS 1 allows.
+  expect(reader.messages.length).toBeGreaterThanOrEqual(Math.min(acknowledged, 130) + 1)
+  await bench.engine.close()
+})
+
+describe('a store', () => {
+  test('that another broker has open is refused, with what to do about it', async () => {
+    await open()
+    await expect(openDatabase(`${folder.path}/store`)).rejects.toMatchObject({
+      code: 'store-locked',
+      message: `another broker uses the store ${folder.path}/store; give this one its own with --store-path`,
+    })
+    const second = await openStore({
+      directories: ['store', 'second'].map((name) => `${folder.path}/${name}`),
+      log,
+      now: Date.now,
+    })
+    expect(second.directory).toBe(`${folder.path}/second`)
+    await second.store.journal.close()
+  })
+
+  const damages: readonly [string, RegExp, string | Buffer | undefined][] = [
+    ['whose list of files is damaged', /^MANIFEST/, 'not a manifest'],
+    ['whose list of files points nowhere', /^CURRENT/, 'MANIFEST-999999\n'],
+    ['whose list of files is gone', /^CURRENT/, undefined],
+  ]
+  for (const [name, file, content] of damages) {
+    test(`${name} is not opened, and not begun anew`, async () => {
+      await write(await open(), 1)
+      await opened!.store.journal.close()
+      opened = undefined
+      const found = readdirSync(`${folder.path}/store`).find((each) => file.test(each))!
+      if (content === undefined) await rename(`${folder.path}/store/${found}`, `${folder.path}/gone`)
+      else await writeFile(`${folder.path}/store/${found}`, content)
+      await expect(openDatabase(`${folder.path}/store`)).rejects.toMatchObject({
+        code: 'store-corrupt',
+        message: expect.stringMatching(
+          /^the store \S+ is damaged \(.*\); restore it from a backup, or, giving up/,
+        ),
+      })
+    })
+  }
+
+  test('with a record that makes no sense is not opened: to skip it would lose in silence what was acknowledged', async () => {
+    const { store } = await open()
+    store.journal.put(Buffer.from('q'), Buffer.from('nonsense'))
+    await store.journal.close()
+    opened = undefined
+    await expect(open()).rejects.toMatchObject({ code: 'store-corrupt' })
+  })
+
+  test('of another format is not opened', async () => {
+    const { store } = await open()
+    store.journal.put(Buffer.from('v'), Buffer.from('2'))
+    await store.journal.close()
+    opened = undefined
+    await expect(open()).rejects.toThrow('its format is 2, not 1')
+  })
+
+  test('in a directory that cannot be made says so', async () => {
+    await writeFile(`${folder.path}/file`, '')
+    await expect(openDatabase(`${folder.path}/file/store`)).rejects.toMatchObject({ code: 'store-failed' })
+  })
+})
