@@ -79,8 +79,11 @@ export class Outbox {
   }
 
   #isShort(): boolean {
-    const { stored, session } = this.#options
-    return stored.queue.length <= ampleBacklog / 2 || session.stream.destroyed
+    const { stored, session, store } = this.#options
+    const { maxQueuedMessages, maxQueuedBytes } = store.limits
+    const { length, bytes } = stored.queue
+    const isShort = length <= Math.min(ampleBacklog, maxQueuedMessages) / 2 && bytes <= maxQueuedBytes / 2
+    return isShort || session.stream.destroyed
   }
 
   #release(): void {

@@ -226,6 +226,22 @@ describe('QoS 2 after a kill at each of its steps', () => {
     expect((await afterPubrec.crash()).opened.loaded.messages).toBe(0)
   })
 
+  test('from the broker: a message for two is there for the second when the first is done with it', async () => {
+    for (const clientId of ['backend', 'backend.1']) {
+      const service = first.bench.open(backend)
+      await service.connect({ clientId, clean: false })
+      await service.subscribeAt(2, 'devices/#')
+      if (clientId !== 'backend') await service.leave()
+    }
+    await (await first.bench.connect(pump)).publish(telemetry, 'for both', { qos: 2 })
+    while (first.opened.store.counts.queued > 1) await new Promise((resolve) => setImmediate(resolve))
+    await first.opened.store.journal.flushed()
+    const second = await first.crash()
+    const other = second.bench.open(backend)
+    await other.connect({ clientId: 'backend.1', clean: false })
+    expect((await other.message(telemetry)).payload.toString()).toBe('for both')
+  })
+
   test('new messages get none of the identifiers that wait', async () => {
     const service = await listen(first, 2)
     service.answers = false

@@ -79,7 +79,8 @@ export class Queues {
     counts.queued -= 1
     counts.queuedBytes -= entry.bytes
     if (session.number !== undefined) journal.del(queuedKey(session.number, entry.sequence))
-    this.#letGo(entry)
+    // A PUBREL has let go of its message before.
+    if (entry.message !== undefined) this.#letGo(entry)
   }
 
   /** The client has a QoS 2 message: all that is left of it is the PUBREL. */
