@@ -43,8 +43,7 @@ export async function connectMqtt(
     if (type === PUBLISH) {
       published++
       if ((flags & 6) === 2) pubacks.push(pubackPacket(body))
-    }
-    else if (type === PUBACK) acknowledged++
+    } else if (type === PUBACK) acknowledged++
     else if (type === CONNACK || type === SUBACK) acks.shift()?.(body)
     onProgress()
   })
