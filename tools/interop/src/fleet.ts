@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type App, operator, type Operator, startApp, temporaryFolder } from '@fleetroot/harness'
 
@@ -14,7 +15,12 @@ export interface Fleet extends AsyncDisposable {
   file(name: string): string
 }
 
-export async function startFleet(options: { broker: boolean }): Promise<Fleet> {
+export async function startFleet(options: {
+  broker: boolean
+  /** Text of the broker's policy file; left out: the default policy. */
+  policy?: string
+  brokerArgs?: readonly string[]
+}): Promise<Fleet> {
   const folder = temporaryFolder()
   const data = join(folder.path, 'data')
   const apps: App[] = []
@@ -29,7 +35,13 @@ export async function startFleet(options: { broker: boolean }): Promise<Fleet> {
     let broker = new URL('mqtts://127.0.0.1:0')
     let brokerApp: App | undefined
     if (options.broker) {
-      brokerApp = startApp('broker', [], {
+      const args = [...(options.brokerArgs ?? [])]
+      if (options.policy !== undefined) {
+        const path = join(folder.path, 'policy.yaml')
+        writeFileSync(path, options.policy)
+        args.push(`--policy=${path}`)
+      }
+      brokerApp = startApp('broker', args, {
         FLEETROOT_DATA: data,
         FLEETROOT_ENROLLMENT_PORT: enrollment.port,
         FLEETROOT_LOG_LEVEL: 'info',

@@ -11,14 +11,29 @@ export const debianPackages = {
   keytool: 'default-jre-headless',
   mosquitto_pub: 'mosquitto-clients',
   mosquitto_sub: 'mosquitto-clients',
+  mosquitto_rr: 'mosquitto-clients',
+  'paho-mqtt': 'python3-paho-mqtt',
 } as const
 
 export type Program = keyof typeof debianPackages
 
+/** What is not a program of its own: where Debian puts it, and what runs it. */
+const libraries: Partial<Record<Program, string>> = {
+  'paho-mqtt': '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
+}
+
+/** Debian's own Python, which finds Debian's libraries, whatever other Python is first on PATH. */
+export const python = '/usr/bin/python3'
+
 /** The programs of `wanted` that are not on PATH. */
 export function missingPrograms(wanted: readonly Program[]): Program[] {
   const folders = (process.env['PATH'] ?? '').split(delimiter)
-  return wanted.filter((program) => !folders.some((folder) => existsSync(join(folder, program))))
+  return wanted.filter((program) => {
+    const library = libraries[program]
+    return library === undefined
+      ? !folders.some((folder) => existsSync(join(folder, program)))
+      : !existsSync(library)
+  })
 }
 
 /** The Debian packages that bring `programs`, each once. */

@@ -53,6 +53,11 @@ describe('a mistake in a policy file is named with its line and key', () => {
       device("    clientIds: ['${id}']\n    publsh: []\n"),
       'line 5: roles.device.publsh: unknown key; known are clientIds, publish, retain, subscribe',
     ],
+    [
+      'a word for client ids that is not any',
+      device('    clientIds: all\n'),
+      'line 4: roles.device.clientIds: needs at least one',
+    ],
     ['no client ids', device('    clientIds: []\n'), 'line 4: roles.device.clientIds: needs at least one'],
     [
       'a client id pattern without ${id}',

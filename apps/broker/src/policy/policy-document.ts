@@ -6,8 +6,10 @@ import { compileRule, type Rule } from './rule.ts'
 
 const lines = z.array(z.string()).default([])
 
+const noClientIds = 'needs at least one pattern, for example ${id}, or the word any'
+
 const roleSchema = z.strictObject({
-  clientIds: z.array(z.string()).min(1, 'needs at least one pattern, for example ${id}'),
+  clientIds: z.union([z.literal('any'), z.array(z.string()).min(1, noClientIds)], { error: noClientIds }),
   publish: lines,
   retain: z.array(z.string()).optional(),
   subscribe: lines,
@@ -56,7 +58,8 @@ export function parsePolicy(text: string, name: string): Policy {
     const subscribe = compileRules(source.subscribe, [...path, 'subscribe'], report)
     const retain =
       source.retain === undefined ? publish : compileRules(source.retain, [...path, 'retain'], report)
-    source.clientIds.forEach((pattern, index) => {
+    const patterns = source.clientIds === 'any' ? [] : source.clientIds
+    patterns.forEach((pattern, index) => {
       const problem = clientIdProblem(pattern)
       if (problem !== undefined) report([...path, 'clientIds', index], problem)
     })

@@ -144,6 +144,17 @@ describe('client ids', () => {
     }
   })
 
+  test('with `any` are whatever the client likes, as long as it can be shown in a log', () => {
+    const any = parsePolicy('version: 1\nroles:\n  service: { clientIds: any }\n', 'any')
+    for (const chosen of ['me', 'you', 'MQTT/Client 1', 'ä', 'x'.repeat(256)]) {
+      expect(allowsClientId(any, subject('service'), chosen)).toBe(true)
+    }
+    for (const other of ['', 'a\0', 'a\n', '\u202e', 'x'.repeat(257)]) {
+      expect(allowsClientId(any, subject('service'), other)).toBe(false)
+    }
+    expect(allowsClientId(any, subject('device'), 'me')).toBe(false)
+  })
+
   test('a dot in a device id is only a dot', () => {
     expect(allowsClientId(policy, subject('device', 'a.b'), 'axb')).toBe(false)
     expect(allowsClientId(policy, subject('service', '$&'), 'x')).toBe(false)

@@ -28,8 +28,11 @@ interface CompiledRule extends Rule {
 
 /** The rights of one role. */
 export interface RolePolicy {
-  /** Patterns of client ids: an exact text or a prefix followed by `*`, with `${id}` for the device id. */
-  readonly clientIds: readonly string[]
+  /**
+   * Patterns of client ids: an exact text or a prefix followed by `*`, with `${id}` for the device id. `any`: whatever
+   * the client likes; two identities never share a session for all that.
+   */
+  readonly clientIds: readonly string[] | 'any'
   readonly publish: readonly CompiledRule[]
   readonly retain: readonly CompiledRule[]
   readonly subscribe: readonly CompiledRule[]
@@ -81,6 +84,8 @@ export function authorize(policy: Policy, subject: Subject, action: Action, topi
 /** May `subject` use `clientId`? A trailing `*` in a pattern stands for one or more of `A-Z a-z 0-9 . _ -`. */
 export function allowsClientId(policy: Policy, subject: Subject, clientId: string): boolean {
   const patterns = policy.roles.get(subject.role)?.clientIds ?? []
+  // Nothing that has no place in a log or a session's name.
+  if (patterns === 'any') return /^[^\p{C}]{1,256}$/u.test(clientId)
   return patterns.some((pattern) => {
     const text = pattern.replace('${id}', () => subject.id)
     if (!text.endsWith('*')) return clientId === text
