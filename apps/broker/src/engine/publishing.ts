@@ -43,12 +43,17 @@ export class Publishing {
     this.#options = options
   }
 
-  /** A PUBLISH of a client: calls back when it may be acknowledged, and never when it may not. */
+  /**
+   * A PUBLISH of a client: calls back when it may be acknowledged, and never when it may not, because the store cannot be
+   * written: the session is ended then.
+   */
   receive(session: Session, packet: PublishPacket, done: Done): void {
     const { store, gates, maxInflight } = this.#options
     const { qos } = packet
     const messageId = packet.messageId ?? 0
     const key = session.key!
+    // Nothing is taken into memory that may never reach the disk.
+    if (store.journal.isFailing && (qos > 0 || packet.retain)) return session.end('store-failed')
     if (qos === 2) {
       const window = store.window(key)
       // Sent again [MQTT-4.3.3-2]: it may be acknowledged as soon as the first one may.

@@ -206,7 +206,7 @@ export class StorePersistence {
   }
 
   async cleanIncoming({ id }: Client): Promise<void> {
-    this.store.clearIncoming({ key: id, incoming: this.store.window(id) })
+    this.store.clearIncoming(id)
     await this.store.journal.flushed()
   }
 

@@ -123,7 +123,7 @@ export class Store {
     for (const subscription of session.subscriptions.values()) this.#ignore(subscription)
     session.subscriptions.clear()
     const messages = this.queues.clear(session)
-    this.clearIncoming(session)
+    this.clearIncoming(key)
     if (session.number !== undefined) this.journal.del(sessionKey(session.number))
     this.#sessions.delete(key)
     this.counts.sessions -= 1
@@ -148,18 +148,16 @@ export class Store {
     if (session.number !== undefined) this.journal.put(sessionKey(session.number), encodeSession(session))
   }
 
-  /** Where the packet identifiers of a client's QoS 2 messages are kept. */
-  window(key: string): Map<number, unknown> {
-    const known = this.#sessions.get(key) ?? this.#passing.get(key)
-    if (known !== undefined) return known.incoming
-    const passing = newSession(undefined, key)
-    this.#passing.set(key, passing)
-    return passing.incoming
+  /** The packet identifiers of a client's QoS 2 messages that wait for their PUBREL. */
+  window(key: string): ReadonlyMap<number, unknown> {
+    return (this.#sessions.get(key) ?? this.#passing.get(key))?.incoming ?? noWindow
   }
 
   addIncoming(key: string, messageId: number, packet: unknown): void {
-    this.window(key).set(messageId, packet)
-    const { number } = this.#sessions.get(key) ?? {}
+    let session = this.#sessions.get(key) ?? this.#passing.get(key)
+    if (session === undefined) this.#passing.set(key, (session = newSession(undefined, key)))
+    session.incoming.set(messageId, packet)
+    const { number } = session
     if (number !== undefined) this.journal.put(incomingKey(number, messageId), nothing)
   }
 
@@ -171,8 +169,8 @@ export class Store {
     return true
   }
 
-  clearIncoming({ key, incoming }: Pick<StoredSession, 'key' | 'incoming'>): void {
-    for (const messageId of incoming.keys()) this.removeIncoming(key, messageId)
+  clearIncoming(key: string): void {
+    for (const messageId of this.window(key).keys()) this.removeIncoming(key, messageId)
   }
 
   /**
@@ -270,3 +268,4 @@ export class Store {
 }
 
 const nothing = Buffer.alloc(0)
+const noWindow: ReadonlyMap<number, unknown> = new Map()
