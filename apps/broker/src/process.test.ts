@@ -57,6 +57,24 @@ describe('the broker as a process', () => {
     expect(serials[0]).toBe(serials[1])
   })
 
+  test('does not open a store that another one has open, and says what to do; without a fixed port it takes a free one', async () => {
+    start('enrollment-server')
+    const store = join(folder.path, 'elsewhere')
+    await start('broker', `--store-path=${store}`).ready()
+    const second = start('broker', `--store-path=${store}`)
+    expect((await second.exited).status).toBe(1)
+    expect(second.output()).toMatch(
+      /^broker: another broker uses the store \S+elsewhere; give this one its own with --store-path$/m,
+    )
+    const others = [start('broker'), start('broker')]
+    await Promise.all(others.map((broker) => broker.ready()))
+    const directories = others.map((broker) => /"directory":"[^"]*(any[^"]*)"/.exec(broker.output())?.[1])
+    expect(new Set(directories)).toEqual(new Set(['any', 'any-2']))
+    const third = start('broker', '--store=memory')
+    await third.ready()
+    expect(third.output()).toContain('what is acknowledged is lost when the process ends')
+  })
+
   test('whose token is used up says where the next one comes from', async () => {
     const server = start('enrollment-server')
     const first = start('broker')
