@@ -7,6 +7,7 @@ import { defaultLimits, type EngineLimits } from './engine/limits.ts'
 import { AcceptGuard } from './guard/accept-guard.ts'
 import { IdentityGuard } from './guard/identity-guard.ts'
 import { defaultGuardLimits, type GuardLimits } from './guard/limits.ts'
+import type { Session } from './engine/session.ts'
 import { type ListenerPlan, type Listening, openListeners } from './listener/open-listeners.ts'
 import { BrokerCounts } from './metrics/counts.ts'
 import type { Policy } from './policy/policy.ts'
@@ -54,6 +55,8 @@ export interface Broker {
   /** Ports of the first listener of each kind; 0: there is none. */
   readonly ports: { readonly mqtts: number; readonly wss: number }
   readonly counts: BrokerCounts
+  /** All connections, from the end of their handshake on, the oldest first. */
+  readonly sessions: ReadonlySet<Session>
   /**
    * Puts another policy in force: for every message and every subscription from now on. `listener`: for what came
    * through that one, which has a policy of its own from now on.
@@ -132,6 +135,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
       listening: listeners.listening,
       ports: { mqtts: portOf('mqtts'), wss: portOf('wss') },
       counts,
+      sessions: engine.sessions,
       setPolicy: (next, listener) => {
         if (listener === undefined) common = next
         else policies.set(listener, next)

@@ -1,12 +1,14 @@
 import { createOperations, formatDuration, openDataDirectory, runApp } from '@fleetroot/service'
 import packageFile from '../package.json' with { type: 'json' }
+import { policyRoutes } from './admin/policy-routes.ts'
+import { sessionRoutes } from './admin/session-routes.ts'
 import { urlOf } from './listener/configured.ts'
 import { BrokerCounts } from './metrics/counts.ts'
 import { exposeCounts } from './metrics/exposition.ts'
 import { exposeRevocation } from './metrics/revocation.ts'
 import { exposeStore } from './metrics/store.ts'
 import { settings } from './settings.ts'
-import { startBroker } from './start.ts'
+import { startBroker, type StartedBroker } from './start.ts'
 import { StoreCounts } from './store/counts.ts'
 
 const name = 'broker'
@@ -19,8 +21,13 @@ runApp({
   main: async (context) => {
     const { config, signal, onStop, ready } = context
     const data = await openDataDirectory(config.data)
+    const serving: Partial<StartedBroker> = {}
     const operations = createOperations({
       port: config.metricsPort,
+      routes: [
+        ...sessionRoutes(() => serving.broker?.sessions, context.logger),
+        ...policyRoutes(() => serving.policies, context.logger),
+      ],
       checks: ['store', 'identity', 'revocation', 'listener'],
       signal,
     })
@@ -40,7 +47,7 @@ runApp({
       else operations.setNotReady(check, reason)
     }
     const started = await startBroker({ ...context, data, counts, storeCounts, onWait, onReadiness })
-    const { broker, revocation, follower } = started
+    const { broker, revocation, follower } = Object.assign(serving, started)
     exposeRevocation(operations.register, revocation, follower)
 
     operations.setReady('listener')

@@ -5,6 +5,7 @@ export { duration, formatDuration, longestTimer, optionalDuration, parseDuration
 export { byteSize } from './config/byte-size.ts'
 export { loadConfig } from './config/load.ts'
 export { createLogger, type Logger } from './log/logger.ts'
+export { type AdminAnswer, type AdminRequest, type AdminRoute } from './operations/admin-route.ts'
 export { createOperations, type Operations } from './operations/operations.ts'
 export { type DataDirectory, makeDirectory, openDataDirectory } from './data/directory.ts'
 export { atomicWrite } from './data/atomic-write.ts'

@@ -52,6 +52,8 @@ const sweepMs = 60_000
 export interface Engine {
   /** Takes over a connection whose peer is proven. `stream` carries MQTT from its first byte. */
   readonly accept: (stream: Duplex, identity: Identity, origin: Origin) => Session
+  /** All connections, from the end of their handshake on, the oldest first. */
+  readonly sessions: ReadonlySet<Session>
   /** Ends all sessions; what was acknowledged is forwarded first. */
   readonly close: () => Promise<void>
 }
@@ -144,8 +146,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 
   return {
+    sessions: sessions.open,
     accept: (stream, identity, origin) => {
       const session = sessions.add(stream, identity, origin)
+      session.sinceMs = now()
       // After `add`, and in the same turn: what becomes known from here on finds the session in the index.
       if (!revoked.admit(session)) return session
       guardStream(

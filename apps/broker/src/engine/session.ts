@@ -16,6 +16,7 @@ export type EndReason =
   | 'connect-refused'
   | 'packet-refused'
   | 'store-failed'
+  | 'operator'
   | 'shutdown'
 
 /** Where a connection came in. */
@@ -43,6 +44,10 @@ export class Session {
   key: string | undefined
   /** `waiting` for an older session to go, `admitted`, and `registered` when aedes counts it among its clients. */
   state: 'new' | 'waiting' | 'admitted' | 'registered' = 'new'
+  /** Grows from session to session. */
+  number = 0
+  /** When the connection was taken over, in milliseconds since 1970. */
+  sinceMs = 0
   /** Publishes and subscriptions denied so far. */
   denials = 0
   /** Topic filters granted; made with the first one. */

@@ -23,6 +23,7 @@ export class Sessions {
   /** Connections by certificate, until nothing of them is left. */
   readonly ofCertificate = new CertificateIndex()
   readonly #ofClient = new WeakMap<object, Session>()
+  #lastNumber = 0
   readonly #takeover = new Takeover()
   readonly #counts: BrokerCounts
   readonly #log: Logger
@@ -37,6 +38,7 @@ export class Sessions {
   /** Starts a session on a connection. */
   add(stream: Duplex, identity: Identity, origin: Origin): Session {
     const session = new Session(identity, origin, stream, (ending) => this.#ended(ending))
+    session.number = this.#lastNumber += 1
     this.open.add(session)
     this.ofCertificate.add(session)
     this.#counts.open += 1

@@ -1,6 +1,8 @@
+import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Counter } from 'prom-client'
+import type { AdminRoute } from './admin-route.ts'
 import { createOperations, type Operations } from './operations.ts'
 
 let open: Operations[] = []
@@ -9,7 +11,7 @@ afterEach(async () => {
   open = []
 })
 
-async function started(options: { checks?: string[]; signal?: AbortSignal } = {}) {
+async function started(options: { checks?: string[]; signal?: AbortSignal; routes?: AdminRoute[] } = {}) {
   const operations = createOperations({ port: 0, ...options })
   open.push(operations)
   const port = await operations.listen()
@@ -91,6 +93,49 @@ describe('the operations listener', () => {
     })
     expect(other.listening).toBe(true)
     await new Promise((resolve) => other.close(resolve))
+  })
+
+  describe('the routes of an app', () => {
+    const route: AdminRoute = {
+      method: 'POST',
+      path: '/v1/things/:name',
+      answer: ({ params, query, body }) => ({ status: 201, body: { params, query, body } }),
+    }
+    const ask = (port: number, headers: Record<string, string>): Promise<[number, unknown]> =>
+      new Promise((resolve, reject) => {
+        const options = {
+          host: '127.0.0.1',
+          port,
+          path: '/v1/things/a?b=c',
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...headers },
+        }
+        const outgoing = request(options, (response) => {
+          let text = ''
+          response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+          response.on('end', () => resolve([response.statusCode ?? 0, JSON.parse(text)]))
+        })
+        outgoing.on('error', reject)
+        outgoing.end('{"d":1}')
+      })
+
+    it('are there', async () => {
+      const { port } = await started({ routes: [route] })
+      const heard = { params: { name: 'a' }, query: { b: 'c' }, body: { d: 1 } }
+      expect(await ask(port, {})).toEqual([201, heard])
+      expect(await ask(port, { host: 'localhost:1' })).toEqual([201, heard])
+      expect(await ask(port, { host: '[::1]:1' })).toEqual([201, heard])
+    })
+
+    it.each([
+      { origin: 'http://127.0.0.1' },
+      { origin: 'null' },
+      { host: 'evil.example' },
+      { host: 'localhost.evil.example:80' },
+    ])('refuse what a web page may send: %j', async (headers) => {
+      const { port } = await started({ routes: [route] })
+      expect(await ask(port, headers)).toEqual([403, { code: 'forbidden', detail: expect.any(String) }])
+    })
   })
 
   it('allows two of them in one process', async () => {

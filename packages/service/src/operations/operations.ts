@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { fastify } from 'fastify'
 import { collectDefaultMetrics, Registry } from 'prom-client'
+import { addAdminRoutes, type AdminRoute } from './admin-route.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
 
 /** The operations listener of an app. Made by `createOperations`. */
@@ -30,10 +31,12 @@ export function createOperations(options: {
   host?: string
   /** Parts that must be ready first; each is `not started` until `setReady`. */
   checks?: readonly string[]
+  /** The app's own, below `/v1`. */
+  routes?: readonly AdminRoute[]
   /** Once aborted, /readyz says `stopping`, so that load balancers look elsewhere while the app drains. */
   signal?: AbortSignal
 }): Operations {
-  const { port, host = '127.0.0.1', checks = [], signal } = options
+  const { port, host = '127.0.0.1', checks = [], routes = [], signal } = options
   const readiness = createReadiness(checks)
   const register = new Registry()
   collectDefaultMetrics({ register })
@@ -50,6 +53,7 @@ export function createOperations(options: {
   server.get('/metrics', async (_request, reply) => {
     return reply.type(register.contentType).send(await register.metrics())
   })
+  addAdminRoutes(server, routes)
 
   return {
     register,

@@ -1,0 +1,97 @@
+import type { AdminRoute, Logger } from '@fleetroot/service'
+import { z } from 'zod'
+import type { Policies, PolicyInForce } from '../policies.ts'
+import { allowsClientId, authorize, type Policy, policyRoles } from '../policy/policy.ts'
+import { isReserved } from '../presence/reserved.ts'
+import { invalidRequest, problem } from './problem.ts'
+
+const text = z.string().min(1)
+
+const subject = {
+  role: z.enum(policyRoles),
+  id: text,
+  o: text.optional(),
+  ou: text.optional(),
+  serial: text.default('00'),
+  listener: text.optional(),
+}
+
+const question = z.discriminatedUnion('action', [
+  z.strictObject({ ...subject, action: z.literal('connect'), clientId: z.string() }),
+  z.strictObject({
+    ...subject,
+    action: z.enum(['publish', 'retain', 'subscribe', 'receive']),
+    topic: z.string(),
+  }),
+])
+
+/**
+ * The policy in force: show, explain, reload.
+ *
+ *     GET  /v1/policy            { inForce }
+ *     POST /v1/policy/explain    { allowed, rule?, reason? }
+ *     POST /v1/policy/reload     { inForce }; 422 where a file has a mistake and the policy in force stays
+ */
+export function policyRoutes(policies: () => Policies | undefined, log: Logger): AdminRoute[] {
+  const waiting = problem(503, 'not-serving', 'the broker has not started yet')
+  return [
+    {
+      method: 'GET',
+      path: '/v1/policy',
+      answer: () => {
+        const known = policies()
+        return known === undefined ? waiting : { body: { inForce: known.inForce.map(show) } }
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/policy/explain',
+      answer: ({ body }) => {
+        const known = policies()
+        const asked = question.safeParse(body)
+        if (!asked.success) return invalidRequest(asked.error)
+        return known === undefined ? waiting : { body: explain(known.of(asked.data.listener), asked.data) }
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/policy/reload',
+      answer: async () => {
+        const known = policies()
+        if (known === undefined) return waiting
+        await known.reload()
+        log.warn('policy files read again for an operator')
+        const faults = known.inForce.flatMap(({ fault }) => fault ?? [])
+        if (faults.length > 0) return problem(422, 'policy-invalid', faults.join('; '))
+        return { body: { inForce: known.inForce.map(show) } }
+      },
+    },
+  ]
+}
+
+/** The decision as the gates would make it, and why. */
+function explain(policy: Policy, asked: z.output<typeof question>): object {
+  const { role, id, o, ou, serial } = asked
+  const who = { role, id, o, ou, serial }
+  if (asked.action === 'connect') {
+    if (!policy.roles.has(role)) return { allowed: false, reason: 'role-without-policy' }
+    const allowed = allowsClientId(policy, who, asked.clientId)
+    return allowed ? { allowed } : { allowed, reason: 'client-id-foreign' }
+  }
+  const { action, topic } = asked
+  if (isReserved(role, action, topic)) return { allowed: false, reason: 'topic-reserved' }
+  return authorize(policy, who, action, topic)
+}
+
+function show({ listener, path, policy, since, fault }: PolicyInForce): object {
+  const roles = [...policy.roles].map(([role, { clientIds, publish, retain, subscribe }]) => [
+    role,
+    {
+      clientIds,
+      publish: publish.map((rule) => rule.text),
+      retain: retain.map((rule) => rule.text),
+      subscribe: subscribe.map((rule) => rule.text),
+    },
+  ])
+  return { listener, path, since: new Date(since).toISOString(), fault, roles: Object.fromEntries(roles) }
+}
