@@ -4,6 +4,8 @@ import { temporaryFolder } from '@fleetroot/harness'
 import { createLogger } from '@fleetroot/service'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { identity, startBenchEngine } from '../testing/bench-engine.ts'
+import { StoreCounts } from './counts.ts'
+import { DiskJournal } from './disk-journal.ts'
 import { openDatabase } from './open.ts'
 import { type OpenedStore, openStore } from './open-store.ts'
 
@@ -58,6 +60,35 @@ describe('the journal on disk', () => {
     expect(await database.get(Buffer.from('l'))).toBeUndefined()
     await database.close()
     opened = undefined
+  })
+
+  test('spends no fsync on a group for which nobody waits, and one on what it shares a group with', async () => {
+    const synced: boolean[] = []
+    const database = await openDatabase(`${folder.path}/store`)
+    const batch = database.batch.bind(database) as (
+      changes: unknown,
+      options: { sync: boolean },
+    ) => Promise<void>
+    Object.assign(database, {
+      batch: (changes: unknown, options: { sync: boolean }) => {
+        synced.push(options.sync)
+        return batch(changes, options)
+      },
+    })
+    const journal = new DiskJournal({
+      database,
+      reopen: () => openDatabase(`${folder.path}/store`),
+      counts: new StoreCounts(),
+      onHealth: () => undefined,
+    })
+    journal.put(Buffer.from('a'), Buffer.from('x'))
+    while (synced.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    journal.del(Buffer.from('a'))
+    journal.put(Buffer.from('b'), Buffer.from('x'))
+    await journal.flushed()
+    expect(synced).toEqual([false, true])
+    expect(journal.safeGroup).toBe(2)
+    await journal.close()
   })
 
   test('that cannot be written acknowledges nothing, says so, and writes all of it as soon as it can', async () => {

@@ -28,6 +28,7 @@ export class DiskJournal implements Journal {
   readonly #options: DiskJournalOptions
   #gathering: Change[] = []
   #gathered = Promise.withResolvers<void>()
+  #isAwaited = false
   #written: Promise<void> | undefined
   #running: Promise<void> | undefined
   #failure: BrokerError | undefined
@@ -56,8 +57,9 @@ export class DiskJournal implements Journal {
 
   flushed(): Promise<void> | undefined {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    if (this.#gathering.length > 0) return this.#gathered.promise
-    return this.#written
+    if (this.#gathering.length === 0) return this.#written
+    this.#isAwaited = true
+    return this.#gathered.promise
   }
 
   async close(): Promise<void> {
@@ -80,13 +82,15 @@ export class DiskJournal implements Journal {
       const changes = this.#gathering
       const { promise, resolve, reject } = this.#gathered
       const group = this.group
+      const sync = this.#isAwaited
+      this.#isAwaited = false
       this.#gathering = []
       this.#gathered = Promise.withResolvers<void>()
       this.#gathered.promise.catch(ignore)
       this.#written = promise
       this.group += 1
       try {
-        await this.#database.batch(changes, { sync: true })
+        await this.#database.batch(changes, { sync })
         counts.groups += 1
         counts.changes += changes.length
         this.safeGroup = group

@@ -9,6 +9,9 @@ export interface Journal {
   /**
    * Resolves when every change so far is safe; undefined when it is already. Rejects with BrokerError `store-failed`
    * when they could not be written: they are tried again, but whoever waited must not acknowledge anything.
+   *
+   * To be called in the turn in which a change is made. A group for which nobody asks, such as one of acknowledgements of
+   * clients alone, is written without an fsync: it survives a kill, and a power failure after the next group.
    */
   flushed(): Promise<void> | undefined
   /** Number of the group that the next change will be in. */
