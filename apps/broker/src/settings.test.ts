@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { loadConfig } from '@fleetroot/service'
 import { describe, expect, test } from 'vitest'
 import { settings } from './settings.ts'
@@ -41,6 +42,15 @@ describe('the limits of the guards', () => {
   test.each(['accept-rate', 'max-handshakes', 'connect-rate', 'message-rate'])('--%s is never 0', (name) => {
     expect(() => load(`--${name}=0`)).toThrow('1')
   })
+})
+
+test('every limit is in docs/operations.md, with its flag', () => {
+  const text = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8')
+  const limits = Object.keys(settings).filter((key) =>
+    /^(max|accept|handshake|connect|message|byte|drain)/.test(key),
+  )
+  const flags = limits.map((key) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`)
+  expect(flags.filter((flag) => !text.includes(`\`${flag}\``))).toEqual([])
 })
 
 describe('the settings of revocation', () => {

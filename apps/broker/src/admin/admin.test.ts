@@ -8,6 +8,11 @@ import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WireClient } from '../testing/wire-client.ts'
 
+const operations = readFileSync(new URL('../../../../docs/operations.md', import.meta.url), 'utf8').replace(
+  /^[^]*## The broker's metrics/,
+  '',
+)
+
 let folder: ReturnType<typeof temporaryFolder>
 let admin: Operator
 let broker: App
@@ -165,6 +170,15 @@ describe('the policy of a running broker', () => {
     writeFileSync(path, good)
     expect((await ask('POST', '/v1/policy/reload')).status).toBe(200)
   })
+})
+
+test('the metrics of a running broker are those of the table in docs/operations.md', async () => {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  const shown = [...text.matchAll(/^# TYPE (fleetroot_broker_\w+) /gm)].map(([, name]) => name!)
+  const table = [...operations.matchAll(/^\| `(fleetroot_broker_\w+)` +\|.*\|.*\|$/gm)].map(
+    ([, name]) => name!,
+  )
+  expect(table.toSorted()).toEqual(shown.toSorted())
 })
 
 test('after kill -9 everybody who was online is said to be offline', async () => {
