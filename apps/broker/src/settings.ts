@@ -102,6 +102,9 @@ export const settings = {
   }),
   // A long weekend and the week after it; a command that is older does more harm than good.
   maxQueuedAge: setting(duration('7d'), { help: 'how long a message waits' }),
+  maxSessions: setting(atLeastOne(100), {
+    help: 'stored sessions of one identity, which may use several client ids',
+  }),
   // The lifetime of a device certificate: whoever has not come back by then needs a new identity first.
   sessionExpiry: setting(duration('30d'), {
     help: 'how long the session of a client is kept that does not come back',

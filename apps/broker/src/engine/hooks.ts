@@ -33,6 +33,7 @@ type Hooks = Required<
 >
 /** Connect return code 5, MQTT 3.1.1 table 3.1. */
 const notAuthorized = 5
+const identifierRejected = 2
 const serverUnavailable = 3
 
 type ConnectAnswer = Parameters<Hooks['preConnect']>[2]
@@ -68,12 +69,20 @@ export function createHooks(options: HookOptions): Hooks {
       sessions.refuse(session, 'store-failed', 'store-failed', detail)
       return refuseConnect(session.stream, serverUnavailable, () => done(new Error('store-failed'), false))
     }
+    if (packet.clean === false && !store.mayOpen(verdict.sessionKey, session.identity)) {
+      const detail = `${session.identity.id} has ${store.limits.maxSessions} stored sessions already; end one with clean session 1`
+      sessions.refuse(session, 'connect-refused', 'too-many-sessions', detail)
+      return refuseConnect(session.stream, identifierRejected, () =>
+        done(new Error('too-many-sessions'), false),
+      )
+    }
     packet.clientId = verdict.sessionKey
     const isAlone = await sessions.enter(session, verdict.sessionKey)
-    // What there is of an older session is taken up here, and given up by aedes' `cleanSubscriptions` [MQTT-3.1.2-6].
-    if (isAlone && packet.clean === false) session.stored = store.open(verdict.sessionKey, session.identity)
     // Whoever was revoked while waiting for an older session to go is barred, and its connection is gone.
-    return isAlone && !session.isBarred ? done(null, true) : done(new Error('the connection ended'), false)
+    if (!isAlone || session.isBarred) return done(new Error('the connection ended'), false)
+    // What there is of an older session is taken up here, and given up by aedes' `cleanSubscriptions` [MQTT-3.1.2-6].
+    if (packet.clean === false) session.stored = store.open(verdict.sessionKey, session.identity)
+    done(null, true)
   }
 
   /** What nobody foresaw ends this connection, not the process. */

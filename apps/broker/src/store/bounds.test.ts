@@ -120,6 +120,27 @@ test('a session whose client does not come back ends, with what waits for it', a
   expect((await late.crash()).opened.loaded).toMatchObject({ sessions: 0, messages: 0, orphans: 0 })
 })
 
+test('an identity has so many stored sessions, and room again when it ends one', async () => {
+  first = await startGeneration({ storeLimits: { maxSessions: 2 } })
+  const connect = async (generation: Generation, clientId: string, clean = false): Promise<number> => {
+    const client = generation.bench.open(backend)
+    const { returnCode = -1 } = await client.connect({ clientId, clean })
+    if (returnCode === 0) await client.leave()
+    return returnCode
+  }
+  expect([await connect(first, 'backend.1'), await connect(first, 'backend.2')]).toEqual([0, 0])
+  const second = await first.crash()
+  for (const generation of [first, second]) {
+    expect(await connect(generation, 'backend.3')).toBe(2)
+    expect(generation.bench.counts.refused.get('too-many-sessions')).toBe(1)
+    expect(await connect(generation, 'backend.2')).toBe(0)
+    // A clean session takes no room, and gives that of its name back.
+    expect(await connect(generation, 'backend.4', true)).toBe(0)
+    expect(await connect(generation, 'backend.1', true)).toBe(0)
+    expect(await connect(generation, 'backend.3')).toBe(0)
+  }
+})
+
 describe('retained messages have an end', () => {
   test('for each device, in messages: what is beyond goes nowhere and is denied', async () => {
     const device = await start({ storeLimits: { maxRetainedMessages: 2 } })

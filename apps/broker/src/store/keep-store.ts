@@ -27,6 +27,7 @@ export async function keepStore(options: KeepStoreOptions): Promise<Store> {
     maxQueuedBytes: config.maxQueuedSize,
     maxQueuedBytesInTotal: config.maxQueuedSizeTotal,
     maxQueuedMs: config.maxQueuedAge,
+    maxSessions: config.maxSessions,
     sessionExpiryMs: config.sessionExpiry,
     maxRetainedMessages: config.maxRetained,
     maxRetainedBytes: config.maxRetainedSize,

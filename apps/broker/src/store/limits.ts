@@ -8,6 +8,8 @@ export interface StoreLimits {
   readonly maxQueuedBytesInTotal: number
   /** How long a message waits for a session that does not come back. */
   readonly maxQueuedMs: number
+  /** Stored sessions of one identity, each under a client id of its own. */
+  readonly maxSessions: number
   /** How long a session is kept that does not come back. */
   readonly sessionExpiryMs: number
   /** Retained messages of one device, and their bytes. */
@@ -25,6 +27,7 @@ export const defaultStoreLimits: StoreLimits = {
   maxQueuedBytes: 16 * mebibyte,
   maxQueuedBytesInTotal: 256 * mebibyte,
   maxQueuedMs: 7 * dayMs,
+  maxSessions: 100,
   sessionExpiryMs: 30 * dayMs,
   maxRetainedMessages: 1_000,
   maxRetainedBytes: mebibyte,

@@ -62,6 +62,7 @@ export class Store {
   readonly now: () => number
   nextSession = 1
   readonly #sessions = new Map<string, StoredSession>()
+  readonly #perOwner = new Map<string, number>()
   /** QoS 2 windows of sessions that end with their connection. */
   readonly #passing = new Map<string, StoredSession>()
 
@@ -80,12 +81,19 @@ export class Store {
     return this.#sessions
   }
 
+  /** Is there room for a session of this name? An identity may have several client ids, and not endlessly many. */
+  mayOpen(key: string, owner: Identity): boolean {
+    return this.#sessions.has(key) || (this.#perOwner.get(ownerName(owner)) ?? 0) < this.limits.maxSessions
+  }
+
   /** A session for a client that has connected with clean session 0: the one there is, or a new one. */
   open(key: string, owner: Identity): StoredSession {
     const isResumed = this.#sessions.has(key)
     const session = this.session(key)
     session.isResumed = isResumed
+    this.#count(session, -1)
     session.owner = owner
+    this.#count(session, 1)
     session.leftMs = undefined
     this.save(session)
     return session
@@ -102,6 +110,7 @@ export class Store {
   /** Takes up a session that is on disk already. */
   restore(session: StoredSession): void {
     this.#sessions.set(session.key, session)
+    this.#count(session, 1)
     this.counts.sessions += 1
     for (const subscription of session.subscriptions.values()) this.#listen(subscription)
   }
@@ -126,6 +135,7 @@ export class Store {
     this.clearIncoming(key)
     if (session.number !== undefined) this.journal.del(sessionKey(session.number))
     this.#sessions.delete(key)
+    this.#count(session, -1)
     this.counts.sessions -= 1
     return messages
   }
@@ -248,6 +258,14 @@ export class Store {
         best.set(session, options.qos as 1 | 2)
     }
     return [...best]
+  }
+
+  #count({ owner }: StoredSession, sessions: 1 | -1): void {
+    if (owner === undefined) return
+    const name = ownerName(owner)
+    const count = (this.#perOwner.get(name) ?? 0) + sessions
+    if (count > 0) this.#perOwner.set(name, count)
+    else this.#perOwner.delete(name)
   }
 
   #share(message: Message): SharedMessage {
