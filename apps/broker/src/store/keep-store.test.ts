@@ -1,0 +1,88 @@
+import { rename } from 'node:fs/promises'
+import { temporaryFolder } from '@fleetroot/harness'
+import { createLogger, loadConfig, openDataDirectory } from '@fleetroot/service'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { settings } from '../settings.ts'
+import { StoreCounts } from './counts.ts'
+import { keepStore } from './keep-store.ts'
+import type { Store } from './store.ts'
+
+let folder: ReturnType<typeof temporaryFolder>
+let stops: (() => void | Promise<void>)[]
+let readiness: (string | undefined)[]
+
+beforeEach(() => {
+  folder = temporaryFolder()
+  stops = []
+  readiness = []
+})
+afterEach(async () => {
+  for (const stop of stops) await stop()
+  folder[Symbol.dispose]()
+})
+
+async function keep(...argv: string[]): Promise<Store> {
+  const loaded = loadConfig({ app: 'broker', version: '1', summary: '', settings, argv, env: {} })
+  if (loaded.kind !== 'config') throw new Error(loaded.text)
+  return keepStore({
+    config: loaded.config as Parameters<typeof keepStore>[0]['config'],
+    data: await openDataDirectory(folder.path),
+    counts: new StoreCounts(),
+    log: createLogger({ name: 'broker', level: 'silent' }),
+    onReadiness: (_check, reason) => readiness.push(reason),
+    onStop: (_what, hook) => stops.push(hook),
+  })
+}
+
+test('a broker is ready with its store, and not while nothing can be written, with the reason', async () => {
+  const { journal } = await keep('--port=18883')
+  expect(readiness).toEqual([undefined])
+  const directory = `${folder.path}/broker/store/18883`
+  await rename(directory, `${folder.path}/away`)
+  const fill = async (): Promise<void> => {
+    for (let n = 0; n < 100; n++) {
+      journal.put(Buffer.from(`r-${n}`), Buffer.alloc(1024 * 1024))
+      await journal.flushed()
+    }
+  }
+  await expect(fill()).rejects.toMatchObject({ code: 'store-failed' })
+  expect(readiness).toEqual([
+    undefined,
+    expect.stringMatching(/^the store cannot be written: .*until it can$/),
+  ])
+  await rename(directory, `${folder.path}/empty`).catch(() => undefined)
+  await rename(`${folder.path}/away`, directory)
+  while (journal.isFailing) await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(readiness.at(-1)).toBeUndefined()
+})
+
+test('two ports have two stores, and a path that was chosen is used as it is', async () => {
+  await keep('--port=18883')
+  await keep('--port=18884')
+  await keep(`--store-path=${folder.path}/chosen`)
+  await expect(keep('--port=18884')).rejects.toMatchObject({ code: 'store-locked' })
+  const inMemory = await keep('--store=memory', '--port=18884')
+  expect(inMemory.journal.flushed()).toBeUndefined()
+})
+
+test('bounds come from the configuration', async () => {
+  const flags = [
+    '--max-queued=7',
+    '--max-queued-size=1MiB',
+    '--max-queued-size-total=2MiB',
+    '--max-queued-age=1h',
+  ]
+  const more = ['--session-expiry=2h', '--max-sessions=3', '--max-retained=8', '--max-retained-size=4KiB']
+  const store = await keep('--store=memory', ...flags, ...more, '--max-retained-size-total=8KiB')
+  expect(store.limits).toEqual({
+    maxQueuedMessages: 7,
+    maxQueuedBytes: 2 ** 20,
+    maxQueuedBytesInTotal: 2 ** 21,
+    maxQueuedMs: 3_600_000,
+    sessionExpiryMs: 7_200_000,
+    maxSessions: 3,
+    maxRetainedMessages: 8,
+    maxRetainedBytes: 4096,
+    maxRetainedBytesInTotal: 8192,
+  })
+})
