@@ -144,6 +144,7 @@ export const settings = {
   }),
   connectRate: setting(atLeastOne(2), { help: 'connections a second of one identity' }),
   connectBurst: setting(atLeastOne(60), { help: 'the same at once, after a time of quiet' }),
+  maxConnections: setting(atLeastOne(100), { help: 'connections of one identity at the same time' }),
   messageRate: setting(atLeastOne(1_000), {
     help: 'PUBLISH, SUBSCRIBE, UNSUBSCRIBE and PINGREQ a second of one identity; beyond it the identity is not read',
   }),

@@ -106,6 +106,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
       maxHandshakesPerAddress: config.maxHandshakesPerAddress,
       handshakeTimeoutMs: config.handshakeTimeout,
       connectRate: { perSecond: config.connectRate, burst: config.connectBurst },
+      maxConnections: config.maxConnections,
       messageRate: { perSecond: config.messageRate, burst: config.messageBurst },
       byteRate: { perSecond: config.byteRate, burst: config.byteBurst },
       maxHeldBackMs: config.maxHeldBack,

@@ -72,6 +72,20 @@ describe.each<Transport>(['mqtts', 'wss'])('a device with a valid certificate ov
     await (await live.join('device', 'bob', { transport })).ping()
   })
 
+  test('that keeps connections open gets no more than it may, until one of them goes', async () => {
+    live = await startLiveBroker({ maxConnections: 2 })
+    const identity = await live.issue('device', 'eve')
+    const silent = [await live.open(identity, { transport }), await live.open(identity, { transport })]
+    await expect(live.join('device', 'eve', { identity, transport })).rejects.toThrow(
+      /ended|hang up|closed|reset/,
+    )
+    expect(Object.fromEntries(live.broker.counts.refused)).toEqual({ 'too-many-connections': 1 })
+    await (await live.join('device', 'bob', { transport })).ping()
+    silent[0]!.stream.destroy()
+    await expectSoon(() => live.broker.counts.open === 2)
+    await (await live.join('device', 'eve', { identity, transport })).ping()
+  })
+
   test('that publishes faster than it may is slowed down and loses nothing', async () => {
     live = await startLiveBroker({ messageRate: { perSecond: 500, burst: 100 } })
     const service = await live.join('service', 'backend')

@@ -12,8 +12,10 @@ export interface GuardLimits {
   readonly maxHandshakesPerAddress: number
   /** From the first packet of a connection to a proven identity: PROXY header, TLS and, over WSS, the HTTP upgrade. */
   readonly handshakeTimeoutMs: number
-  /** Connections of one identity. */
+  /** New connections of one identity. */
   readonly connectRate: Rate
+  /** Connections of one identity at the same time. */
+  readonly maxConnections: number
   /** PUBLISH, SUBSCRIBE, UNSUBSCRIBE and PINGREQ of one identity, in all of its sessions. */
   readonly messageRate: Rate
   /** Bytes that one identity sends, in all of its sessions. */
@@ -34,6 +36,7 @@ export const defaultGuardLimits: GuardLimits = {
   maxHandshakesPerAddress: 500,
   handshakeTimeoutMs: 10_000,
   connectRate: { perSecond: 2, burst: 60 },
+  maxConnections: 100,
   messageRate: { perSecond: 1_000, burst: 5_000 },
   byteRate: { perSecond: 4 * 1024 * 1024, burst: 8 * 1024 * 1024 },
   maxHeldBackMs: 60_000,

@@ -1,6 +1,7 @@
 import type { TLSSocket } from 'node:tls'
 import { explainTlsFailure } from '@fleetroot/tls-config'
 import type { Identity } from '../admission/identity.ts'
+import { identityRefusals } from '../guard/identity-guard.ts'
 import type { Origin } from '../engine/session.ts'
 import { count } from '../metrics/counts.ts'
 import type { ListenerOptions } from './listener.ts'
@@ -31,14 +32,16 @@ export function receive(
     return undefined
   }
   const { identity, peer } = verdict
-  if (!identityGuard.mayConnect(identity)) {
-    count(counts.refused, 'connect-rate')
+  const refusal = identityGuard.enter(identity)
+  if (refusal !== undefined) {
+    count(counts.refused, refusal)
     const { id: deviceId, role, serial } = identity
-    const detail = 'this identity connects too often; is its key in use twice?'
-    log.warn({ ...origin, deviceId, role, serial, reason: 'connect-rate', detail }, 'connection refused')
+    const detail = identityRefusals[refusal]
+    log.warn({ ...origin, deviceId, role, serial, reason: refusal, detail }, 'connection refused')
     socket.destroy()
     return undefined
   }
+  socket.once('close', () => identityGuard.leave(identity))
   const { tlsVersion, group = 'unknown', resumed } = peer
   count(counts.tls, `${tlsVersion} ${group} ${resumed ? 'resumed' : 'full'}`)
   log.info(

@@ -9,6 +9,7 @@ export const openDoors: string[] = [
   'accept-burst-per-address',
   'max-handshakes',
   'max-handshakes-per-address',
+  'max-connections',
   'connect-rate',
   'connect-burst',
   'message-rate',
