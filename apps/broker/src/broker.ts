@@ -7,7 +7,7 @@ import { defaultLimits, type EngineLimits } from './engine/limits.ts'
 import { listenMqtts } from './listener/mqtts.ts'
 import { listenWss } from './listener/wss.ts'
 import { BrokerCounts } from './metrics/counts.ts'
-import type { Policy } from './policy/policy.ts'
+import type { Policy } from '@fleetroot/policy'
 import type { RevocationView } from './revocation/revocation.ts'
 import { rotateTicketKeys } from './listener/ticket-keys.ts'
 

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
+import { type Policy, readDefaultPolicy } from '@fleetroot/policy'
 import type { AppContext, DataDirectory } from '@fleetroot/service'
 import { type Broker, createBroker } from './broker.ts'
 import { enroll } from './enrollment/enrollment.ts'
 import type { BrokerCounts } from './metrics/counts.ts'
-import { openPolicy, readDefaultPolicy } from './policy/policy-file.ts'
-import type { Policy } from './policy/policy.ts'
+import { openPolicy } from './policy/policy-file.ts'
 import { type Follower, followRevocation } from './revocation/follow.ts'
 import { watchReadiness } from './revocation/readiness.ts'
 import { Revocation } from './revocation/revocation.ts'
@@ -128,7 +128,7 @@ async function policyPath(chosen: string | undefined, data: DataDirectory): Prom
   if (chosen !== undefined) return chosen
   return data.locked('broker', async () => {
     const path = data.file('broker/policy.yaml')
-    if (!existsSync(path)) await data.write('broker/policy.yaml', await readDefaultPolicy())
+    if (!existsSync(path)) await data.write('broker/policy.yaml', readDefaultPolicy())
     return path
   })
 }

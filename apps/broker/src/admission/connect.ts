@@ -1,4 +1,4 @@
-import { allowsClientId, authorize, type Policy } from '../policy/policy.ts'
+import { allowsClientId, authorize, type Policy } from '@fleetroot/policy'
 import type { Identity } from './identity.ts'
 
 /** What admission looks at in a CONNECT packet (MQTT 3.1.1 section 3.1), as mqtt-packet names it. */

@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls'
 import type { Certificate, Name } from '@fleetroot/pki'
 import { peerIdentity, type PeerIdentity, type PeerRefusalCode, type PeerTrust } from '@fleetroot/tls-config'
-import { type Policy, policyRoles } from '../policy/policy.ts'
+import { type Policy, policyRoles } from '@fleetroot/policy'
 import type { Identity } from './identity.ts'
 import { refuseStanding, type Standing, type StandingRefusalCode } from './standing.ts'
 

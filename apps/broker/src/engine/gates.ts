@@ -1,7 +1,7 @@
 import type { Logger } from '@fleetroot/service'
 import { refuseStanding } from '../admission/standing.ts'
 import { type BrokerCounts, count } from '../metrics/counts.ts'
-import { authorize, type DenialReason, type Policy, type Verdict } from '../policy/policy.ts'
+import { authorize, type DenialReason, type Policy, type Verdict } from '@fleetroot/policy'
 import type { RevocationView } from '../revocation/revocation.ts'
 import type { Session } from './session.ts'
 

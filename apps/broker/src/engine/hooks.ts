@@ -1,7 +1,7 @@
 import type { AedesOptions, Client, ConnectPacket, PublishPacket } from 'aedes'
 import { admitConnect } from '../admission/connect.ts'
 import { refuseStanding } from '../admission/standing.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { Policy } from '@fleetroot/policy'
 import type { RevocationView } from '../revocation/revocation.ts'
 import { refuseConnect } from './connack.ts'
 import { type Gates, silence } from './gates.ts'

@@ -1,7 +1,7 @@
 import { LineCounter, isMap, isNode, isScalar, parseDocument, type Document } from 'yaml'
 import { z } from 'zod'
-import { BrokerError } from '../error.ts'
-import { policyRoles, withVerdict, type Policy, type RolePolicy } from './policy.ts'
+import { PolicyError } from './error.ts'
+import { type CompiledRule, policyRoles, withVerdict, type Policy, type RolePolicy } from './policy.ts'
 import { compileRule, type Rule } from './rule.ts'
 
 const lines = z.array(z.string()).default([])
@@ -26,7 +26,7 @@ type Path = readonly (string | number)[]
 
 /**
  * Reads a policy file's text into a compiled policy. `name` is the file name for messages. Throws
- * `BrokerError` `policy-invalid` with all mistakes, each with its line, its key and the fix; a policy with a
+ * `PolicyError` `policy-invalid` with all mistakes, each with its line, its key and the fix; a policy with a
  * mistake is never applied in part.
  */
 export function parsePolicy(text: string, name: string): Policy {
@@ -39,9 +39,11 @@ export function parsePolicy(text: string, name: string): Policy {
     )
   }
   const mistakes: string[] = []
+  const at = (path: Path): number => lineOf(document, counter, path)
   const report = (path: Path, problem: string): void => {
-    mistakes.push(`line ${lineOf(document, counter, path)}: ${formatPath(path)}: ${problem}`)
+    mistakes.push(`line ${at(path)}: ${formatPath(path)}: ${problem}`)
   }
+  const compile = (texts: string[], path: Path): CompiledRule[] => compileRules(texts, path, { at, report })
   const parsed = documentSchema.safeParse(plainValues(document, name))
   if (!parsed.success) {
     for (const issue of parsed.error.issues) reportIssue(issue, report)
@@ -52,23 +54,23 @@ export function parsePolicy(text: string, name: string): Policy {
     const source = parsed.data.roles[role]
     if (source === undefined) continue
     const path = ['roles', role]
-    const publish = compileRules(source.publish, [...path, 'publish'], report)
-    const subscribe = compileRules(source.subscribe, [...path, 'subscribe'], report)
-    const retain =
-      source.retain === undefined ? publish : compileRules(source.retain, [...path, 'retain'], report)
-    source.clientIds.forEach((pattern, index) => {
-      const problem = clientIdProblem(pattern)
-      if (problem !== undefined) report([...path, 'clientIds', index], problem)
+    const publish = compile(source.publish, [...path, 'publish'])
+    const clientIds = source.clientIds.map((text, index) => {
+      const place = [...path, 'clientIds', index]
+      const problem = clientIdProblem(text)
+      if (problem !== undefined) report(place, problem)
+      return { text, line: at(place) }
     })
     roles.set(role, {
-      clientIds: source.clientIds,
-      publish: publish.map(withVerdict),
-      retain: retain.map(withVerdict),
-      subscribe: subscribe.map(withVerdict),
+      line: at(path),
+      clientIds,
+      publish,
+      retain: source.retain === undefined ? publish : compile(source.retain, [...path, 'retain']),
+      subscribe: compile(source.subscribe, [...path, 'subscribe']),
     })
   }
   if (mistakes.length > 0) throw invalid(name, mistakes)
-  return { roles }
+  return { name, roles }
 }
 
 function plainValues(document: Document, name: string): unknown {
@@ -80,13 +82,19 @@ function plainValues(document: Document, name: string): unknown {
   }
 }
 
-function compileRules(texts: string[], path: Path, report: (path: Path, problem: string) => void): Rule[] {
-  const rules: Rule[] = []
+interface Places {
+  /** The line of something in the file. */
+  readonly at: (path: Path) => number
+  readonly report: (path: Path, problem: string) => void
+}
+
+function compileRules(texts: string[], path: Path, { at, report }: Places): CompiledRule[] {
+  const rules: CompiledRule[] = []
   texts.forEach((text, index) => {
     const rule = compileRule(text)
     const problem = 'fault' in rule ? rule.fault : reservedProblem(rule, path.at(-1) !== 'subscribe')
     if (problem !== undefined) report([...path, index], `"${text}" is not a usable topic filter: ${problem}`)
-    else if ('levels' in rule) rules.push(rule)
+    else if ('levels' in rule) rules.push(withVerdict(rule, at([...path, index])))
   })
   return rules
 }
@@ -141,6 +149,6 @@ function lineOf(document: Document, counter: LineCounter, path: Path): number {
   return 1
 }
 
-function invalid(name: string, mistakes: string[]): BrokerError {
-  return new BrokerError('policy-invalid', `the policy file ${name} is not valid: ${mistakes.join('; ')}`)
+function invalid(name: string, mistakes: string[]): PolicyError {
+  return new PolicyError('policy-invalid', `the policy file ${name} is not valid: ${mistakes.join('; ')}`)
 }

@@ -1,15 +1,15 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { BrokerError } from '../error.ts'
+import { readDefaultPolicy } from './default-policy.ts'
+import { PolicyError } from './error.ts'
 import { parsePolicy } from './policy-document.ts'
 
 function mistakes(text: string): string {
   try {
     parsePolicy(text, 'policy.yaml')
   } catch (error) {
-    expect(error).toBeInstanceOf(BrokerError)
-    expect((error as BrokerError).code).toBe('policy-invalid')
-    return (error as BrokerError).message
+    expect(error).toBeInstanceOf(PolicyError)
+    expect((error as PolicyError).code).toBe('policy-invalid')
+    return (error as PolicyError).message
   }
   throw new Error('the policy was accepted')
 }
@@ -18,8 +18,7 @@ const device = (lines: string): string => `version: 1\nroles:\n  device:\n${line
 
 describe('the default policy', () => {
   test('is valid and gives rights to devices, services and operators only', () => {
-    const text = readFileSync(new URL('default-policy.yaml', import.meta.url), 'utf8')
-    expect([...parsePolicy(text, 'default-policy.yaml').roles.keys()]).toEqual([
+    expect([...parsePolicy(readDefaultPolicy(), 'default-policy.yaml').roles.keys()]).toEqual([
       'device',
       'service',
       'operator',

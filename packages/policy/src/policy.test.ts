@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { readDefaultPolicy } from './default-policy.ts'
 import { parsePolicy } from './policy-document.ts'
 import { allowsClientId, authorize, type Action, type Subject } from './policy.ts'
 
-const policy = parsePolicy(
-  readFileSync(new URL('default-policy.yaml', import.meta.url), 'utf8'),
-  'default-policy.yaml',
-)
+const policy = parsePolicy(readDefaultPolicy(), 'default-policy.yaml')
 
 const subject = (role: string, id = 'me'): Subject => ({
   id,
@@ -28,6 +25,7 @@ describe('a device under the default policy', () => {
     expect(authorize(policy, subject('device'), 'publish', 'devices/me/commands/7/result')).toEqual({
       allowed: true,
       rule: 'devices/${id}/commands/+/result',
+      line: readDefaultPolicy().split('\n').indexOf("      - 'devices/${id}/commands/+/result'") + 1,
     })
   })
 

@@ -1,4 +1,4 @@
-import { findTopicFault } from './topic.ts'
+import { findTopicFault, type TopicFault } from './topic.ts'
 
 /** The variables a rule may use, each a whole level. All come from the certificate. */
 export const ruleVariables = ['id', 'role', 'o', 'ou', 'serial'] as const
@@ -33,7 +33,7 @@ export function compileRule(text: string): Rule | { readonly fault: string } {
   }
   // Variables stand for one ordinary level; with a letter in their place the rest is judged as a filter.
   const fault = findTopicFault(text.replaceAll(/\$\{[^}/]*\}/g, 'v'), 'filter')
-  if (fault !== undefined) return { fault: ruleFaults[fault] }
+  if (fault !== undefined) return { fault: topicFaults[fault] }
   return { text, levels }
 }
 
@@ -47,7 +47,8 @@ function compileLevel(level: string): Level | { readonly fault: string } {
   return { fault: `the level "${level}" is not one of ${known}; a variable must be a whole level` }
 }
 
-const ruleFaults = {
+/** What each fault says of a topic or filter, for whoever wrote it. */
+export const topicFaults = {
   'topic-empty': 'it is empty',
   'topic-too-long': 'it is too long',
   'topic-too-deep': 'it has too many levels',
@@ -56,7 +57,7 @@ const ruleFaults = {
   'topic-dot-level': 'it has a level "." or ".."',
   'topic-wildcard': 'it contains a wildcard',
   'filter-wildcard': '"+" must be a whole level, and "#" must be the whole last level',
-} as const
+} as const satisfies Record<TopicFault, string>
 
 /**
  * Does every topic that `filter` matches also match `rule`? `filter` is a topic filter or a topic name,

@@ -19,17 +19,32 @@ export type DenialReason = TopicFault | 'topic-reserved' | 'no-rule'
 
 /** The answer of `authorize`. The objects are shared between calls: do not change them. */
 export type Verdict =
-  | { readonly allowed: true; readonly rule: string }
+  | {
+      readonly allowed: true
+      /** The rule that allows it, as it stands in the policy file. */
+      readonly rule: string
+      /** Its line there. */
+      readonly line: number
+    }
   | { readonly allowed: false; readonly reason: DenialReason }
 
-interface CompiledRule extends Rule {
+/** A rule with its line in the policy file, and its answer. */
+export interface CompiledRule extends Rule {
+  readonly line: number
   readonly verdict: Verdict
+}
+
+/** An exact client id or a prefix followed by `*`, with `${id}` for the device id, and its line in the policy file. */
+export interface ClientIdPattern {
+  readonly text: string
+  readonly line: number
 }
 
 /** The rights of one role. */
 export interface RolePolicy {
-  /** Patterns of client ids: an exact text or a prefix followed by `*`, with `${id}` for the device id. */
-  readonly clientIds: readonly string[]
+  /** Where it stands in the policy file. */
+  readonly line: number
+  readonly clientIds: readonly ClientIdPattern[]
   readonly publish: readonly CompiledRule[]
   readonly retain: readonly CompiledRule[]
   readonly subscribe: readonly CompiledRule[]
@@ -37,12 +52,14 @@ export interface RolePolicy {
 
 /** A compiled policy. Immutable: a new policy is a new object. */
 export interface Policy {
+  /** The file that it was read from, for messages. */
+  readonly name: string
   readonly roles: ReadonlyMap<string, RolePolicy>
 }
 
 /** Gives a compiled rule its ready answer, so that the decision for a message allocates nothing. */
-export function withVerdict(rule: Rule): CompiledRule {
-  return { ...rule, verdict: Object.freeze({ allowed: true, rule: rule.text }) }
+export function withVerdict(rule: Rule, line: number): CompiledRule {
+  return { ...rule, line, verdict: Object.freeze({ allowed: true, rule: rule.text, line }) }
 }
 
 const denials = new Map<DenialReason, Verdict>()
@@ -68,9 +85,9 @@ export function authorize(policy: Policy, subject: Subject, action: Action, topi
   if (role === undefined) return deny('no-rule')
   const fault = findTopicFault(topic, action === 'subscribe' ? 'filter' : 'topic')
   if (fault !== undefined) return deny(fault)
-  const writes = action === 'publish' || action === 'retain'
-  if (writes && topic.charCodeAt(0) === 0x24) return deny('topic-reserved')
-  const rules = writes ? role[action] : role.subscribe
+  const list = ruleList(action)
+  if (list !== 'subscribe' && topic.charCodeAt(0) === 0x24) return deny('topic-reserved')
+  const rules = role[list]
   for (let i = 0; i < rules.length; i++) {
     const rule = rules[i]!
     if (covers(rule, topic, subject)) return rule.verdict
@@ -78,11 +95,25 @@ export function authorize(policy: Policy, subject: Subject, action: Action, topi
   return deny('no-rule')
 }
 
+/** The list of a role's rules that an action is judged by: what may be received is what may be subscribed to. */
+export function ruleList(action: Action): 'publish' | 'retain' | 'subscribe' {
+  return action === 'publish' || action === 'retain' ? action : 'subscribe'
+}
+
 /** May `subject` use `clientId`? A trailing `*` in a pattern stands for one or more of `A-Z a-z 0-9 . _ -`. */
 export function allowsClientId(policy: Policy, subject: Subject, clientId: string): boolean {
+  return findClientIdPattern(policy, subject, clientId) !== undefined
+}
+
+/** The pattern that lets `subject` use `clientId`, if one does. */
+export function findClientIdPattern(
+  policy: Policy,
+  subject: Subject,
+  clientId: string,
+): ClientIdPattern | undefined {
   const patterns = policy.roles.get(subject.role)?.clientIds ?? []
-  return patterns.some((pattern) => {
-    const text = pattern.replace('${id}', () => subject.id)
+  return patterns.find((pattern) => {
+    const text = pattern.text.replace('${id}', () => subject.id)
     if (!text.endsWith('*')) return clientId === text
     const prefix = text.slice(0, -1)
     return clientId.startsWith(prefix) && /^[A-Za-z0-9._-]{1,64}$/.test(clientId.slice(prefix.length))
