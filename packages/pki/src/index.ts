@@ -84,6 +84,7 @@ export {
   createRootCertificate,
   describeCertificate,
   type ExtensionFacts,
+  isIssuedBy,
   issueCertificate,
   type IssueOptions,
   type Issuer,

@@ -1,6 +1,4 @@
-import { X509Certificate } from 'node:crypto'
-
-import { type Certificate, formatName } from '@fleetroot/pki'
+import { type Certificate, formatName, isIssuedBy } from '@fleetroot/pki'
 
 import { DeviceClientError } from '../error.ts'
 
@@ -48,13 +46,9 @@ function climb(child: Certificate, material: ChainMaterial, issuersBelow: number
 }
 
 function signed(issuer: Certificate, child: Certificate, issuersBelow: number, now: Date): boolean {
-  const { basicConstraints, keyUsage } = issuer
-  if (basicConstraints?.ca !== true || keyUsage?.includes('keyCertSign') !== true) return false
-  if (basicConstraints.pathLength !== undefined && basicConstraints.pathLength < issuersBelow) return false
-  if (now < issuer.notBefore || now >= issuer.notAfter) return false
-  if (!issuer.subjectDer.equals(child.issuerDer)) return false
-  const childX509 = new X509Certificate(child.der)
-  return childX509.checkIssued(new X509Certificate(issuer.der)) && childX509.verify(issuer.publicKey)
+  const pathLength = issuer.basicConstraints?.pathLength
+  if (pathLength !== undefined && pathLength < issuersBelow) return false
+  return now >= issuer.notBefore && now < issuer.notAfter && isIssuedBy(child, issuer)
 }
 
 function checkValidity(certificate: Certificate, now: Date): void {

@@ -10,6 +10,7 @@ export {
   signatureFitsKey,
   signatureHash,
   verifySignature,
+  verifySignatureSync,
 } from './signature.ts'
 export { keySigner, signatureAlgorithmFor, type Signer } from './signer.ts'
 export { findKeyWeakness, type KeyWeakness, type KeyWeaknessCode } from './weakness.ts'

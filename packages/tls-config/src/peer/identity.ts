@@ -1,10 +1,9 @@
 import type { TLSSocket } from 'node:tls'
-import { certificateIdentity, formatName, parseCertificate, PkiError } from '@fleetroot/pki'
+import { certificateIdentity, formatName, isIssuedBy, parseCertificate, PkiError } from '@fleetroot/pki'
 import type { Certificate, DeviceId, IdentityRefusalCode, Role, SerialNumber } from '@fleetroot/pki'
 import { certificateFailure } from '../failure/certificate.ts'
 import type { CertificateFailureCode } from '../failure/certificate.ts'
 import { authorizationCode, certificateSentence } from '../failure/explain.ts'
-import { isSignedBy } from '../trust/signature.ts'
 import { findIssuer } from './issuer.ts'
 import type { TrustedIssuer } from './issuer.ts'
 import { sessionFacts } from './session.ts'
@@ -101,7 +100,7 @@ export function peerIdentity(socket: TLSSocket, trust: PeerTrust): PeerIdentity 
   const issuer = findIssuer(certificate, trust.issuers)
   if (issuer === undefined) return refuseFor('UNABLE_TO_GET_ISSUER_CERT_LOCALLY')
   const mustVerify = verified !== undefined || trust.onlyOwnAnchors !== true
-  if (mustVerify && !isSignedBy(certificate, issuer.certificate)) return refuseFor('CERT_SIGNATURE_FAILURE')
+  if (mustVerify && !isIssuedBy(certificate, issuer.certificate)) return refuseFor('CERT_SIGNATURE_FAILURE')
 
   const identity = certificateIdentity(certificate)
   if ('refused' in identity) return refuse(identity.refused, identity.detail)
