@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { X509Certificate } from 'node:crypto'
 import { type CaBundle, fetchCaBundle, parseCaBundle } from '@fleetroot/device-client'
-import { type Certificate, formatName, parseCertificate, parseCertificates } from '@fleetroot/pki'
+import { type Certificate, formatName, isIssuedBy, parseCertificate, parseCertificates } from '@fleetroot/pki'
 import type { DataDirectory } from '@fleetroot/service'
 import type { TlsMode } from '@fleetroot/tls-config'
 import type { Issuers } from '../admission/peer.ts'
@@ -59,10 +58,7 @@ export function verifyBundle(bundle: CaBundle, root: string): Issuers {
   }
   const issuing = (pem: string): Certificate => {
     const certificate = parseCertificate(pem)
-    const x509 = new X509Certificate(certificate.der)
-    const isBelow = anchors.some(
-      (anchor) => anchor.subjectDer.equals(certificate.issuerDer) && x509.verify(anchor.publicKey),
-    )
+    const isBelow = anchors.some((anchor) => isIssuedBy(certificate, anchor))
     const isRoot = certificate.subjectDer.equals(certificate.issuerDer)
     if (!isBelow || isRoot || certificate.basicConstraints?.ca !== true) {
       throw invalid(`${formatName(certificate.subject)} is not an issuing CA below the pinned root`)

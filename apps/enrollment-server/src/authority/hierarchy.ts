@@ -1,9 +1,10 @@
-import { createPublicKey, X509Certificate } from 'node:crypto'
+import { createPublicKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import {
   type Certificate,
   createIssuingCertificate,
   createRootCertificate,
+  isIssuedBy,
   type Issuer,
   type KeyAlgorithm,
   keySigner,
@@ -98,8 +99,7 @@ async function openIssuer(files: CaFiles, root: Certificate, name: IssuerName): 
   const privateKey = await files.openKey(name)
   if (!isKeyOf(certificate, privateKey)) throw mismatch(`ca/${name}.key`, `ca/${name}.crt`)
   // The signature, not only the name: a foreign root may have the same subject.
-  if (!new X509Certificate(certificate.der).verify(root.publicKey))
-    throw mismatch(`ca/${name}.crt`, 'ca/root.crt')
+  if (!isIssuedBy(certificate, root)) throw mismatch(`ca/${name}.crt`, 'ca/root.crt')
   return { certificate, privateKey }
 }
 
