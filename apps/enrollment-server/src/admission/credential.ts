@@ -12,16 +12,26 @@ export type Credential =
       readonly token: TokenRecord | undefined
       readonly sentId?: string
     }
-  /** The identity of a client certificate whose chain and validity TLS has proven, and its record. */
+  /** The identity of a client certificate whose chain TLS has proven, and its record. */
   | {
       readonly kind: 'certificate'
       readonly id: DeviceId
       readonly role: Role
       readonly certificate: Certificate
       readonly record: CertificateRecord | undefined
+      /** Set where an expired certificate may do what is asked for with it; nowhere else does one count. */
+      readonly grace?: Grace
     }
   /** The server process itself, which owns the data directory and the issuing keys. */
   | { readonly kind: 'local'; readonly id: DeviceId }
+
+/** What an expired certificate may still be used for its own renewal by. */
+export interface Grace {
+  /** How long after notAfter: what the profile allows. */
+  readonly lengthMs: number
+  /** A certificate that its device got at the same time or later was revoked: so is what was left behind. */
+  readonly isLeftBehind: boolean
+}
 
 /** Whose credential it is, or why it is none. Decided before a CSR is looked at, which costs more. */
 export type Authentication = { readonly ok: true; readonly id: DeviceId } | ({ readonly ok: false } & Refusal)
@@ -43,7 +53,7 @@ export function authenticate(credential: Credential, now: Date): Authentication 
 }
 
 function authenticateCertificate(
-  { id, certificate, record }: Extract<Credential, { kind: 'certificate' }>,
+  { id, certificate, record, grace }: Extract<Credential, { kind: 'certificate' }>,
   now: Date,
 ): Authentication {
   const refuse = (code: Refusal['code'], detail: string): Authentication => ({ ok: false, code, detail })
@@ -54,8 +64,17 @@ function authenticateCertificate(
     return refuse('certificate-inactive', `certificate: it is ${record.status}`)
   }
   // TLS looked when the connection was made; a kept-alive connection can outlive the certificate.
-  if (record.notAfterMs <= now.getTime()) {
-    return refuse('certificate-refused', `certificate: it expired at ${certificate.notAfter.toISOString()}`)
+  if (record.notAfterMs > now.getTime()) return { ok: true, id }
+  const expired = `certificate: it expired at ${certificate.notAfter.toISOString()}`
+  if (!grace) return refuse('certificate-refused', expired)
+  if (grace.isLeftBehind) {
+    return refuse('certificate-inactive', `${expired}, and a later one of this device was revoked`)
+  }
+  if (record.notAfterMs + grace.lengthMs <= now.getTime()) {
+    const seconds = grace.lengthMs / 1000
+    const why =
+      seconds > 0 ? `its profile allows a renewal for ${seconds} s after that` : 'too late to renew it'
+    return refuse('certificate-refused', `${expired}; ${why}; enroll again with a token`)
   }
   return { ok: true, id }
 }

@@ -1,7 +1,8 @@
-import { keyAlgorithms } from '@fleetroot/pki'
+import { isTrustDomain, keyAlgorithms } from '@fleetroot/pki'
 import { duration, parseDuration, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { isServerName } from './names.ts'
+import { profileSection } from './profiles.ts'
 
 const serverName = z.string().refine(isServerName, {
   error: ({ input }) =>
@@ -35,7 +36,7 @@ export const settings = {
   trustDomain: setting(
     z
       .string()
-      .regex(/^[a-z0-9._-]{1,255}$/, { error: 'must be lower-case letters, digits, ".", "_" or "-"' })
+      .refine(isTrustDomain, { error: 'must be 1 to 255 lower-case letters, digits, ".", "_" or "-"' })
       .default('fleetroot.local'),
     {
       env: 'FLEETROOT_TRUST_DOMAIN',
@@ -59,6 +60,10 @@ export const settings = {
     env: 'FLEETROOT_DEVICE_LIFETIME',
     help: 'validity of device certificates',
   }),
+  renewalGrace: setting(span('0s', '0s'), {
+    env: 'FLEETROOT_RENEWAL_GRACE',
+    help: 'how long after it expired a device certificate may still renew itself over EST; 0s: not at all',
+  }),
   serviceLifetime: setting(lifetime('30d'), {
     env: 'FLEETROOT_SERVICE_LIFETIME',
     help: 'validity of service certificates, this server’s own included',
@@ -66,6 +71,9 @@ export const settings = {
   operatorLifetime: setting(lifetime('24h'), {
     env: 'FLEETROOT_OPERATOR_LIFETIME',
     help: 'validity of the operator certificate',
+  }),
+  profiles: setting(profileSection, {
+    help: 'more profiles to register devices for, by name; write them in the file (docs/enrollment.md)',
   }),
   tokenLifetime: setting(lifetime('24h', '1m'), {
     env: 'FLEETROOT_TOKEN_LIFETIME',
@@ -101,10 +109,6 @@ export const settings = {
   }),
 }
 
-/**
- * Milliseconds, of a certificate or a token: at most ten years. Certificates may live no longer than a test of
- * their renewal takes.
- */
 /** Milliseconds, at least as many as `least` says, at most a year. */
 function span(defaultText: string, least: string) {
   return duration(defaultText).refine((ms) => ms >= parseDuration(least) && ms <= parseDuration('365d'), {
@@ -112,6 +116,10 @@ function span(defaultText: string, least: string) {
   })
 }
 
+/**
+ * Milliseconds, of a certificate or a token: at most ten years. Certificates may live no longer than a test of
+ * their renewal takes.
+ */
 function lifetime(defaultText: string, least: '10s' | '1m' = '10s') {
   const year = 365 * 24 * 60 * 60 * 1000
   return duration(defaultText).refine((ms) => ms >= parseDuration(least) && ms <= 10 * year, {

@@ -48,6 +48,7 @@ export function withDecisions(
         decision,
         deviceId: outcome.ok ? outcome.certificate.deviceId : outcome.deviceId,
         credentialKind: request.credential.kind,
+        ...(request.credential.kind === 'certificate' && request.credential.isLate && { inGrace: true }),
         ...origin,
         ...(outcome.ok ? { serial: outcome.certificate.serial } : { detail: outcome.detail }),
       },

@@ -22,7 +22,7 @@ import type { CertificateRequest, EnrollmentOutcome, IssuedCertificate } from '.
 /** What an enrollment needs of a registry. */
 export type EnrollmentRegistry = Pick<
   Registry,
-  'findToken' | 'findCertificate' | 'findDevice' | 'findKeyHolder' | 'recordCertificate'
+  'findToken' | 'findCertificate' | 'findDevice' | 'findKeyHolder' | 'isLeftBehind' | 'recordCertificate'
 >
 
 /** What enrollment works with. */
@@ -91,7 +91,10 @@ export function createEnrollment(
       certificate,
       origin,
       ...(credential.kind === 'token' && { tokenHash: credential.hash }),
-      ...(credential.kind === 'certificate' && { renews: credential.serial }),
+      ...(credential.kind === 'certificate' && {
+        renews: credential.serial,
+        ...(credential.isLate && { inGrace: true }),
+      }),
       retryWindowMs,
     })
     if (outcome.outcome === 'refused') {
@@ -118,7 +121,7 @@ export function createEnrollment(
   }
 
   return async (request, now) => {
-    const caller = await identify(request.credential, registry)
+    const caller = await identify(request.credential, registry, profiles)
     const deviceId = caller.device?.id
     const known = deviceId !== undefined && { deviceId }
     // Before the CSR is looked at, which costs more: a stranger gets no signature verified.

@@ -9,13 +9,15 @@ import type { CertificateRecord } from '../registry/records.ts'
 export type PresentedCredential =
   /** A one-time token by its hash, and the id that was sent with it (EST's user name). */
   | { readonly kind: 'token'; readonly hash: string; readonly sentId?: string }
-  /** The identity of a client certificate (DER) whose chain and validity TLS has proven. */
+  /** The identity of a client certificate (DER) whose chain TLS has proven, and validity, unless `isLate`. */
   | {
       readonly kind: 'certificate'
       readonly id: DeviceId
       readonly role: Role
       readonly serial: string
       readonly der: Uint8Array
+      /** It has expired, and was let in by the one route where that may be forgiven. */
+      readonly isLate?: true
     }
   /** The server process itself, which owns the data directory and the issuing keys. */
   | { readonly kind: 'local'; readonly id: DeviceId }

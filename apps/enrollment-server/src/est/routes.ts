@@ -38,7 +38,7 @@ export async function estRoutes(app: FastifyInstance, dependencies: EstDependenc
       handler: (request, reply) => enroll(request, reply, dependencies),
     },
     simplereenroll: {
-      access: 'certificate',
+      access: 'renewal',
       handler: (request, reply) => enroll(request, reply, dependencies),
     },
     // RFC 7030, section 4.5.2: 204 says that any CSR will do, as only its key and its names are looked at.

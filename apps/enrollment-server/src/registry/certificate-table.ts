@@ -9,7 +9,10 @@ import type { CertificatePage, NewCertificate, RecordOutcome, RegistryOperations
 export function certificateOperations(
   database: DatabaseSync,
   { appendEvent, appendAudit }: { appendEvent: AppendEvent; appendAudit: AppendAudit },
-): Pick<RegistryOperations, 'findCertificate' | 'findKeyHolder' | 'listCertificates' | 'recordCertificate'> {
+): Pick<
+  RegistryOperations,
+  'findCertificate' | 'findKeyHolder' | 'isLeftBehind' | 'listCertificates' | 'recordCertificate'
+> {
   const bySerial = database.prepare(`${selectCertificates} WHERE c.serial = ?`)
   const keyHolder = database.prepare('SELECT device_id FROM certificates WHERE public_key = ? LIMIT 1')
   const otherHolder = database.prepare(
@@ -17,6 +20,11 @@ export function certificateOperations(
   )
   const holder = database.prepare('SELECT state, certificate FROM devices WHERE id = ?')
   const reasonOf = database.prepare('SELECT reason FROM revocations WHERE serial = ?')
+  const revokedSince = database.prepare(
+    `SELECT 1 FROM certificates held JOIN certificates c ON c.device_id = held.device_id
+       JOIN revocations r ON r.serial = c.serial
+     WHERE held.serial = ? AND c.issued_at >= held.issued_at AND r.reason <> 'certificateHold' LIMIT 1`,
+  )
   const insert = database.prepare(
     `INSERT INTO certificates
        (serial, device_id, profile, issuer, public_key, not_before, not_after, status, issued_at, der)
@@ -45,15 +53,18 @@ export function certificateOperations(
       : { outcome: 'refused', code: 'token-used' }
   }
 
+  const isLeftBehind = (serial: string): boolean => revokedSince.get(serial) !== undefined
+
   return {
     findCertificate: (serial) => {
       const row = bySerial.get(serial)
       return row && certificateFromRow(row)
     },
     findKeyHolder: (publicKey) => keyHolder.get(publicKey)?.['device_id'] as DeviceRecord['id'] | undefined,
+    isLeftBehind,
     listCertificates: (page) => listCertificates(database, page),
     recordCertificate: (input) => {
-      const { certificate, tokenHash, renews } = input
+      const { certificate, tokenHash, renews, inGrace } = input
       const { serial, deviceId, publicKey, issuedAtMs, notBeforeMs, notAfterMs } = certificate
       // Refusals that write nothing come before the statement that consumes the token.
       const device = holder.get(deviceId) as { state: DeviceState; certificate: string | null } | undefined
@@ -62,6 +73,9 @@ export function certificateOperations(
         return { outcome: 'refused', code: 'device-inactive' }
       }
       if (renews !== undefined && (reasonOf.get(renews)?.['reason'] ?? null) !== null) {
+        return { outcome: 'refused', code: 'certificate-inactive' }
+      }
+      if (renews !== undefined && inGrace && isLeftBehind(renews)) {
         return { outcome: 'refused', code: 'certificate-inactive' }
       }
       if (otherHolder.get(publicKey, deviceId)) return { outcome: 'refused', code: 'key-in-use' }
@@ -73,12 +87,13 @@ export function certificateOperations(
       insert.run(serial, deviceId, profile, issuer, publicKey, notBeforeMs, notAfterMs, issuedAtMs, der)
       noteOnDevice.run(serial, notAfterMs, deviceId)
       const type = tokenHash === undefined && device.certificate !== null ? 'renewed' : 'issued'
-      appendEvent({ type, atMs: issuedAtMs, deviceId, certificates: [{ issuer, serial }] })
+      const grace = inGrace && { inGrace }
+      appendEvent({ type, atMs: issuedAtMs, deviceId, certificates: [{ issuer, serial, ...grace }] })
       appendAudit({
         type,
         atMs: issuedAtMs,
         by: requester(input),
-        about: { deviceId, serial, issuer, profile, publicKey, protocol: input.origin?.protocol },
+        about: { deviceId, serial, issuer, profile, publicKey, protocol: input.origin?.protocol, ...grace },
       })
       return { outcome: 'recorded' }
     },
@@ -88,8 +103,14 @@ export function certificateOperations(
 /** Who a certificate is issued to: the device itself, unless the server makes it for its own use. */
 function requester({ certificate, renews, origin }: NewCertificate): Actor {
   const isLocal = origin === undefined || origin.protocol === 'local'
-  const { deviceId, profile } = certificate
-  const kind = isLocal ? 'server' : profile === 'operator' || profile === 'service' ? profile : 'device'
+  const { deviceId, profile, issuer } = certificate
+  const kind = isLocal
+    ? 'server'
+    : issuer === 'devices'
+      ? 'device'
+      : profile === 'operator'
+        ? profile
+        : 'service'
   return {
     kind,
     id: deviceId,

@@ -13,6 +13,8 @@ export interface EventCertificate {
   readonly issuer: string
   readonly serial: string
   readonly reason?: RevocationReason
+  /** It was asked for with a certificate that had expired. */
+  readonly inGrace?: boolean
 }
 
 /** Something that happened, in the order of `id`: 1, 2, 3 … without gaps, over all processes on one registry. */

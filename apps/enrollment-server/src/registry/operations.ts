@@ -18,6 +18,7 @@ const writes = {
   recordCertificate: true,
   findCertificate: false,
   findKeyHolder: false,
+  isLeftBehind: false,
   listCertificates: false,
   changeDevice: true,
   revokeCertificate: true,

@@ -32,6 +32,8 @@ export interface NewCertificate {
   readonly tokenHash?: string
   /** Serial of the certificate that this one renews: it must not have been revoked since it was looked at. */
   readonly renews?: string
+  /** That certificate has expired: nothing that its device got since may have been revoked either. */
+  readonly inGrace?: boolean
   /** Who asked and how, for the audit. */
   readonly origin?: { readonly protocol: string; readonly address?: string }
   /** How long ago the token may have been used for the same key to be answered again. */
@@ -82,6 +84,11 @@ export interface RegistryOperations
   findToken(hash: string): { token: TokenRecord; device: DeviceRecord } | undefined
   findCertificate(serial: string): CertificateRecord | undefined
   listCertificates(page: CertificatePage): { items: CertificateRecord[]; next?: number }
+  /**
+   * True if a certificate that the same device got at the same time as this one, or later, was revoked for good. An
+   * expired certificate is on no list; whether it may still renew itself is seen by that.
+   */
+  isLeftBehind(serial: string): boolean
   /** The device that a public key was certified for first. */
   findKeyHolder(publicKey: string): DeviceId | undefined
   /** Records a certificate and consumes its token in one transaction. */

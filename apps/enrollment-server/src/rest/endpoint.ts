@@ -149,7 +149,7 @@ export const securityOf: Readonly<Record<Access, readonly object[]>> = {
   public: [],
   'basic-token': [{ basicToken: [] }],
   'bearer-token': [{ token: [] }],
-  certificate: [{ certificate: [] }],
+  renewal: [{ certificate: [] }],
   service: [{ serviceCertificate: [] }],
   operator: [{ operatorCertificate: [] }],
 }

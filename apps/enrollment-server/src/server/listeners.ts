@@ -53,6 +53,7 @@ export async function startSecureListener(
   const app = await createApp({ logger, limits, tls: tlsOptions(authority, options.identity) })
   const gate = {
     registry,
+    profiles: options.profiles,
     readPeer: createPeerReader(authority, trustDomain, now),
     now,
     ...createAttempts(app, limits),

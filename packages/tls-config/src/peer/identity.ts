@@ -50,6 +50,8 @@ export interface PeerRefusal {
   readonly kind: 'refused'
   readonly code: PeerRefusalCode
   readonly detail: string
+  /** With `certificate-expired` only: whose it was. It has no rights, unless a grace period gives it one. */
+  readonly expired?: PeerIdentity
 }
 
 /** What `peerIdentity` judges by. */
@@ -112,22 +114,22 @@ export function peerIdentity(socket: TLSSocket, trust: PeerTrust): PeerIdentity 
     const domains = `the trust domain ${trustDomain}, and this is ${trust.trustDomain}`
     return refuse('trust-domain-other', `the certificate is for ${domains}`)
   }
-  return (
-    refuseForDates(certificate, issuer.certificate, trust.now, verified !== undefined) ?? {
-      kind: 'identity',
-      id,
-      role,
-      trustDomain,
-      serial: certificate.serial,
-      issuer: formatName(certificate.issuer),
-      issuerKeyId: certificate.authorityKeyId ?? '',
-      notAfter: certificate.notAfter,
-      resumed: socket.isSessionReused(),
-      tlsVersion,
-      group,
-      certificate,
-    }
-  )
+  const proven: PeerIdentity = {
+    kind: 'identity',
+    id,
+    role,
+    trustDomain,
+    serial: certificate.serial,
+    issuer: formatName(certificate.issuer),
+    issuerKeyId: certificate.authorityKeyId ?? '',
+    notAfter: certificate.notAfter,
+    resumed: socket.isSessionReused(),
+    tlsVersion,
+    group,
+    certificate,
+  }
+  const refusal = refuseForDates(certificate, issuer.certificate, trust.now, verified !== undefined)
+  return refusal?.code === 'certificate-expired' ? { ...refusal, expired: proven } : (refusal ?? proven)
 }
 
 function refuseForDates(leaf: Certificate, issuer: Certificate, now: Date, openSslSaysExpired: boolean) {
