@@ -1,5 +1,6 @@
 export type { AdmittedSubject } from './admitted-subject.ts'
 export type { Certificate, ExtensionFacts } from './certificate.ts'
+export { createCrossCertificate } from './cross.ts'
 export { describeCertificate } from './describe.ts'
 export { type AuthorityOptions, createIssuingCertificate, createRootCertificate } from './hierarchy.ts'
 export { issueCertificate, type IssueOptions } from './issue.ts'
