@@ -104,19 +104,18 @@ export function certificateOperations(
 function requester({ certificate, renews, origin }: NewCertificate): Actor {
   const isLocal = origin === undefined || origin.protocol === 'local'
   const { deviceId, profile, issuer } = certificate
-  const kind = isLocal
-    ? 'server'
-    : issuer === 'devices'
-      ? 'device'
-      : profile === 'operator'
-        ? profile
-        : 'service'
+  const kind = isLocal ? 'server' : profile === 'operator' ? profile : kindOfIssuer(issuer)
   return {
     kind,
     id: deviceId,
     ...(renews !== undefined && { serial: renews }),
     ...(origin?.address !== undefined && { address: origin.address }),
   }
+}
+
+/** What a CA issues for, from its id: `services`, or `services-2` after a rotation. */
+function kindOfIssuer(issuer: string): 'device' | 'service' {
+  return issuer.startsWith('services') ? 'service' : 'device'
 }
 
 const conditions: Readonly<Record<NonNullable<CertificatePage['status']>, string>> = {

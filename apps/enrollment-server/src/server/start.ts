@@ -76,7 +76,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     )
   }
   const publicUrl = publicUrlOf(config, plain.port)
-  const profiles = configuredProfiles(config)
+  const profiles = configuredProfiles(config, config.profiles)
   const opened = await data.locked(identityLock, () =>
     openEnrollment({ file, authority, profiles, trustDomain, publicUrl }, onFailure),
   )
