@@ -88,7 +88,7 @@ export const problemKinds = {
   'profile-unknown': {
     status: 404,
     title: 'No profile has this name.',
-    fix: 'Use the label `device` or `service`, or none.',
+    fix: 'Use a label that the refusal lists, or none.',
   },
   'profile-mismatch': {
     status: 403,
