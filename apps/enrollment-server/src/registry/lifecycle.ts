@@ -32,13 +32,32 @@ export interface LifecycleOperations {
     atMs: number
     by: Actor
   }): 'revoked' | 'unchanged' | 'serial-unknown'
+  /**
+   * Revokes certificates, and whole devices, in one transaction, with one event and one audit record for each
+   * device. What is not known does not keep the rest from being revoked.
+   */
+  revokeAll(input: {
+    serials: readonly string[]
+    deviceIds: readonly DeviceId[]
+    reason: RevocationReason
+    atMs: number
+    by: Actor
+  }): RevokedAll
+}
+
+/** What became of each: the keys are those that were asked for. */
+export interface RevokedAll {
+  /** How many certificates were good, or on hold, before. */
+  readonly certificates: number
+  readonly serials: ReadonlyMap<string, 'revoked' | 'unchanged' | 'serial-unknown'>
+  readonly devices: ReadonlyMap<DeviceId, 'revoked' | 'unchanged' | 'device-unknown'>
 }
 
 interface CertificateRow {
   serial: string
   issuer: string
   not_after: number
-  device_id: string
+  device_id: DeviceId
   reason: RevocationReason | null
 }
 
@@ -110,11 +129,38 @@ export function lifecycleOperations(
       return { ok: true, changed: true, device: { ...device, state: next.state } }
     },
 
+    revokeAll: (request) => {
+      const serials = new Map<string, 'revoked' | 'unchanged' | 'serial-unknown'>()
+      const devices = new Map<DeviceId, 'revoked' | 'unchanged' | 'device-unknown'>()
+      // By device, and by serial number, so that nothing is revoked twice and each device has one event.
+      const affected = new Map<DeviceId, Map<string, CertificateRow>>()
+      const take = (row: CertificateRow): boolean => {
+        if (!isAffected(row, 'revoke')) return false
+        const rows = affected.get(row.device_id) ?? new Map<string, CertificateRow>()
+        affected.set(row.device_id, rows.set(row.serial, row))
+        return true
+      }
+      for (const id of request.deviceIds) {
+        const rows = deviceById.get(id) && (ofDevice.all(id, request.atMs) as unknown as CertificateRow[])
+        devices.set(id, rows ? (rows.filter(take).length > 0 ? 'revoked' : 'unchanged') : 'device-unknown')
+      }
+      for (const serial of request.serials) {
+        const row = bySerial.get(serial) as CertificateRow | undefined
+        serials.set(serial, row ? (take(row) ? 'revoked' : 'unchanged') : 'serial-unknown')
+      }
+      let certificates = 0
+      for (const [id, rows] of affected) {
+        write('revoked', id, [...rows.values()], request.reason, request)
+        certificates += rows.size
+      }
+      return { certificates, serials, devices }
+    },
+
     revokeCertificate: (request) => {
       const row = bySerial.get(request.serial) as CertificateRow | undefined
       if (!row) return 'serial-unknown'
       if (!isAffected(row, 'revoke')) return 'unchanged'
-      write('revoked', row.device_id as DeviceId, [row], request.reason, request)
+      write('revoked', row.device_id, [row], request.reason, request)
       return 'revoked'
     },
   }

@@ -22,6 +22,7 @@ const writes = {
   listCertificates: false,
   changeDevice: true,
   revokeCertificate: true,
+  revokeAll: true,
   startCrl: true,
   lapsedRevocations: false,
   listEvents: false,

@@ -27,6 +27,8 @@ export interface Endpoint<
   readonly params?: Params
   readonly query?: Query
   readonly body?: Body
+  /** Where a body may be larger than that of other routes. */
+  readonly bodyLimitBytes?: number
   readonly answer: { readonly status: 200 | 201; readonly schema: Answer }
   /** The codes that this endpoint answers with, besides those that every endpoint may give. */
   readonly refusals?: readonly ProblemCode[]
@@ -48,6 +50,7 @@ export function endpoint<
   const { access, params, query, body, answer, handle } = options
   return {
     access,
+    ...(options.bodyLimitBytes !== undefined && { bodyLimitBytes: options.bodyLimitBytes }),
     schema: openApiSchema(options),
     handler: async (request, reply) => {
       const value = await handle({

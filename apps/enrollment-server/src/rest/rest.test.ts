@@ -249,6 +249,7 @@ describe('GET /v1/openapi.json', () => {
       'GET /v1/devices': 'operatorCertificate',
       'GET /v1/devices/{id}': 'operatorCertificate',
       'GET /v1/events': 'serviceCertificate',
+      'POST /v1/certificates/revocations': 'operatorCertificate',
       'POST /v1/certificates/{serial}/revoke': 'operatorCertificate',
       'POST /v1/devices/{id}/resume': 'operatorCertificate',
       'POST /v1/devices/{id}/retire': 'operatorCertificate',

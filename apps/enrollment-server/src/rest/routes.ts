@@ -12,6 +12,7 @@ import { deviceChangeRoutes } from './device-changes.ts'
 import { deviceRoutes } from './devices.ts'
 import { useEndpoints } from './endpoint.ts'
 import { enrollmentRoutes } from './enrollments.ts'
+import { revocationRoutes } from './revocations.ts'
 import { tokenRoutes } from './tokens.ts'
 
 /** What the REST API serves from. */
@@ -55,6 +56,7 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
   auditRoutes(app, { registry })
+  revocationRoutes(app, { registry, now })
   certificateRoutes(app, { registry, now })
   enrollmentRoutes(app, { enroll, authority })
 
