@@ -42,7 +42,8 @@ async function isAdmitted(identity: KeyAndCertificate, id: string, how: OpenOpti
 const refusals = (): Record<string, number> => Object.fromEntries(live.broker.counts.refused)
 
 describe.each<Transport>(['mqtts', 'wss'])('over %s', (transport) => {
-  beforeEach(() => start())
+  // Nobody is cut off for being slow.
+  beforeEach(() => start({ limits: { drainTimeoutMs: 600_000 } }))
 
   test('a device that is revoked while it is connected is cut off, and nobody else is', async () => {
     const identity = await live.issue('device', 'pump')

@@ -60,26 +60,21 @@ describe('a broker that is cut off from the enrollment server', () => {
     await start()
     const id = await fleet.registry.change('issued', refOf(pump))
     await expectSoon(() => counts().lastEventId === id)
+    const { polls } = counts()
     const again = fleet.registry.nextStream()
     fleet.registry.cut()
     await again
     const { requests } = fleet.registry
-    const at = requests.findLastIndex(({ path }) => path === '/v1/events')
-    expect(requests[at]?.condition).toBe(String(id))
-    await expectSoon(() => requests.length >= at + 3)
-    expect(
-      requests
-        .slice(at + 1, at + 3)
-        .map(({ path }) => path)
-        .toSorted(),
-    ).toEqual(['/crl/devices.crl', '/crl/services.crl'])
+    expect(requests.findLast(({ path }) => path === '/v1/events')?.condition).toBe(String(id))
+    // Once because the stream broke, and once more because it is there again.
+    await expectSoon(() => counts().polls >= polls + 2)
   })
 
   test('by a network that swallows everything notices the silence', async () => {
     await start({ timing: { silenceMs: 300 } })
     // Nothing is sent and nothing is closed.
     await fleet.registry.nextStream()
-    expect(logged('nothing came for 0.3 s')).toBe(1)
+    expect(logged('nothing came for 0.3 s')).toBeGreaterThanOrEqual(1)
   })
 
   test('learns of a revocation from the lists alone while the stream is refused', async () => {
