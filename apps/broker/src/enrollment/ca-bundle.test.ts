@@ -11,6 +11,9 @@ beforeAll(async () => {
 
 const bundleOf = (authority: TestAuthority, devices: string[], services: string[]) => ({
   root: authority.root.pem,
+  roots: [authority.root.pem],
+  cross: [],
+  authorities: [],
   issuers: { devices, services },
   trustDomain: 'fleet.test',
 })

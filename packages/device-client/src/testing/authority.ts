@@ -33,6 +33,7 @@ export interface LeafOptions {
 /** A root with two issuing CAs, made by pki as the enrollment server makes them. */
 export interface Authority {
   root: Certificate
+  rootIssuer: Issuer
   devices: Issuer
   services: Issuer
   trust: string[]
@@ -48,24 +49,34 @@ const YEAR_MS = 365 * 86_400_000
 
 /** Two authorities differ in their keys alone: every name in them is the same. */
 export async function createAuthority(): Promise<Authority> {
-  const madeAt = new Date(Date.now() - YEAR_MS)
-  const signer = keySigner(generateKeyPair('P-256').privateKey)
-  const root = await createRootCertificate({
-    signer,
-    commonName: 'Test Root',
-    serial: newSerial(),
-    now: madeAt,
-  })
+  const root = await createRoot(YEAR_MS)
 
   async function issuing(commonName: string): Promise<Issuer> {
     const { privateKey, publicKey } = generateKeyPair('P-256')
-    const issuer = { certificate: root, signer }
+    const now = new Date(Date.now() - YEAR_MS)
     const serial = newSerial()
-    const certificate = await createIssuingCertificate({ issuer, publicKey, commonName, serial, now: madeAt })
+    const certificate = await createIssuingCertificate({ issuer: root, publicKey, commonName, serial, now })
     return { certificate, signer: keySigner(privateKey) }
   }
-  const devices = await issuing('Test Devices')
-  const services = await issuing('Test Services')
+  return authorityOf(root, await issuing('Test Devices'), await issuing('Test Services'))
+}
+
+/** A new root with a new key, made so many milliseconds ago. */
+export async function createRoot(agoMs: number): Promise<Issuer> {
+  const signer = keySigner(generateKeyPair('P-256').privateKey)
+  const now = new Date(Date.now() - agoMs)
+  const certificate = await createRootCertificate({
+    signer,
+    commonName: 'Test Root',
+    serial: newSerial(),
+    now,
+  })
+  return { certificate, signer }
+}
+
+/** An authority of given CAs. */
+export function authorityOf(rootIssuer: Issuer, devices: Issuer, services: Issuer): Authority {
+  const root = rootIssuer.certificate
 
   async function issue(
     profile: Profile,
@@ -100,6 +111,7 @@ export async function createAuthority(): Promise<Authority> {
 
   return {
     root,
+    rootIssuer,
     devices,
     services,
     trust: [root.pem],
