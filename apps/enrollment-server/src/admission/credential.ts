@@ -1,6 +1,6 @@
 import type { Certificate, DeviceId, Role } from '@fleetroot/pki'
 import type { Refusal } from '../problem/refusal.ts'
-import type { CertificateRecord, TokenRecord } from '../registry/records.ts'
+import type { CertificateRecord, ClaimRecord, ClaimUse, TokenRecord } from '../registry/records.ts'
 import { managedIds, retryWindowMs } from './inventory.ts'
 
 /** What a request brings to prove that it may have a certificate. */
@@ -22,6 +22,17 @@ export type Credential =
       /** Set where an expired certificate may do what is asked for with it; nowhere else does one count. */
       readonly grace?: Grace
     }
+  /** A claim certificate, its record and that of the claim, and what has enrolled the device that is asked for. */
+  | {
+      readonly kind: 'claim'
+      readonly id: DeviceId
+      readonly certificate: Certificate
+      readonly record: CertificateRecord | undefined
+      readonly claim: ClaimRecord | undefined
+      readonly use?: ClaimUse
+    }
+  /** An operator that makes a claim, for so long at most. */
+  | { readonly kind: 'operator'; readonly id: DeviceId; readonly lifetimeSeconds?: number }
   /** The server process itself, which owns the data directory and the issuing keys. */
   | { readonly kind: 'local'; readonly id: DeviceId }
 
@@ -43,6 +54,10 @@ export function authenticate(credential: Credential, now: Date): Authentication 
       return authenticateToken(credential, now)
     case 'certificate':
       return authenticateCertificate(credential, now)
+    case 'claim':
+      return authenticateClaim(credential, now)
+    case 'operator':
+      return { ok: true, id: credential.id }
     case 'local':
       return managedIds.has(credential.id)
         ? { ok: true, id: credential.id }
@@ -52,8 +67,24 @@ export function authenticate(credential: Credential, now: Date): Authentication 
   }
 }
 
+function authenticateClaim(credential: Extract<Credential, { kind: 'claim' }>, now: Date): Authentication {
+  const { id, claim } = credential
+  const authentication = authenticateCertificate(credential, now)
+  if (!authentication.ok) return authentication
+  if (!claim) return { ok: false, code: 'certificate-inactive', detail: `certificate: ${id} is no claim` }
+  if (claim.state === 'suspended' || claim.state === 'retired') {
+    return { ok: false, code: 'device-inactive', detail: `claim: ${id} is ${claim.state}` }
+  }
+  return authentication
+}
+
 function authenticateCertificate(
-  { id, certificate, record, grace }: Extract<Credential, { kind: 'certificate' }>,
+  {
+    id,
+    certificate,
+    record,
+    grace,
+  }: Pick<Extract<Credential, { kind: 'certificate' }>, 'id' | 'certificate' | 'record' | 'grace'>,
   now: Date,
 ): Authentication {
   const refuse = (code: Refusal['code'], detail: string): Authentication => ({ ok: false, code, detail })

@@ -54,7 +54,7 @@ export function configuredProfiles(
   lifetimes: Lifetimes,
   more: readonly Profile[],
 ): ReadonlyMap<string, Profile> {
-  const { device, service, operator } = defaultProfiles
+  const { device, service, operator, claim } = defaultProfiles
   const seconds = (ms: number): number => Math.floor(ms / 1000)
   const builtIn: Profile[] = [
     {
@@ -64,6 +64,7 @@ export function configuredProfiles(
     },
     { ...service, lifetimeSeconds: seconds(lifetimes.serviceLifetime) },
     { ...operator, lifetimeSeconds: seconds(lifetimes.operatorLifetime) },
+    claim,
   ]
   return new Map([...builtIn, ...more].map((profile) => [profile.name, profile]))
 }

@@ -9,6 +9,7 @@ import {
   type Profile,
 } from '@fleetroot/pki'
 import { admit, type Verdict } from '../admission/admission.ts'
+import { claimedId } from '../admission/claim.ts'
 import { authenticate } from '../admission/credential.ts'
 import { retryWindowMs } from '../admission/inventory.ts'
 import { issuerNameOf, type IssuerName } from '../authority/authority.ts'
@@ -17,12 +18,24 @@ import { csrRefusal } from '../problem/csr-refusal.ts'
 import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type Caller, identify } from './identify.ts'
-import type { CertificateRequest, EnrollmentOutcome, IssuedCertificate } from './request.ts'
+import type {
+  CertificateRequest,
+  EnrollmentOutcome,
+  IssuedCertificate,
+  PresentedCredential,
+} from './request.ts'
 
 /** What an enrollment needs of a registry. */
 export type EnrollmentRegistry = Pick<
   Registry,
-  'findToken' | 'findCertificate' | 'findDevice' | 'findKeyHolder' | 'isLeftBehind' | 'recordCertificate'
+  | 'findToken'
+  | 'findCertificate'
+  | 'findDevice'
+  | 'findKeyHolder'
+  | 'findClaim'
+  | 'findClaimUse'
+  | 'isLeftBehind'
+  | 'recordCertificate'
 >
 
 /** What enrollment works with. */
@@ -55,6 +68,15 @@ export function createEnrollment(
     const inventory = { device: caller.device, keyHolder, authorityKeys, profiles, trustDomain }
     const asked = { csr, ...(request.profile !== undefined && { profile: request.profile }) }
     return admit(caller.credential, asked, inventory, now)
+  }
+
+  /** A claim says nothing of the device that it is used for: the CSR does. */
+  async function aim(caller: Caller, csr: Csr): Promise<Caller> {
+    const { credential } = caller
+    const id = credential.kind === 'claim' ? claimedId(csr) : undefined
+    if (credential.kind !== 'claim' || id === undefined) return caller
+    const [device, use] = await Promise.all([registry.findDevice(id), registry.findClaimUse(id)])
+    return { credential: { ...credential, ...(use && { use }) }, device }
   }
 
   async function issue(
@@ -95,6 +117,8 @@ export function createEnrollment(
         renews: credential.serial,
         ...(credential.isLate && { inGrace: true }),
       }),
+      ...(credential.kind === 'claim' && { claim: { id: credential.id, serial: credential.serial } }),
+      ...(credential.kind === 'operator' && { by: credential.by }),
       retryWindowMs,
     })
     if (outcome.outcome === 'refused') {
@@ -102,18 +126,22 @@ export function createEnrollment(
       return { ok: false, code, detail: changedMeanwhile[code], deviceId: subject.id }
     }
     // Another request with this key was first: what was just signed is forgotten, and nobody has seen it.
-    if (outcome.outcome === 'repeated') return again(outcome.certificate, subject.id)
+    if (outcome.outcome === 'repeated') return again(outcome.certificate, credential, subject.id)
     return given(certificate, issuer, false)
   }
 
   /** The answer of an earlier request, as long as its certificate may be given out. */
-  function again(record: CertificateRecord | undefined, id: DeviceId | undefined): EnrollmentOutcome {
+  function again(
+    record: CertificateRecord | undefined,
+    { kind }: PresentedCredential,
+    id: DeviceId | undefined,
+  ): EnrollmentOutcome {
     const issuer = record && issuerNameOf(record)
     if (!record || !issuer || record.revocation) {
       return {
         ok: false,
-        code: 'token-used',
-        detail: 'token: its certificate is not valid any more; ask for a new one',
+        code: kind === 'claim' ? 'device-enrolled' : 'token-used',
+        detail: `${kind}: its certificate is not valid any more; ask for a new token`,
         ...(id !== undefined && { deviceId: id }),
       }
     }
@@ -122,8 +150,8 @@ export function createEnrollment(
 
   return async (request, now) => {
     const caller = await identify(request.credential, registry, profiles)
-    const deviceId = caller.device?.id
-    const known = deviceId !== undefined && { deviceId }
+    let deviceId = caller.device?.id
+    let known = deviceId !== undefined && { deviceId }
     // Before the CSR is looked at, which costs more: a stranger gets no signature verified.
     const authentication = authenticate(caller.credential, now)
     if (!authentication.ok) return { ...authentication, ...known }
@@ -134,12 +162,15 @@ export function createEnrollment(
       if (error instanceof PkiError) return { ok: false, ...csrRefusal(error), ...known }
       throw error
     }
-    const verdict = await decide(caller, csr, request, now)
+    const aimed = await aim(caller, csr)
+    deviceId = aimed.device?.id
+    known = deviceId !== undefined && { deviceId }
+    const verdict = await decide(aimed, csr, request, now)
     switch (verdict.verdict) {
       case 'refuse':
         return { ok: false, code: verdict.code, detail: verdict.detail, ...known }
       case 'repeat':
-        return again(await registry.findCertificate(verdict.serial), deviceId)
+        return again(await registry.findCertificate(verdict.serial), request.credential, deviceId)
       case 'issue':
         return issue(request, csr, verdict, now)
       default:
@@ -166,4 +197,7 @@ const changedMeanwhile = {
   'device-inactive': 'id: it is suspended or retired',
   'key-in-use': 'csr: its public key is certified for another device',
   'certificate-inactive': 'client certificate: it was revoked',
+  'claim-exhausted': 'claim: others have used up what was left of it',
+  'claim-not-for-device': 'csr: its CN is not a device of the batch of this claim',
+  'device-enrolled': 'id: another request enrolled it first; renew its certificate, or enroll with a token',
 } as const

@@ -13,7 +13,7 @@ export interface Caller {
 /** Looks up what was presented. Decides nothing: what is not found is undefined. */
 export async function identify(
   presented: PresentedCredential,
-  registry: Pick<Registry, 'findToken' | 'findCertificate' | 'findDevice' | 'isLeftBehind'>,
+  registry: Pick<Registry, 'findToken' | 'findCertificate' | 'findDevice' | 'findClaim' | 'isLeftBehind'>,
   profiles: ReadonlyMap<string, Profile>,
 ): Promise<Caller> {
   switch (presented.kind) {
@@ -37,6 +37,15 @@ export async function identify(
         device: await registry.findDevice(id),
       }
     }
+    case 'claim': {
+      const { kind, id, der } = presented
+      const certificate = parseCertificate(der)
+      const record = await registry.findCertificate(certificate.serial)
+      // Whose device it is, only the CSR says.
+      const credential = { kind, id, certificate, record, claim: await registry.findClaim(id) } as const
+      return { credential, device: undefined }
+    }
+    case 'operator':
     case 'local':
       return { credential: presented, device: await registry.findDevice(presented.id) }
     default:

@@ -1,7 +1,7 @@
 import type { DeviceId, Role } from '@fleetroot/pki'
 import type { IssuerName } from '../authority/authority.ts'
 import type { Refusal } from '../problem/refusal.ts'
-import type { CertificateRecord } from '../registry/records.ts'
+import type { Actor, CertificateRecord } from '../registry/records.ts'
 
 // What goes in and comes out of an enrollment is plain values: they cross from thread to thread.
 
@@ -18,6 +18,15 @@ export type PresentedCredential =
       readonly der: Uint8Array
       /** It has expired, and was let in by the one route where that may be forgiven. */
       readonly isLate?: true
+    }
+  /** A claim certificate, as above. */
+  | { readonly kind: 'claim'; readonly id: DeviceId; readonly serial: string; readonly der: Uint8Array }
+  /** An operator that makes a claim of this id: the routes of operators say so, nobody else. */
+  | {
+      readonly kind: 'operator'
+      readonly id: DeviceId
+      readonly lifetimeSeconds?: number
+      readonly by: Actor
     }
   /** The server process itself, which owns the data directory and the issuing keys. */
   | { readonly kind: 'local'; readonly id: DeviceId }

@@ -117,7 +117,11 @@ describe('an expired certificate', () => {
     const asked: string[] = []
     for (const [template, methods] of Object.entries(document.paths)) {
       for (const [method, { security = [] }] of Object.entries(methods)) {
-        if (!security.some((scheme) => Object.keys(scheme).some((name) => /certificate/i.test(name))))
+        if (
+          !security.some((scheme) =>
+            Object.keys(scheme).some((name) => /(operator|service)Certificate/.test(name)),
+          )
+        )
           continue
         const url = template.replace('{serial}', '01').replace(/\{\w+\}/g, 'elsewhere')
         const json = method === 'post' && { json: {} }

@@ -13,7 +13,8 @@ import type { PeerReader } from './peer.ts'
 
 /**
  * Who may use a route: `public` everybody; `basic-token` and `bearer-token` whoever sends what can be a one-time
- * token in that scheme (enrollment looks it up, and uses it up in the transaction that records the certificate);
+ * token in that scheme (enrollment looks it up, and uses it up in the transaction that records the certificate), and
+ * whoever sends none but has a claim certificate, which gets in nowhere else;
  * `renewal` every identity with a certificate of this
  * hierarchy that is valid, or has expired and is still within the grace of its profile; `operator` those with that role; `service`
  * those with the role service or operator.
@@ -86,9 +87,9 @@ async function admitCaller(
     case 'public':
       return undefined
     case 'basic-token':
-      return presentedToken(request, gate, 'basic')
+      return presentedClaim(request, gate) ?? presentedToken(request, gate, 'basic')
     case 'bearer-token':
-      return presentedToken(request, gate, 'bearer')
+      return presentedClaim(request, gate) ?? presentedToken(request, gate, 'bearer')
     case 'renewal':
       return callerByCertificate(request, gate, { mayBeLate: true })
     case 'service':
@@ -106,6 +107,20 @@ async function admitCaller(
       // Fails closed: nothing was declared, or something that this gate does not know.
       throw new RequestRefused({ code: 'internal', detail: 'this route is closed' })
   }
+}
+
+/** A claim counts where no token is sent: libest sends its certificate along with a token, too. */
+function presentedClaim(request: FastifyRequest, gate: AccessGate): Promise<PresentedCredential> | undefined {
+  if (request.headers.authorization !== undefined) return undefined
+  const seen = gate.readPeer(request.raw.socket as TLSSocket)
+  const peer = seen.kind === 'refused' ? seen.expired : seen
+  if (peer?.kind !== 'identity' || peer.role !== 'claim') return undefined
+  return callerByCertificate(request, gate).then(({ id, serial, der }) => ({
+    kind: 'claim',
+    id,
+    serial,
+    der,
+  }))
 }
 
 async function presentedToken(

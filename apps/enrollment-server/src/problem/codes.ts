@@ -100,6 +100,31 @@ export const problemKinds = {
     title: 'A renewal must ask for the same subject, and for the same subjectAltName or none.',
     fix: 'Take the subject of the current certificate; leave the subjectAltName out, or copy it too (RFC 7030, section 4.2.2).',
   },
+  'claim-exists': {
+    status: 409,
+    title: 'The id of the claim is in the inventory.',
+    fix: 'Choose another id for the claim.',
+  },
+  'claim-unknown': {
+    status: 404,
+    title: 'No claim has this id.',
+    fix: 'Look it up in `GET /v1/claims`.',
+  },
+  'claim-not-for-device': {
+    status: 403,
+    title: 'The claim is not for this device.',
+    fix: 'Register the device with the batch of the claim, or use the claim of its batch.',
+  },
+  'claim-exhausted': {
+    status: 403,
+    title: 'The claim has enrolled as many devices as it may.',
+    fix: 'Ask the operator for another claim for this batch.',
+  },
+  'device-enrolled': {
+    status: 409,
+    title: 'The device has been enrolled; a claim enrolls each device once.',
+    fix: 'Renew its certificate; if that is lost, ask for a token. A retry with the same key is answered for 10 minutes.',
+  },
   'key-in-use': {
     status: 409,
     title: 'The public key is certified for another device.',

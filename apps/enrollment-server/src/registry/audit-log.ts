@@ -15,6 +15,7 @@ export type AuditType =
   | 'config-loaded'
   | 'registered'
   | 'token-made'
+  | 'claim-made'
   | 'issued'
   | 'renewed'
   | 'repeated'

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { AppendAudit } from './audit-log.ts'
 import { certificateFromRow, selectCertificates } from './certificate-row.ts'
+import type { UseClaim } from './claim-table.ts'
 import type { AppendEvent } from './event-log.ts'
 import type { Actor, DeviceRecord, DeviceState } from './records.ts'
 import type { CertificatePage, NewCertificate, RecordOutcome, RegistryOperations } from './registry.ts'
@@ -8,7 +9,11 @@ import type { CertificatePage, NewCertificate, RecordOutcome, RegistryOperations
 /** The operations on certificates. */
 export function certificateOperations(
   database: DatabaseSync,
-  { appendEvent, appendAudit }: { appendEvent: AppendEvent; appendAudit: AppendAudit },
+  {
+    appendEvent,
+    appendAudit,
+    useClaim,
+  }: { appendEvent: AppendEvent; appendAudit: AppendAudit; useClaim: UseClaim },
 ): Pick<
   RegistryOperations,
   'findCertificate' | 'findKeyHolder' | 'isLeftBehind' | 'listCertificates' | 'recordCertificate'
@@ -83,6 +88,13 @@ export function certificateOperations(
         const { changes } = consume.run(issuedAtMs, publicKey, serial, tokenHash, deviceId, issuedAtMs)
         if (changes !== 1) return explainUnconsumed(input, tokenHash)
       }
+      const used = useClaim(input)
+      if (used && 'outcome' in used) return used
+      if (used) {
+        const winner = bySerial.get(used.serial)
+        if (!winner) return { outcome: 'refused', code: 'device-enrolled' }
+        return { outcome: 'repeated', certificate: certificateFromRow(winner) }
+      }
       const { profile, issuer, der } = certificate
       insert.run(serial, deviceId, profile, issuer, publicKey, notBeforeMs, notAfterMs, issuedAtMs, der)
       noteOnDevice.run(serial, notAfterMs, deviceId)
@@ -92,7 +104,7 @@ export function certificateOperations(
       appendAudit({
         type,
         atMs: issuedAtMs,
-        by: requester(input),
+        by: input.by ?? requester(input),
         about: { deviceId, serial, issuer, profile, publicKey, protocol: input.origin?.protocol, ...grace },
       })
       return { outcome: 'recorded' }
@@ -101,7 +113,9 @@ export function certificateOperations(
 }
 
 /** Who a certificate is issued to: the device itself, unless the server makes it for its own use. */
-function requester({ certificate, renews, origin }: NewCertificate): Actor {
+function requester({ certificate, renews, claim, origin }: NewCertificate): Actor {
+  const address = origin?.address !== undefined && { address: origin.address }
+  if (claim) return { kind: 'claim', ...claim, ...address }
   const isLocal = origin === undefined || origin.protocol === 'local'
   const { deviceId, profile, issuer } = certificate
   const kind = isLocal ? 'server' : profile === 'operator' ? profile : kindOfIssuer(issuer)
@@ -109,7 +123,7 @@ function requester({ certificate, renews, origin }: NewCertificate): Actor {
     kind,
     id: deviceId,
     ...(renews !== undefined && { serial: renews }),
-    ...(origin?.address !== undefined && { address: origin.address }),
+    ...address,
   }
 }
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { createAuditLog } from './audit-log.ts'
 import { certificateOperations } from './certificate-table.ts'
+import { createClaimTable } from './claim-table.ts'
 import { deviceOperations } from './device-table.ts'
 import { createEventLog } from './event-log.ts'
 import { lifecycleOperations } from './lifecycle.ts'
@@ -20,6 +21,10 @@ const writes = {
   findKeyHolder: false,
   isLeftBehind: false,
   listCertificates: false,
+  addClaim: true,
+  findClaim: false,
+  listClaims: false,
+  findClaimUse: false,
   changeDevice: true,
   revokeCertificate: true,
   revokeAll: true,
@@ -46,6 +51,7 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
   const audit = createAuditLog(database)
   const events = createEventLog(database)
   const revocations = createRevocationTable(database)
+  const claims = createClaimTable(database, audit.append)
   const journal = {
     appendEvent: events.append,
     appendAudit: audit.append,
@@ -54,7 +60,8 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
   return {
     ...deviceOperations(database, audit.append),
     ...tokenOperations(database, audit.append),
-    ...certificateOperations(database, journal),
+    ...claims.operations,
+    ...certificateOperations(database, { ...journal, useClaim: claims.use }),
     ...lifecycleOperations(database, journal),
     ...revocations.operations,
     ...events.operations,

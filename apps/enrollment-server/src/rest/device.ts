@@ -13,6 +13,11 @@ export const deviceId = z
   })
   .transform(parseDeviceId)
 
+/** The name of a production batch. */
+export const batchName = z.string({ error: 'must be a string' }).regex(deviceIdPattern, {
+  error: 'must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or a digit',
+})
+
 const dnsName = z
   .string({ error: 'must be a string' })
   .refine(isHostName, { error: 'must be a host name without wildcards, such as broker.example' })
@@ -34,6 +39,7 @@ export function newDevice(profiles: ReadonlyMap<string, Profile>) {
     dns: z.array(dnsName).max(32, { error: 'must be at most 32' }).default([]),
     ip: z.array(ipAddress).max(32, { error: 'must be at most 32' }).default([]),
     labels: labels.default({}),
+    batch: batchName.optional().meta({ description: 'The production batch whose claims may enroll it' }),
   })
 }
 
@@ -46,6 +52,7 @@ export const device = z
     dns: z.array(z.string()),
     ip: z.array(z.string()),
     labels: z.record(z.string(), z.string()),
+    batch: z.string().optional(),
     createdAt: z.iso.datetime(),
     certificate: z.object({ serial: z.string(), notAfter: z.iso.datetime() }).optional(),
   })
@@ -53,7 +60,7 @@ export const device = z
 
 /** The record of a device as the API shows it. */
 export function showDevice(record: DeviceRecord): z.input<typeof device> {
-  const { id, profile, state, dns, ip, labels, createdAtMs, certificate } = record
+  const { id, profile, state, dns, ip, labels, batch, createdAtMs, certificate } = record
   return {
     id,
     profile,
@@ -61,6 +68,7 @@ export function showDevice(record: DeviceRecord): z.input<typeof device> {
     dns: [...dns],
     ip: [...ip],
     labels: { ...labels },
+    ...(batch !== undefined && { batch }),
     createdAt: isoTime(createdAtMs),
     ...(certificate && {
       certificate: { serial: certificate.serial, notAfter: isoTime(certificate.notAfterMs) },

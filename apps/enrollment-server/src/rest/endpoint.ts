@@ -150,8 +150,8 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): object {
 /** How the OpenAPI document names what each access needs. */
 export const securityOf: Readonly<Record<Access, readonly object[]>> = {
   public: [],
-  'basic-token': [{ basicToken: [] }],
-  'bearer-token': [{ token: [] }],
+  'basic-token': [{ basicToken: [] }, { claimCertificate: [] }],
+  'bearer-token': [{ token: [] }, { claimCertificate: [] }],
   renewal: [{ certificate: [] }],
   service: [{ serviceCertificate: [] }],
   operator: [{ operatorCertificate: [] }],

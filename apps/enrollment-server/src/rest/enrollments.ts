@@ -18,7 +18,7 @@ export function enrollmentRoutes(
   resource(app, '/v1/enrollments', {
     POST: endpoint({
       access: 'bearer-token',
-      summary: 'Exchange a one-time token and a CSR for a certificate',
+      summary: 'Exchange a one-time token, or one of a claim, and a CSR for a certificate',
       body: z.strictObject({
         csr: z
           .string({ error: 'must be a PKCS#10 request as text: PEM, or DER in base64' })

@@ -246,18 +246,22 @@ describe('GET /v1/openapi.json', () => {
       'GET /v1/ca': '',
       'GET /v1/certificates': 'operatorCertificate',
       'GET /v1/certificates/{serial}': 'operatorCertificate',
+      'GET /v1/claims': 'operatorCertificate',
+      'GET /v1/claims/{id}': 'operatorCertificate',
       'GET /v1/devices': 'operatorCertificate',
       'GET /v1/devices/{id}': 'operatorCertificate',
       'GET /v1/events': 'serviceCertificate',
       'POST /v1/certificates/revocations': 'operatorCertificate',
       'POST /v1/certificates/{serial}/revoke': 'operatorCertificate',
+      'POST /v1/claims': 'operatorCertificate',
+      'POST /v1/claims/{id}/revoke': 'operatorCertificate',
       'POST /v1/devices/{id}/resume': 'operatorCertificate',
       'POST /v1/devices/{id}/retire': 'operatorCertificate',
       'POST /v1/devices/{id}/revoke': 'operatorCertificate',
       'POST /v1/devices/{id}/suspend': 'operatorCertificate',
       'POST /v1/devices': 'operatorCertificate',
       'POST /v1/devices/{id}/tokens': 'operatorCertificate',
-      'POST /v1/enrollments': 'token',
+      'POST /v1/enrollments': 'token,claimCertificate',
     })
   })
 })

@@ -8,6 +8,7 @@ import type { Registry } from '../registry/registry.ts'
 import { auditRoutes } from './audit.ts'
 import { caRoutes } from './ca.ts'
 import { certificateRoutes } from './certificates.ts'
+import { claimRoutes } from './claims.ts'
 import { deviceChangeRoutes } from './device-changes.ts'
 import { deviceRoutes } from './devices.ts'
 import { useEndpoints } from './endpoint.ts'
@@ -30,6 +31,7 @@ export interface RestDependencies {
 /** OpenAPI 3.1 has this type; the typings of OpenAPI 3.0 do not. */
 const mutualTls = {
   certificate: { type: 'mutualTLS', description: 'Any certificate of this hierarchy' },
+  claimCertificate: { type: 'mutualTLS', description: 'A certificate with the role claim' },
   serviceCertificate: { type: 'mutualTLS', description: 'A certificate with the role service or operator' },
   operatorCertificate: { type: 'mutualTLS', description: 'A certificate with the role operator' },
 } as object
@@ -56,6 +58,7 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
   auditRoutes(app, { registry })
+  claimRoutes(app, { registry, enroll, authority, now })
   revocationRoutes(app, { registry, now })
   certificateRoutes(app, { registry, now })
   enrollmentRoutes(app, { enroll, authority })

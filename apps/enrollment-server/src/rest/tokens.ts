@@ -42,6 +42,9 @@ export function tokenRoutes(
         const device = await registry.findDevice(id)
         if (!device)
           throw new RequestRefused({ code: 'device-unknown', detail: `id: ${id} is not registered` })
+        if (device.profile === 'claim') {
+          throw new RequestRefused({ code: 'role-not-allowed', detail: `id: ${id} is a claim, not a device` })
+        }
         if (device.state === 'suspended' || device.state === 'retired') {
           throw new RequestRefused({ code: 'device-inactive', detail: `id: ${id} is ${device.state}` })
         }
