@@ -89,6 +89,7 @@ export {
   issueCertificate,
   type IssueOptions,
   type Issuer,
+  keyIdentifier,
   parseCertificate,
   parseCertificates,
 } from './certificate/index.ts'

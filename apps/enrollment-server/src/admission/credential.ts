@@ -1,7 +1,7 @@
 import type { Certificate, DeviceId, Role } from '@fleetroot/pki'
 import type { Refusal } from '../problem/refusal.ts'
 import type { CertificateRecord, ClaimRecord, ClaimUse, TokenRecord } from '../registry/records.ts'
-import { managedIds, retryWindowMs } from './inventory.ts'
+import { isManagedId, retryWindowMs } from './inventory.ts'
 
 /** What a request brings to prove that it may have a certificate. */
 export type Credential =
@@ -59,7 +59,7 @@ export function authenticate(credential: Credential, now: Date): Authentication 
     case 'operator':
       return { ok: true, id: credential.id }
     case 'local':
-      return managedIds.has(credential.id)
+      return isManagedId(credential.id)
         ? { ok: true, id: credential.id }
         : { ok: false, code: 'role-not-allowed', detail: `id: ${credential.id} is not the server's own` }
     default:
@@ -116,7 +116,7 @@ function authenticateToken(
 ): Authentication {
   const refuse = (code: Refusal['code'], detail: string): Authentication => ({ ok: false, code, detail })
   // One answer for an unknown token and for one of another device: nothing is learnt by trying ids.
-  if (!token || (sentId !== undefined && sentId !== token.deviceId) || managedIds.has(token.deviceId)) {
+  if (!token || (sentId !== undefined && sentId !== token.deviceId) || isManagedId(token.deviceId)) {
     return refuse('token-invalid', 'token: it is not known, or not for this device id; ask for a new one')
   }
   if (token.used && token.used.atMs <= now.getTime() - retryWindowMs) {

@@ -49,7 +49,11 @@ export const settings = {
   }),
   caKeyAlgorithm: setting(z.enum(keyAlgorithms).default('P-256'), {
     env: 'FLEETROOT_CA_KEY_ALGORITHM',
-    help: `key of a CA that is made on first start: ${keyAlgorithms.join(', ')}`,
+    help: `key of a CA that is made, on first start and by rotation: ${keyAlgorithms.join(', ')}`,
+  }),
+  caIntroduction: setting(span('10m', '0s'), {
+    env: 'FLEETROOT_CA_INTRODUCTION',
+    help: 'how long a new CA is trusted before it issues, unless its request says otherwise',
   }),
   caPassphrase: setting(z.string().min(8, { error: 'must have at least 8 characters' }).optional(), {
     env: 'FLEETROOT_CA_PASSPHRASE',

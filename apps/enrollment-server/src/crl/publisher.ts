@@ -1,5 +1,5 @@
 import { createCrl, type Crl, CrlEntries, deltaEntries, type Issuer, type SerialNumber } from '@fleetroot/pki'
-import type { IssuerName } from '../authority/authority.ts'
+import type { IssuerId } from '../authority/ca-id.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { CrlPublication } from '../registry/revocation-table.ts'
 import { createCoalescer } from './coalescer.ts'
@@ -13,7 +13,7 @@ export interface PublishedCrl {
 
 /** The newest lists of one issuing CA. */
 export interface CrlPublisher {
-  readonly issuer: IssuerName
+  readonly issuer: IssuerId
   complete(): PublishedCrl
   /** What changed since an older complete list; undefined while the complete one is small. */
   delta(): PublishedCrl | undefined
@@ -26,7 +26,7 @@ export interface CrlPublisher {
 
 /** What a publisher works with. */
 export interface PublisherOptions {
-  readonly issuer: IssuerName
+  readonly issuer: IssuerId
   readonly authority: Issuer
   readonly registry: Pick<Registry, 'startCrl' | 'lapsedRevocations'>
   readonly now: () => Date

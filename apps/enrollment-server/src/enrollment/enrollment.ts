@@ -2,7 +2,6 @@ import {
   type Csr,
   type DeviceId,
   issueCertificate,
-  type Issuer,
   newSerial,
   parseCsr,
   PkiError,
@@ -12,7 +11,8 @@ import { admit, type Verdict } from '../admission/admission.ts'
 import { claimedId } from '../admission/claim.ts'
 import { authenticate } from '../admission/credential.ts'
 import { retryWindowMs } from '../admission/inventory.ts'
-import { issuerNameOf, type IssuerName } from '../authority/authority.ts'
+import { issuerKindOf } from '../authority/authority.ts'
+import { type IssuerId, isIssuerId } from '../authority/ca-id.ts'
 import { certificateUrls } from '../authority/urls.ts'
 import { csrRefusal } from '../problem/csr-refusal.ts'
 import type { CertificateRecord } from '../registry/records.ts'
@@ -24,6 +24,7 @@ import type {
   IssuedCertificate,
   PresentedCredential,
 } from './request.ts'
+import type { SigningAuthority } from './signing-authority.ts'
 
 /** What an enrollment needs of a registry. */
 export type EnrollmentRegistry = Pick<
@@ -41,9 +42,8 @@ export type EnrollmentRegistry = Pick<
 /** What enrollment works with. */
 export interface EnrollmentDependencies {
   readonly registry: EnrollmentRegistry
-  readonly issuers: Readonly<Record<IssuerName, Issuer>>
-  /** Fingerprints of every CA key. */
-  readonly authorityKeys: ReadonlySet<string>
+  /** As it is at this moment: CAs are replaced while the server runs. */
+  readonly authority: () => SigningAuthority
   readonly profiles: ReadonlyMap<string, Profile>
   readonly trustDomain: string
   /** Base of the URLs that go into certificates (AIA caIssuers), without a trailing slash. */
@@ -61,11 +61,17 @@ export interface EnrollmentDependencies {
 export function createEnrollment(
   dependencies: EnrollmentDependencies,
 ): (request: CertificateRequest, now: Date) => Promise<EnrollmentOutcome> {
-  const { registry, issuers, authorityKeys, profiles, trustDomain, publicUrl, cryptoThread } = dependencies
+  const { registry, authority, profiles, trustDomain, publicUrl, cryptoThread } = dependencies
 
   async function decide(caller: Caller, csr: Csr, request: CertificateRequest, now: Date): Promise<Verdict> {
     const keyHolder = await registry.findKeyHolder(csr.publicKeyFingerprint)
-    const inventory = { device: caller.device, keyHolder, authorityKeys, profiles, trustDomain }
+    const inventory = {
+      device: caller.device,
+      keyHolder,
+      authorityKeys: authority().keys,
+      profiles,
+      trustDomain,
+    }
     const asked = { csr, ...(request.profile !== undefined && { profile: request.profile }) }
     return admit(caller.credential, asked, inventory, now)
   }
@@ -85,23 +91,23 @@ export function createEnrollment(
     { profile, subject }: Extract<Verdict, { verdict: 'issue' }>,
     now: Date,
   ): Promise<EnrollmentOutcome> {
-    const issuer = issuerNameOf(profile)
-    if (!issuer)
-      return { ok: false, code: 'role-not-allowed', detail: `profile: ${profile.name} is for a CA` }
+    const kind = issuerKindOf(profile)
+    if (!kind) return { ok: false, code: 'role-not-allowed', detail: `profile: ${profile.name} is for a CA` }
+    const issuer = authority().issuing[kind]
     const signed = await issueCertificate({
       profile,
-      issuer: issuers[issuer],
+      issuer,
       subject,
       publicKey: csr.publicKey,
       serial: newSerial(),
       now,
-      urls: certificateUrls(publicUrl, issuer),
+      urls: certificateUrls(publicUrl, issuer.id),
     })
     const certificate = {
       serial: signed.serial,
       deviceId: subject.id,
       profile: profile.name,
-      issuer,
+      issuer: issuer.id,
       publicKey: csr.publicKeyFingerprint,
       notBeforeMs: signed.notBefore.getTime(),
       notAfterMs: signed.notAfter.getTime(),
@@ -127,7 +133,7 @@ export function createEnrollment(
     }
     // Another request with this key was first: what was just signed is forgotten, and nobody has seen it.
     if (outcome.outcome === 'repeated') return again(outcome.certificate, credential, subject.id)
-    return given(certificate, issuer, false)
+    return given(certificate, issuer.id, false)
   }
 
   /** The answer of an earlier request, as long as its certificate may be given out. */
@@ -136,8 +142,9 @@ export function createEnrollment(
     { kind }: PresentedCredential,
     id: DeviceId | undefined,
   ): EnrollmentOutcome {
-    const issuer = record && issuerNameOf(record)
-    if (!record || !issuer || record.revocation) {
+    const issuer = record?.issuer ?? ''
+    const isGood = isIssuerId(issuer) && authority().trusted.has(issuer) && !record?.revocation
+    if (!record || !isGood) {
       return {
         ok: false,
         code: kind === 'claim' ? 'device-enrolled' : 'token-used',
@@ -181,7 +188,7 @@ export function createEnrollment(
 
 function given(
   { der, serial, deviceId, notBeforeMs, notAfterMs }: Omit<IssuedCertificate, 'issuer'>,
-  issuer: IssuerName,
+  issuer: IssuerId,
   isRepeated: boolean,
 ): EnrollmentOutcome {
   const certificate = { der, serial, deviceId, notBeforeMs, notAfterMs, issuer }

@@ -1,5 +1,5 @@
 import type { DeviceId, Role } from '@fleetroot/pki'
-import type { IssuerName } from '../authority/authority.ts'
+import type { IssuerId } from '../authority/ca-id.ts'
 import type { Refusal } from '../problem/refusal.ts'
 import type { Actor, CertificateRecord } from '../registry/records.ts'
 
@@ -51,7 +51,7 @@ export interface Origin {
 export type IssuedCertificate = Pick<
   CertificateRecord,
   'der' | 'serial' | 'deviceId' | 'notBeforeMs' | 'notAfterMs'
-> & { readonly issuer: IssuerName }
+> & { readonly issuer: IssuerId }
 
 /** The answer: a certificate, or why there is none. */
 export type EnrollmentOutcome =

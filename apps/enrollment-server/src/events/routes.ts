@@ -57,7 +57,7 @@ export function eventRoutes(app: FastifyInstance, dependencies: EventDependencie
           response,
           after,
           concerns: ({ type, deviceId }: RegistryEvent) =>
-            deviceId === id && type !== 'issued' && type !== 'renewed',
+            type === 'authorities' || (deviceId === id && type !== 'issued' && type !== 'renewed'),
           recheck: async () => void (await recheck(request)),
         })
           .catch((error: unknown) => logger.error({ err: error }, 'an event stream failed'))

@@ -3,7 +3,7 @@ import type { EventFeed } from './feed.ts'
 
 /** The registry, with the feed told of every event that this process commits: subscribers need not wait for its poll. */
 export function wakingRegistry(registry: Registry, feed: EventFeed): Registry {
-  const { changeDevice, revokeCertificate, revokeAll, recordCertificate } = registry
+  const { changeDevice, revokeCertificate, revokeAll, recordCertificate, recordAuthorityChanges } = registry
   const waking =
     <Input, Result>(operation: (input: Input) => Promise<Result>) =>
     async (input: Input): Promise<Result> => {
@@ -17,5 +17,6 @@ export function wakingRegistry(registry: Registry, feed: EventFeed): Registry {
     revokeCertificate: waking(revokeCertificate),
     revokeAll: waking(revokeAll),
     recordCertificate: waking(recordCertificate),
+    recordAuthorityChanges: waking(recordAuthorityChanges),
   }
 }

@@ -20,7 +20,7 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 export function resource(
   app: FastifyInstance,
   url: string,
-  operations: Partial<Record<'GET' | 'POST', Operation>>,
+  operations: Partial<Record<'GET' | 'POST' | 'PUT', Operation>>,
 ): void {
   const served = Object.entries(operations)
   for (const [method, { access, schema, bodyLimitBytes, handler }] of served) {

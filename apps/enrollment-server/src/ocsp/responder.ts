@@ -9,7 +9,7 @@ import {
   PkiError,
   type SerialNumber,
 } from '@fleetroot/pki'
-import type { IssuerName } from '../authority/authority.ts'
+import type { IssuingAuthority } from '../authority/authority.ts'
 import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 
@@ -22,12 +22,17 @@ export interface OcspAnswer {
 /** Answers OCSP requests in DER. Rejects only when the registry or a key fails. */
 export type OcspResponder = (request: Uint8Array) => Promise<OcspAnswer>
 
+/** A CA and who answers for it. */
+export interface CaResponder {
+  readonly issuer: IssuingAuthority
+  readonly responder: Issuer
+}
+
 /** What a responder works with. */
 export interface OcspDependencies {
   readonly registry: Pick<Registry, 'findCertificate'>
-  readonly issuers: Readonly<Record<IssuerName, Issuer>>
-  /** The delegated signers as they are now: they are renewed while the server runs. */
-  readonly responders: () => Readonly<Record<IssuerName, Issuer>>
+  /** The CAs that are trusted now, and the delegated signer of each: both change while the server runs. */
+  readonly responders: () => readonly CaResponder[]
   readonly lifetimeMs: number
   readonly now: () => Date
 }
@@ -39,7 +44,7 @@ export interface OcspDependencies {
  * the CA of the first, and says `unknown` of the rest.
  */
 export function createOcspResponder(dependencies: OcspDependencies): OcspResponder {
-  const { registry, issuers, responders, lifetimeMs, now } = dependencies
+  const { registry, responders, lifetimeMs, now } = dependencies
   return async (der) => {
     let request: OcspRequest
     try {
@@ -48,20 +53,21 @@ export function createOcspResponder(dependencies: OcspDependencies): OcspRespond
       if (error instanceof PkiError) return { der: ocspErrorResponse('malformedRequest') }
       throw error
     }
-    const name = (['devices', 'services'] as const).find((name) =>
-      request.certIds.some((certId) => certIdMatches(certId, issuers[name].certificate)),
+    const found = responders().find(({ issuer }) =>
+      request.certIds.some((certId) => certIdMatches(certId, issuer.certificate)),
     )
-    if (!name) return { der: ocspErrorResponse('unauthorized') }
+    if (!found) return { der: ocspErrorResponse('unauthorized') }
+    const { issuer, responder } = found
     const thisUpdate = now()
     const nextUpdate = new Date(thisUpdate.getTime() + lifetimeMs)
     const response = await buildOcspResponse({
       request,
-      issuer: issuers[name].certificate,
-      responder: responders()[name],
+      issuer: issuer.certificate,
+      responder,
       producedAt: thisUpdate,
       thisUpdate,
       nextUpdate,
-      statuses: async ({ serial }) => statusOf(await registry.findCertificate(serial), name),
+      statuses: async ({ serial }) => statusOf(await registry.findCertificate(serial), issuer.id),
     })
     // An answer with a nonce is for one client alone (RFC 5019, section 4).
     return { der: response, ...(!request.nonce && { validity: { thisUpdate, nextUpdate } }) }
@@ -69,7 +75,7 @@ export function createOcspResponder(dependencies: OcspDependencies): OcspRespond
 }
 
 /** What the registry says of a certificate of this CA. */
-function statusOf(record: CertificateRecord | undefined, issuer: IssuerName): FoundStatus | undefined {
+function statusOf(record: CertificateRecord | undefined, issuer: string): FoundStatus | undefined {
   if (record?.issuer !== issuer) return undefined
   const { revocation } = record
   if (!revocation) return { status: 'good', serial: record.serial as SerialNumber }

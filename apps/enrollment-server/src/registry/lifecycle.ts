@@ -3,7 +3,7 @@ import type { DeviceId, RevocationReason } from '@fleetroot/pki'
 import { type DeviceChange, transition } from '../lifecycle/transition.ts'
 import type { AppendAudit } from './audit-log.ts'
 import { deviceColumns, deviceFromRow } from './device-table.ts'
-import type { AppendEvent, EventCertificate, EventType } from './event-log.ts'
+import type { AppendEvent, EventCertificate, DeviceEventType } from './event-log.ts'
 import type { Actor, DeviceRecord, DeviceState } from './records.ts'
 import type { RevocationWriter } from './revocation-table.ts'
 
@@ -61,7 +61,7 @@ interface CertificateRow {
   reason: RevocationReason | null
 }
 
-const eventTypes: Readonly<Record<DeviceChange, EventType>> = {
+const eventTypes: Readonly<Record<DeviceChange, DeviceEventType>> = {
   revoke: 'revoked',
   suspend: 'suspended',
   resume: 'resumed',
@@ -88,7 +88,7 @@ export function lifecycleOperations(
   )
 
   function write(
-    type: EventType,
+    type: DeviceEventType,
     deviceId: DeviceId,
     rows: readonly CertificateRow[],
     reason: RevocationReason | undefined,

@@ -103,6 +103,13 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX claim_uses_by_claim ON claim_uses (claim);
   `,
+  // Which changes of ca/authorities.json are in the audit and the events.
+  `
+  CREATE TABLE authority_changes (
+    revision INTEGER PRIMARY KEY,
+    event    INTEGER NOT NULL
+  ) STRICT;
+  `,
 ]
 
 /** The version that this program writes. */

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { createAuditLog } from './audit-log.ts'
+import { authorityOperations } from './authority-table.ts'
 import { certificateOperations } from './certificate-table.ts'
 import { createClaimTable } from './claim-table.ts'
 import { deviceOperations } from './device-table.ts'
@@ -33,6 +34,8 @@ const writes = {
   listEvents: false,
   eventHeads: false,
   pruneEvents: true,
+  recordAuthorityChanges: true,
+  countHolders: false,
   appendAudit: true,
   listAudit: false,
   auditHead: false,
@@ -63,6 +66,7 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
     ...claims.operations,
     ...certificateOperations(database, { ...journal, useClaim: claims.use }),
     ...lifecycleOperations(database, journal),
+    ...authorityOperations(database, journal),
     ...revocations.operations,
     ...events.operations,
     ...audit.operations,

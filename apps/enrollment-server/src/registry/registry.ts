@@ -1,5 +1,6 @@
 import type { DeviceId } from '@fleetroot/pki'
 import type { AuditOperations } from './audit-log.ts'
+import type { AuthorityOperations } from './authority-table.ts'
 import type { ClaimOperations } from './claim-table.ts'
 import type { EventOperations } from './event-log.ts'
 import type { LifecycleOperations } from './lifecycle.ts'
@@ -75,7 +76,13 @@ export type RecordOutcome =
  * write are durable before they answer. Every store (SQLite, PostgreSQL) offers exactly these.
  */
 export interface RegistryOperations
-  extends LifecycleOperations, RevocationOperations, EventOperations, AuditOperations, ClaimOperations {
+  extends
+    LifecycleOperations,
+    RevocationOperations,
+    AuthorityOperations,
+    EventOperations,
+    AuditOperations,
+    ClaimOperations {
   /** Adds a device; `false` if the id exists, which leaves the existing record as it is. */
   addDevice(device: NewDevice): boolean
   findDevice(id: DeviceId): DeviceRecord | undefined

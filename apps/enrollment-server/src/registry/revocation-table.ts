@@ -1,6 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { RevocationReason, SerialNumber } from '@fleetroot/pki'
-import type { IssuerName } from '../authority/authority.ts'
 
 /** A change of who is on a CRL. Without a reason a hold was taken off. */
 export interface RevocationChange {
@@ -23,7 +22,7 @@ export interface RevocationOperations {
    * certificates that had expired by then need not be listed (RFC 5280, section 3.3), and with `after` 0
    * those are left out.
    */
-  startCrl(input: { issuer: IssuerName; after: number; published?: CrlPublication }): {
+  startCrl(input: { issuer: string; after: number; published?: CrlPublication }): {
     readonly number: number
     /** The newest event of the registry. */
     readonly eventId: number
@@ -34,7 +33,7 @@ export interface RevocationOperations {
    * includes `eventId`: later lists need not. Only those that expired since `fromMs` or changed since `fromEventId`.
    */
   lapsedRevocations(
-    input: { issuer: IssuerName; fromMs: number; fromEventId: number } & CrlPublication,
+    input: { issuer: string; fromMs: number; fromEventId: number } & CrlPublication,
   ): SerialNumber[]
 }
 

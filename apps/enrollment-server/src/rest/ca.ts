@@ -1,9 +1,10 @@
-import type { Certificate } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import type { Authority } from '../authority/authority.ts'
+import type { Authorities } from '../authority/authorities.ts'
+import { crossCertificates, currentRoot, issuersOf, trustedAuthorities } from '../authority/authority.ts'
+import { kindOf } from '../authority/ca-id.ts'
 import { resource } from '../http/resource.ts'
-import { isoTime } from './device.ts'
+import { showCertified, trustedAuthority } from './authority.ts'
 import { endpoint } from './endpoint.ts'
 
 const pem = z.string().meta({ description: 'PEM' })
@@ -21,17 +22,7 @@ const bundle = z
       devices: pems('CAs of devices: the issuing one first, then introduced, then retiring ones'),
       services: pems('CAs of services, operators and claims, in the same order'),
     }),
-    authorities: z.array(
-      z.object({
-        id: z.string(),
-        kind: z.enum(['root', 'devices', 'services']),
-        state: z.enum(['introduced', 'issuing', 'retiring']),
-        subjectKeyId: z.string().meta({ description: 'hexadecimal' }),
-        notBefore: z.iso.datetime(),
-        notAfter: z.iso.datetime(),
-        certificate: pem,
-      }),
-    ),
+    authorities: z.array(trustedAuthority),
     trustDomain: z.string(),
   })
   .meta({ description: 'Trust a root only if you have it from elsewhere, or one that you have certified it' })
@@ -39,35 +30,36 @@ const bundle = z
 /** Serves the CA certificates and says which one issues what. */
 export function caRoutes(
   app: FastifyInstance,
-  { authority, trustDomain }: { authority: Authority; trustDomain: string },
+  { authorities, trustDomain }: { authorities: Authorities; trustDomain: string },
 ): void {
-  const { root, issuers } = authority
-  const show = (id: 'root' | 'devices' | 'services', certificate: Certificate) => ({
-    id,
-    kind: id,
-    state: 'issuing' as const,
-    subjectKeyId: certificate.subjectKeyId ?? '',
-    notBefore: isoTime(certificate.notBefore.getTime()),
-    notAfter: isoTime(certificate.notAfter.getTime()),
-    certificate: certificate.pem,
-  })
   resource(app, '/v1/ca', {
     GET: endpoint({
       access: 'public',
       summary: 'Read the roots and the issuing CAs',
       answer: { status: 200, schema: bundle },
-      handle: () => ({
-        root: root.pem,
-        roots: [root.pem],
-        cross: [],
-        issuers: { devices: [issuers.devices.certificate.pem], services: [issuers.services.certificate.pem] },
-        authorities: [
-          show('root', root),
-          show('devices', issuers.devices.certificate),
-          show('services', issuers.services.certificate),
-        ],
-        trustDomain,
-      }),
+      handle: async () => {
+        // Whoever heard of a change from another process must not be told what was before it.
+        await authorities.refresh()
+        const authority = authorities.current()
+        const pemsOf = (all: readonly { certificate: { pem: string } }[]) =>
+          all.map(({ certificate }) => certificate.pem)
+        return {
+          root: currentRoot(authority).certificate.pem,
+          roots: pemsOf(authority.roots),
+          cross: crossCertificates(authority).map((one) => one.pem),
+          issuers: {
+            devices: pemsOf(issuersOf(authority, 'devices')),
+            services: pemsOf(issuersOf(authority, 'services')),
+          },
+          authorities: trustedAuthorities(authority).map(({ id, state, certificate }) => ({
+            id,
+            kind: kindOf(id),
+            state,
+            ...showCertified({ certificate }),
+          })),
+          trustDomain,
+        }
+      },
     }),
   })
 }

@@ -1,8 +1,9 @@
 import { defaultProfiles, parseCsr, PkiError, toPem } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { managedIds } from '../admission/inventory.ts'
-import type { Authority } from '../authority/authority.ts'
+import { isManagedId } from '../admission/inventory.ts'
+import type { Authorities } from '../authority/authorities.ts'
+import { chainOf } from '../authority/authority.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { decodeCsrBody } from '../est/body.ts'
 import { resource } from '../http/resource.ts'
@@ -60,9 +61,9 @@ const claim = z
 /** Serves the claims: make, list, read, revoke. */
 export function claimRoutes(
   app: FastifyInstance,
-  options: { registry: Registry; enroll: Enroll; authority: Authority; now: () => Date },
+  options: { registry: Registry; enroll: Enroll; authorities: Pick<Authorities, 'current'>; now: () => Date },
 ): void {
-  const { registry, enroll, authority, now } = options
+  const { registry, enroll, authorities, now } = options
   async function find(id: ClaimRecord['id']): Promise<ClaimRecord> {
     const found = await registry.findClaim(id)
     if (found) return found
@@ -87,7 +88,7 @@ export function claimRoutes(
       ],
       handle: async ({ body, request, reply }) => {
         const { id, batch, quota, expiresInSeconds } = body
-        if (managedIds.has(id)) {
+        if (isManagedId(id)) {
           throw new RequestRefused({ code: 'device-managed', detail: `id: ${id} is the server's own` })
         }
         const csr = await readCsr(body.csr)
@@ -106,7 +107,7 @@ export function claimRoutes(
         return {
           ...showClaim(await find(id), now()),
           certificate: toPem('CERTIFICATE', outcome.certificate.der),
-          chain: [authority.issuers[outcome.certificate.issuer].certificate.pem],
+          chain: chainOf(authorities.current(), outcome.certificate.issuer).map(({ pem }) => pem),
         }
       },
     }),

@@ -1,7 +1,7 @@
 import type { Profile } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { managedIds } from '../admission/inventory.ts'
+import { isManagedId } from '../admission/inventory.ts'
 import { registrableProfiles } from '../config/profiles.ts'
 import { resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
@@ -30,7 +30,7 @@ export function deviceRoutes(
       refusals: ['field-invalid', 'role-not-allowed', 'device-exists', 'device-managed'],
       handle: async ({ body, request, reply }) => {
         checkNames(body, profiles)
-        if (managedIds.has(body.id)) {
+        if (isManagedId(body.id)) {
           throw new RequestRefused({ code: 'device-managed', detail: `id: ${body.id} is the server's own` })
         }
         const record = { ...body, createdAtMs: now().getTime() }

@@ -1,7 +1,8 @@
 import { toPem } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import type { Authority } from '../authority/authority.ts'
+import type { Authorities } from '../authority/authorities.ts'
+import { chainOf } from '../authority/authority.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { decodeCsrBody } from '../est/body.ts'
 import { resource } from '../http/resource.ts'
@@ -13,7 +14,7 @@ import { endpoint } from './endpoint.ts'
 /** Serves enrollment in JSON, for firmware that has no use for PKCS#7. */
 export function enrollmentRoutes(
   app: FastifyInstance,
-  { enroll, authority }: { enroll: Enroll; authority: Authority },
+  { enroll, authorities }: { enroll: Enroll; authorities: Pick<Authorities, 'current'> },
 ): void {
   resource(app, '/v1/enrollments', {
     POST: endpoint({
@@ -59,7 +60,7 @@ export function enrollmentRoutes(
           deviceId,
           serial,
           certificate: toPem('CERTIFICATE', der),
-          chain: [authority.issuers[issuer].certificate.pem],
+          chain: chainOf(authorities.current(), issuer).map(({ pem }) => pem),
           notBefore: isoTime(notBeforeMs),
           notAfter: isoTime(notAfterMs),
         }

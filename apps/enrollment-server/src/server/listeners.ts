@@ -4,7 +4,8 @@ import type { Logger } from '@fleetroot/service'
 import { serverTlsOptions, type TlsIdentity } from '@fleetroot/tls-config'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuditRefusal } from '../audit/refusals.ts'
-import type { Authority } from '../authority/authority.ts'
+import type { Authorities } from '../authority/authorities.ts'
+import { type Authority, trustAnchors } from '../authority/authority.ts'
 import type { CrlPublication } from '../crl/publication.ts'
 import { crlRoutes } from '../crl/routes.ts'
 import { estRoutes } from '../est/routes.ts'
@@ -31,6 +32,7 @@ export interface Listener {
 export interface ListenerOptions {
   readonly host: string
   readonly port: number
+  readonly authorities: Authorities
   readonly logger: Logger
   readonly limits: RateLimits
   /** Told every refusal of the access gate. */
@@ -43,18 +45,18 @@ export interface StatusSources {
   readonly ocsp: () => OcspResponder | undefined
 }
 
-/** Starts the HTTPS listener with EST and REST. `setIdentity` swaps its certificate for new connections. */
+/** Starts the HTTPS listener with EST and REST. `setIdentity` swaps its certificate, and whom it trusts, for new connections. */
 export async function startSecureListener(
   options: ListenerOptions &
     RestDependencies &
     StatusSources & { identity: TlsIdentity; feed: EventFeed; auditRefusal: AuditRefusal },
 ): Promise<Listener & { setIdentity(identity: TlsIdentity): void }> {
-  const { authority, trustDomain, registry, now, logger, limits, refusedAtGate } = options
-  const app = await createApp({ logger, limits, tls: tlsOptions(authority, options.identity) })
+  const { authorities, trustDomain, registry, now, logger, limits, refusedAtGate } = options
+  const app = await createApp({ logger, limits, tls: tlsOptions(authorities.current(), options.identity) })
   const gate = {
     registry,
     profiles: options.profiles,
-    readPeer: createPeerReader(authority, trustDomain, now),
+    readPeer: createPeerReader(() => authorities.current(), trustDomain, now),
     now,
     ...createAttempts(app, limits),
     refused: (request: FastifyRequest, code: string) => {
@@ -78,16 +80,14 @@ export async function startSecureListener(
   return {
     port,
     close: () => drain(() => app.close()),
-    setIdentity: (identity) => server.setSecureContext(tlsOptions(authority, identity)),
+    setIdentity: (identity) => server.setSecureContext(tlsOptions(authorities.current(), identity)),
   }
 }
 
 /** Starts the plain HTTP listener, which serves public files and nothing else. */
-export async function startPlainListener(
-  options: ListenerOptions & StatusSources & { authority: Authority },
-): Promise<Listener> {
+export async function startPlainListener(options: ListenerOptions & StatusSources): Promise<Listener> {
   const app = await createApp(options)
-  caCertificateRoutes(app, options.authority)
+  caCertificateRoutes(app, options.authorities)
   await registerStatus(app, options)
   const drain = drainable(app.server)
   return { port: await listen(app, options), close: () => drain(() => app.close()) }
@@ -95,9 +95,9 @@ export async function startPlainListener(
 
 async function registerStatus(
   app: FastifyInstance,
-  { crls, ocsp, logger }: StatusSources & ListenerOptions,
+  { authorities, crls, ocsp, logger }: StatusSources & ListenerOptions,
 ): Promise<void> {
-  crlRoutes(app, crls)
+  crlRoutes(app, crls, () => authorities.refresh())
   await app.register(async (scope) => ocspRoutes(scope, { responder: ocsp, logger }))
 }
 
@@ -107,14 +107,13 @@ async function listen(app: FastifyInstance, { host, port }: ListenerOptions): Pr
 }
 
 /**
- * The issuing CAs are trust anchors beside the root, because simpleenroll answers with the certificate alone
+ * The issuing CAs are trust anchors beside the roots, because simpleenroll answers with the certificate alone
  * (RFC 7030, section 4.2.3), and a device may send just that.
  */
 function tlsOptions(authority: Authority, identity: TlsIdentity) {
-  const { root, issuers } = authority
   return serverTlsOptions({
     identity,
-    trust: [root.pem, issuers.devices.certificate.pem, issuers.services.certificate.pem],
+    trust: trustAnchors(authority),
     mode: 'compatible',
     clientCertificate: 'optional',
   })

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import type { Config, DataDirectory, Logger } from '@fleetroot/service'
 import { createRefusalAudit } from '../audit/refusals.ts'
-import { signingIssuers } from '../authority/authority.ts'
-import { openHierarchy } from '../authority/hierarchy.ts'
+import { dataLock, openAuthorities } from '../authority/authorities.ts'
+import { createRotation } from '../authority/rotation.ts'
 import { configuredProfiles } from '../config/profiles.ts'
 import { settings } from '../config/settings.ts'
 import { withDecisions } from '../enrollment/decisions.ts'
 import { openEnrollment } from '../enrollment/enrollment-thread.ts'
 import type { Registry } from '../registry/registry.ts'
-import { identityLock, refreshIdentities } from './identities.ts'
+import { refreshIdentities } from './identities.ts'
 import { startPlainListener, startSecureListener } from './listeners.ts'
 import type { Metrics } from './metrics.ts'
 import { openStatus, type StatusServices } from './status.ts'
@@ -41,14 +41,12 @@ export interface EnrollmentServer {
 export async function startServer(options: ServerOptions): Promise<EnrollmentServer> {
   const { config, data, version, logger, metrics, now, made, onStop, onFailure } = options
 
-  const authority = await data.locked(identityLock, () =>
-    openHierarchy(data, {
-      passphrase: config.caPassphrase,
-      algorithm: config.caKeyAlgorithm,
-      now: now(),
-      made,
-    }),
-  )
+  const authorities = await openAuthorities(data, {
+    passphrase: config.caPassphrase,
+    algorithm: config.caKeyAlgorithm,
+    now: now(),
+    made,
+  })
 
   const { host, trustDomain } = config
   const limits = {
@@ -56,12 +54,11 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     failedTokensPerMinute: config.failedTokenLimit,
   }
   const { refusedAtGate, decided } = metrics
-  const listenerOptions = { host, logger, limits, refusedAtGate }
+  const listenerOptions = { host, authorities, logger, limits, refusedAtGate }
   const sources: { status?: StatusServices } = {}
   const plain = await startPlainListener({
     ...listenerOptions,
     port: config.httpPort,
-    authority,
     crls: () => sources.status?.crls,
     ocsp: () => sources.status?.ocsp,
   })
@@ -77,15 +74,15 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   }
   const publicUrl = publicUrlOf(config, plain.port)
   const profiles = configuredProfiles(config, config.profiles)
-  const opened = await data.locked(identityLock, () =>
-    openEnrollment({ file, authority, profiles, trustDomain, publicUrl }, onFailure),
+  const opened = await data.locked(dataLock, () =>
+    openEnrollment({ file, authority: authorities.current(), profiles, trustDomain, publicUrl }, onFailure),
   )
   onStop('registry', () => opened.registry.close())
   await auditStart(options, opened.registry)
   const status = await openStatus({
     registry: opened.registry,
     data,
-    issuers: signingIssuers(authority),
+    authorities,
     trustDomain,
     publicUrl,
     made,
@@ -109,6 +106,8 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     repeated: (entry) => registry.appendAudit(entry),
     refused: auditRefusal,
   })
+  const rotation = createRotation(authorities, registry)
+  const authority = () => authorities.current()
   const refreshed = () =>
     refreshIdentities(config, { data, registry, authority, enroll, trustDomain, now, made })
   let identity = await refreshed()
@@ -116,8 +115,9 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     ...listenerOptions,
     port: config.port,
     identity,
-    authority,
     registry,
+    rotation,
+    introductionMs: config.caIntroduction,
     enroll,
     profiles,
     trustDomain,
@@ -133,16 +133,39 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   // Before the listeners: an event stream never ends by itself.
   onStop('event streams', () => feed.close())
 
+  async function renewIdentity(): Promise<void> {
+    const next = await refreshed()
+    if (next.cert === identity.cert) return
+    identity = next
+    secure.setIdentity(next)
+    logger.info({ serial: next.certificate.serial }, 'serving with a new certificate')
+  }
+  authorities.onChange(async (current) => {
+    await opened.useAuthority(current)
+    await status.follow(current)
+    await renewIdentity()
+    // Whom it trusts has changed in any case.
+    secure.setIdentity(identity)
+    logger.info({ revision: current.revision }, 'the set of CAs has changed')
+  })
+  // Another process changed it.
+  feed.onChange(() => {
+    if (feed.heads().authorities <= authorities.current().revision) return
+    authorities.refresh().catch((error: unknown) => logger.error({ err: error }, 'cannot follow the CAs'))
+  })
+  await rotation.refresh(now())
+
   return {
     port: secure.port,
     httpPort: plain.port,
     refresh: async () => {
-      await status.refresh()
-      const next = await refreshed()
-      if (next.cert === identity.cert) return
-      identity = next
-      secure.setIdentity(next)
-      logger.info({ serial: next.certificate.serial }, 'serving with a new certificate')
+      // Each has its own work: that one fails is no reason to let lists or certificates run out.
+      const failed: unknown[] = []
+      for (const step of [() => rotation.refresh(now()), () => status.refresh(), renewIdentity]) {
+        await step().catch((error: unknown) => failed.push(error))
+      }
+      if (failed.length > 0)
+        throw failed.length === 1 ? failed[0] : new AggregateError(failed, 'cannot refresh')
     },
   }
 }

@@ -39,6 +39,7 @@ const defaults = {
   trustDomain: 'fleet.example',
   publicUrl: undefined,
   caKeyAlgorithm: 'P-256',
+  caIntroduction: 600_000,
   caPassphrase: 'a passphrase for tests',
   deviceLifetime: 30 * 86_400_000,
   renewalGrace: 0,
