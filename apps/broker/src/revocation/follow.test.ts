@@ -102,7 +102,7 @@ describe('events', () => {
   test('that are replayed change nothing: a device that was resumed stays in', async () => {
     const suspended = await fleet.registry.change('suspended', refOf(pump))
     const resumed = await fleet.registry.change('resumed', refOf(pump))
-    await expectSoon(() => counts().lastEventId === resumed)
+    await expectSoon(() => counts().lastEventId === resumed && standing(pump) === 'good')
     const device = await live.join('device', 'pump', { identity: pump })
     fleet.registry.replay(suspended)
     fleet.registry.replay(resumed)
@@ -120,6 +120,26 @@ describe('events', () => {
     fleet.registry.replay(resumed)
     await expectSoon(() => counts().lastEventId === revoked && counts().repeated === 1)
     expect(standing(pump)).toBe('revoked')
+  })
+
+  test('release nothing before a list does, however new they are', async () => {
+    await fleet.registry.change('suspended', refOf(pump))
+    await expectSoon(() => standing(pump) === 'suspended')
+    const { polls } = counts()
+    fleet.registry.send(eventText(2, 'resumed', [refOf(pump)]))
+    await expectSoon(() => counts().polls > polls + 3)
+    expect(standing(pump)).toBe('suspended')
+    // The real second event has the same number.
+    await fleet.registry.change('resumed', refOf(pump))
+    await expectSoon(() => standing(pump) === 'good')
+  })
+
+  test('with a number from far ahead do not make the broker deaf to those that follow', async () => {
+    fleet.registry.send(eventText(5_000, 'issued', [refOf(lamp)]))
+    await expectSoon(() => counts().lastEventId === 5_000)
+    await fleet.registry.change('suspended', refOf(lamp))
+    await fleet.registry.change('revoked', refOf(pump))
+    await expectSoon(() => standing(pump) === 'revoked' && standing(lamp) === 'suspended')
   })
 
   test('with the number of another one do not pass for it', async () => {

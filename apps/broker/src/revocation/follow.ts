@@ -1,6 +1,7 @@
 import { clientTlsOptions, type KeyAndCertificate, type TlsMode } from '@fleetroot/tls-config'
 import type { DataDirectory, Logger } from '@fleetroot/service'
 import type { Issuers } from '../admission/peer.ts'
+import { AwaitedRelease } from './awaited-release.ts'
 import { RevocationCopy } from './copy.ts'
 import { EventCursor } from './event-cursor.ts'
 import type { ServerSentEvent } from './event-stream.ts'
@@ -95,6 +96,7 @@ export class Follower {
   readonly #copy: RevocationCopy
   readonly #lists: Lists
   readonly #cursor: EventCursor
+  readonly #release = new AwaitedRelease()
   readonly #trouble: Trouble
   readonly #tally = { events: 0, repeated: 0, gaps: 0, unreadable: 0, polls: 0, failures: 0 }
   readonly #stop = new AbortController()
@@ -143,7 +145,7 @@ export class Follower {
     if (this.#stop.signal.aborted) return repeatPollMs
     // Not before there is a number to resume after: without one the stream begins with whatever comes next.
     this.#feed ??= this.#openFeed()
-    if (!isDone || !this.#cursor.isWhole) return repeatPollMs
+    if (!isDone || !this.#cursor.isWhole || this.#release.isAwaited) return repeatPollMs
     return (this.#feed.isOpen ? pollMs : cutOffPollMs) * (2 / 3 + Math.random() / 3)
   }
 
@@ -164,6 +166,7 @@ export class Follower {
     }
     this.#trouble.over('lists', 'the revocation lists are fetched again')
     const upTo = revocation.set.listsUpTo
+    this.#release.polled(upTo)
     // What was missed while this poll was under way wants lists that were asked for after it.
     if (upTo !== undefined && !this.#poller.isWanted) this.#cursor.polled(upTo)
     if (areCurrent && this.#cursor.isWhole) revocation.confirm(startedMs)
@@ -214,7 +217,7 @@ export class Follower {
     this.#tally.events += 1
     if ('problem' in event) return this.#skip(event)
     const position = this.#cursor.take(event.id)
-    if (position === 'repeated') return void (this.#tally.repeated += 1)
+    if (position === 'repeated') return this.#again(event)
     if (position === 'gap') {
       this.#tally.gaps += 1
       const after = this.#cursor.upTo
@@ -222,6 +225,15 @@ export class Follower {
       this.#poller.poll()
     }
     return this.#apply(event)
+  }
+
+  /** A number that was there before, or one that is wrong: then the event is news. A revocation is final and may be heard twice. */
+  #again(event: RegistryEvent): void {
+    this.#tally.repeated += 1
+    const { id, effect } = event
+    if (effect === 'none' || id <= (this.#options.revocation.set.listsUpTo ?? 0)) return
+    if (effect === 'revoked') this.#options.revocation.apply(event)
+    this.#poller.poll()
   }
 
   /** An event that cannot be read may have revoked anything. */
@@ -240,8 +252,15 @@ export class Follower {
     revocation.apply(event)
     if (event.effect === 'none') return
     const { id, type, deviceId, certificates } = event
-    const level = event.effect === 'resumed' ? 'info' : 'warn'
-    log[level]({ eventId: id, type, deviceId, certificates }, `${type}: applied`)
+    if (event.effect === 'resumed') {
+      log.info(
+        { eventId: id, type, deviceId, certificates },
+        'resumed: counts when the revocation list says so',
+      )
+      this.#release.announced(id)
+      return this.#poller.poll()
+    }
+    log.warn({ eventId: id, type, deviceId, certificates }, `${type}: applied`)
     // What no list includes is written again with every event: after so many it is time for a list.
     const { changed } = revocation.set
     if (changed > 0 && changed % changesPerPoll === 0) this.#poller.poll()
