@@ -1,7 +1,8 @@
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
-import { type KeyAndCertificate, serverTlsOptions, type TlsMode, trustedIssuers } from '@fleetroot/tls-config'
-import { admitPeer, type Issuers } from './admission/peer.ts'
+import { type KeyAndCertificate, serverTlsOptions, type TlsMode } from '@fleetroot/tls-config'
+import { admitPeer } from './admission/peer.ts'
+import { type Authorities, listenerTrust, peerIssuers } from './authorities/authorities.ts'
 import { createEngine } from './engine/engine.ts'
 import { defaultLimits, type EngineLimits } from './engine/limits.ts'
 import { listenMqtts } from './listener/mqtts.ts'
@@ -15,9 +16,8 @@ import { rotateTicketKeys } from './listener/ticket-keys.ts'
 export interface BrokerOptions {
   /** Its own key and certificate chain, PEM. */
   readonly identity: KeyAndCertificate
-  /** PEM: the root of the system, and the issuing CAs for devices that send their leaf alone. */
-  readonly trust: readonly string[]
-  readonly issuers: Issuers
+  /** Whose certificates are taken, and for what. */
+  readonly authorities: Authorities
   readonly policy: Policy
   /** What is known of revoked certificates; nobody passes before it knows something. */
   readonly revocation: RevocationView
@@ -49,6 +49,11 @@ export interface Broker {
   readonly setPolicy: (policy: Policy) => void
   /** Uses another certificate for new connections. */
   readonly setIdentity: (identity: KeyAndCertificate) => void
+  /**
+   * Trusts other CAs from now on, of the same trust domain. For new connections: of the sessions that stand, those
+   * whose CA is gone end when `BrokerOptions.revocation` says so, and no others.
+   */
+  readonly setAuthorities: (authorities: Authorities) => void
   /** Ends all sessions and closes the listeners. */
   readonly close: () => Promise<void>
 }
@@ -57,30 +62,35 @@ export interface Broker {
  * Starts a broker: MQTT 3.1.1 over mutual TLS and over secure WebSocket, deny by default. Rejects with
  * Node's error when a port is taken, and with `TlsConfigError` when identity or trust are unusable.
  *
- *     const broker = await createBroker({ identity, trust, issuers, policy, revocation, log })
+ *     const broker = await createBroker({ identity, authorities, policy, revocation, log })
  *     broker.ports.mqtts
  *     await broker.close()
  */
 export async function createBroker(options: BrokerOptions): Promise<Broker> {
-  const { trust, revocation, log, host = '127.0.0.1', port = 0, wssPort = 0, mode = 'compatible' } = options
+  const { revocation, log, host = '127.0.0.1', port = 0, wssPort = 0, mode = 'compatible' } = options
   const { counts = new BrokerCounts(), now = Date.now } = options
   const limits = { ...defaultLimits, ...options.limits }
-  const { trustDomain } = options.issuers
-  const peerTrust = { issuers: trustedIssuers(options.issuers), trustDomain }
+  const { trustDomain } = options.authorities
+  let { identity } = options
+  let trust = listenerTrust(options.authorities)
+  let issuers = peerIssuers(options.authorities)
   let policy = options.policy
   let isClosing = false
-  const tlsFor = (identity: KeyAndCertificate) =>
-    serverTlsOptions({ identity, trust, mode, clientCertificate: 'required' })
-
-  const tls = tlsFor(options.identity)
+  const tls = () => serverTlsOptions({ identity, trust, mode, clientCertificate: 'required' })
   const engine = await createEngine({ policy: () => policy, revocation, limits, counts, log, now })
   const shared = {
     host,
-    tls,
+    tls: tls(),
     counts,
     log,
     admit: (socket: TLSSocket) =>
-      admitPeer(socket, { ...peerTrust, policy, now: now(), standingOf: revocation.standingOf }),
+      admitPeer(socket, {
+        issuers,
+        trustDomain,
+        policy,
+        now: now(),
+        standingOf: revocation.standingOf,
+      }),
     accept: (...connection: Parameters<typeof engine.accept>) => {
       if (isClosing) connection[0].destroy()
       else engine.accept(...connection)
@@ -91,13 +101,23 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     try {
       const wss = await listenWss({ ...shared, port: wssPort, maxFrameBytes: limits.maxPacketBytes })
       const tickets = rotateTicketKeys([mqtts, wss], revocation, options.ticketKeys)
+      const renewContexts = (): void => {
+        const next = tls()
+        for (const listener of [mqtts, wss]) listener.setSecureContext(next)
+        tickets.rotate()
+      }
       return {
         ports: { mqtts: mqtts.port, wss: wss.port },
         counts,
         setPolicy: (next) => void (policy = next),
-        setIdentity: (identity) => {
-          for (const listener of [mqtts, wss]) listener.setSecureContext(tlsFor(identity))
-          tickets.rotate()
+        setIdentity: (next) => {
+          identity = next
+          renewContexts()
+        },
+        setAuthorities: (next) => {
+          trust = listenerTrust(next)
+          issuers = peerIssuers(next)
+          renewContexts()
         },
         close: async () => {
           isClosing = true

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { type Policy, readDefaultPolicy } from '@fleetroot/policy'
 import type { AppContext, DataDirectory } from '@fleetroot/service'
+import { shownIdentity } from './authorities/own-chain.ts'
 import { type Broker, createBroker } from './broker.ts'
 import { enroll } from './enrollment/enrollment.ts'
 import type { BrokerCounts } from './metrics/counts.ts'
@@ -47,7 +48,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
   onStop('policy', policyFile.close)
   onHangup(policyFile.check)
 
-  const { identity, issuers, root, keepValid } = await enroll({
+  const { identity, authorities, keepValid } = await enroll({
     id: config.id,
     url,
     mode: config.tlsMode,
@@ -60,16 +61,15 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     onWait,
   })
   let ownIdentity = identity
-  const revocation = new Revocation(issuers, {
+  const revocation = new Revocation(authorities.current, {
     policy: config.revocationStale,
     afterMs: config.revocationStaleAfter,
     now: Date.now,
   })
   const follower = await followRevocation({
     revocation,
-    issuers,
+    authorities,
     url,
-    root,
     mode: config.tlsMode,
     identity: () => ownIdentity,
     data,
@@ -84,10 +84,10 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     log: logger,
   })
   onStop('readiness', readiness.close)
+  const shown = () => shownIdentity(ownIdentity, authorities.current, new Date())
   const broker = await createBroker({
-    identity,
-    trust: [root, ...[...issuers.devices, ...issuers.services].map(({ pem }) => pem)],
-    issuers,
+    identity: shown(),
+    authorities: authorities.current,
     policy: running.newPolicy ?? policyFile.policy,
     revocation,
     log: logger,
@@ -111,10 +111,16 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
   running.broker = broker
   onStop('broker', broker.close)
 
+  // The CAs that changed while the listeners were being opened included.
+  broker.setAuthorities(authorities.current)
+  authorities.subscribe((next) => {
+    broker.setAuthorities(next)
+    broker.setIdentity(shown())
+  })
   // New connections see the new certificate; sessions that stand go on.
   const renewal = keepValid((next) => {
     ownIdentity = next
-    broker.setIdentity(next)
+    broker.setIdentity(shown())
   })
   // What is under way may be cut off at any step: the identity store is made for that.
   onStop('renewal', () => void renewal.stop())

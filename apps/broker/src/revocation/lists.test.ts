@@ -50,7 +50,7 @@ describe('a revocation list', () => {
   test('that another CA signed under the same name is not used', async () => {
     await start()
     const other = await makeAuthority()
-    const forged = await fleet.registry.makeList('devices', 99n, new Date(), other)
+    const forged = await fleet.registry.makeList('devices', 99n, new Date(), other.devices)
     fleet.registry.brokenList = (name) => (name === 'devices' ? forged : undefined)
     await expectRefused('list-issuer-unknown')
     expect(standing(pump)).toBe('good')
@@ -61,7 +61,7 @@ describe('a revocation list', () => {
     await fleet.registry.sign('devices')
     await start()
     const { registry } = fleet
-    registry.lists.devices.entries.clear()
+    registry.lists['devices']!.entries.clear()
     const good = await registry.makeList('devices', 99n)
     good[good.length - 10] = good[good.length - 10]! ^ 1
     registry.brokenList = (name) => (name === 'devices' ? good : undefined)
@@ -70,7 +70,7 @@ describe('a revocation list', () => {
   })
 
   test('with a lower number, which an attacker may have kept, is not used', async () => {
-    const old = Buffer.from(fleet.registry.lists.devices.der)
+    const old = Buffer.from(fleet.registry.lists['devices']!.der)
     fleet.registry.record('revoked', refOf(pump))
     await fleet.registry.sign('devices')
     await start()
@@ -93,7 +93,7 @@ describe('a revocation list', () => {
   })
 
   test('of 100,000 certificates is used, and no session waits for it', async () => {
-    const { entries } = fleet.registry.lists.devices
+    const { entries } = fleet.registry.lists['devices']!
     for (let i = 0; i < 100_000; i++) {
       const serial = newSerial()
       entries.set(serial, { serial, revokedAt: new Date(), reason: 'keyCompromise' })

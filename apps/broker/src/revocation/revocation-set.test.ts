@@ -27,7 +27,7 @@ describe('a revocation set', () => {
     expect([set.isComplete, set.listsUpTo, set.markOf(pump)]).toEqual([false, undefined, 'unlisted'])
     set.apply(pump, 'revoked', 3)
     expect([set.markOf(pump), set.markOf(lamp)]).toEqual(['revoked', 'unlisted'])
-    expect(set.markOf({ ...pump, issuerKeyId: 'other' })).toBe('unlisted')
+    expect(set.markOf({ ...pump, issuerKeyId: 'other' })).toBe('untrusted')
   })
 
   test('tells the same serial of two CAs apart', () => {

@@ -39,10 +39,19 @@ interface IssuerRecord {
 export class RevocationSet {
   readonly #issuers = new Map<string, IssuerRecord>()
 
-  /** Knows nothing yet of these issuing CAs, and never of any other. */
+  /** Knows nothing yet of these issuing CAs, and nothing of any other. */
   constructor(issuerKeyIds: Iterable<string>) {
-    for (const keyId of issuerKeyIds) {
-      this.#issuers.set(keyId, { table: undefined, upTo: 0, changes: new Map() })
+    this.setIssuers(issuerKeyIds)
+  }
+
+  /** Knows these issuing CAs and no others; of a new one nothing yet. */
+  setIssuers(issuerKeyIds: Iterable<string>): void {
+    const keyIds = new Set(issuerKeyIds)
+    for (const keyId of this.#issuers.keys()) if (!keyIds.has(keyId)) this.#issuers.delete(keyId)
+    for (const keyId of keyIds) {
+      if (!this.#issuers.has(keyId)) {
+        this.#issuers.set(keyId, { table: undefined, upTo: 0, changes: new Map() })
+      }
     }
   }
 
@@ -63,10 +72,10 @@ export class RevocationSet {
     )
   }
 
-  /** `unlisted`: of this issuing CA there is no list, so nothing can be said. */
-  markOf({ issuerKeyId, serial }: CertificateRef): Mark | 'good' | 'unlisted' {
+  /** `unlisted`: of this issuing CA there is no list, so nothing can be said; `untrusted`: it is none of ours. */
+  markOf({ issuerKeyId, serial }: CertificateRef): Mark | 'good' | 'unlisted' | 'untrusted' {
     const issuer = this.#issuers.get(issuerKeyId)
-    if (issuer === undefined) return 'unlisted'
+    if (issuer === undefined) return 'untrusted'
     const listed = issuer.table?.get(serial)
     const changed = issuer.changes.get(serial)?.mark
     if (listed === 'revoked' || changed === 'revoked') return 'revoked'
