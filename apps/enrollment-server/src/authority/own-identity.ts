@@ -118,6 +118,8 @@ function isGood(
   const wanted = [...identity.dns, ...identity.ip]
   return (
     certificate.publicKeyFingerprint === fingerprint &&
+    // One from the future was made before the clock was set back.
+    now >= certificate.notBefore &&
     // From the issuance: notBefore lies an hour before it, which is long for a short life.
     now.getTime() < issuedAtMs + ((notAfterMs - issuedAtMs) * 2) / 3 &&
     names.length === wanted.length &&

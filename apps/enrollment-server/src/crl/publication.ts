@@ -81,9 +81,11 @@ export async function openCrlPublication(options: PublicationOptions): Promise<C
       return publisher && delta && upToDate(delta, publisher)
     },
     renewDue: async () => {
-      const due = [...publishers.values()].filter(
-        (one) => now().getTime() - one.complete().crl.thisUpdate.getTime() >= intervalMs,
-      )
+      // One from the future was made before the clock was set back: nobody whose clock is right takes it.
+      const due = [...publishers.values()].filter((one) => {
+        const ageMs = now().getTime() - one.complete().crl.thisUpdate.getTime()
+        return ageMs < 0 || ageMs >= intervalMs
+      })
       await Promise.all(due.map((publisher) => publisher.renew()))
     },
     follow,

@@ -38,6 +38,12 @@ export interface PublisherOptions {
   readonly onError: (error: unknown) => void
 }
 
+/**
+ * How long a certificate stays on the lists after it has expired by our clock, in milliseconds: a broker whose clock is
+ * behind ours takes it for valid that much longer.
+ */
+const keptMs = 3_600_000
+
 /** Under a storm of revocations a list is made this often; the events of each go out at once. */
 const apartMs = 100
 
@@ -77,13 +83,33 @@ export async function openCrlPublisher(options: PublisherOptions): Promise<CrlPu
     )
   }
 
+  /** A clock that is set back says that less has expired than a list from before said. */
+  const expiredBy = (atMs: number): number => Math.min(atMs, now().getTime()) - keptMs
+
+  /** Takes in what was left out as expired while the clock was ahead. */
+  function reload(started: Awaited<ReturnType<Registry['startCrl']>>): void {
+    const before = entries
+    load(started)
+    for (const { serial } of started.changes) {
+      if (before.has(serial)) continue
+      base?.changed.add(serial)
+      nextBase?.changed.add(serial)
+    }
+    prunedMs = 0
+    prunedEventId = 0
+  }
+
   async function make(): Promise<void> {
+    const nowMs = expiredBy(Number.POSITIVE_INFINITY)
+    const isSetBack = nowMs < prunedMs
     const started = await registry.startCrl({
       issuer,
-      after: published?.eventId ?? 0,
-      ...(published && { published: { atMs: published.atMs, eventId: published.eventId } }),
+      after: isSetBack ? 0 : (published?.eventId ?? 0),
+      nowMs,
+      ...(published && { published: { atMs: expiredBy(published.atMs), eventId: published.eventId } }),
     })
-    if (published) apply(started)
+    if (isSetBack) reload(started)
+    else if (published) apply(started)
     else load(started)
     const thisUpdate = now()
     const number = BigInt(started.number)
@@ -118,11 +144,11 @@ export async function openCrlPublisher(options: PublisherOptions): Promise<CrlPu
       issuer,
       fromMs: prunedMs,
       fromEventId: prunedEventId,
-      atMs,
+      atMs: expiredBy(atMs),
       eventId,
     })
     for (const serial of lapsed) entries.delete(serial)
-    prunedMs = atMs
+    prunedMs = Math.max(prunedMs, expiredBy(atMs))
     prunedEventId = eventId
   }
 

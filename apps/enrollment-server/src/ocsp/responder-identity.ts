@@ -59,6 +59,7 @@ export async function ensureResponder(
     current?.publicKeyFingerprint === fingerprint &&
     current.authorityKeyId === issuer.certificate.subjectKeyId &&
     record !== undefined &&
+    now() >= current.notBefore &&
     now().getTime() < record.issuedAtMs + ((record.notAfterMs - record.issuedAtMs) * 2) / 3
   if (isGood) return { certificate: current, signer }
 
