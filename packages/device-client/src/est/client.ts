@@ -111,8 +111,8 @@ export function createEstClient(options: EstClientOptions): EstClient {
     return anonymous.options
   }
   const server = httpsServer(url, anonymousTls, { timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES })
-  let refreshing: Promise<AnchorChange> | undefined
-  let refreshed: { at: number; change: AnchorChange } | undefined
+  let refreshing: { startedAt: number; change: Promise<AnchorChange> } | undefined
+  let refreshed: { startedAt: number; change: AnchorChange } | undefined
 
   async function cacerts(): Promise<Certificate[]> {
     const answer = await ask('cacerts', { method: 'GET', path: `${base}/cacerts` })
@@ -120,15 +120,36 @@ export function createEstClient(options: EstClientOptions): EstClient {
   }
 
   async function refreshTrust({ maxAgeMs = 0 }: { maxAgeMs?: number } = {}): Promise<AnchorChange> {
-    if (refreshed !== undefined && performance.now() - refreshed.at < maxAgeMs) return refreshed.change
-    refreshing ??= learnAnew().finally(() => (refreshing = undefined))
-    return refreshing
+    const isRecent = refreshed !== undefined && refreshed.startedAt >= performance.now() - maxAgeMs
+    if (refreshed !== undefined && isRecent) return refreshed.change
+    return (refreshing ?? learnAnew()).change
   }
 
-  async function learnAnew(): Promise<AnchorChange> {
-    const change = await anchors.learn(await cacerts())
-    refreshed = { at: performance.now(), change }
-    return change
+  /** By an answer to a question that was asked after `sinceMs`; those who wait for one share it. */
+  async function refreshTrustSince(sinceMs: number): Promise<void> {
+    const asked = refreshing
+    if (asked !== undefined && asked.startedAt < sinceMs) {
+      await asked.change.catch(() => undefined)
+      await refreshTrustSince(sinceMs)
+      return
+    }
+    if (refreshed !== undefined && refreshed.startedAt >= sinceMs) return
+    await (refreshing ?? learnAnew()).change
+  }
+
+  function learnAnew(): { startedAt: number; change: Promise<AnchorChange> } {
+    const startedAt = performance.now()
+    const learn = async (): Promise<AnchorChange> => {
+      try {
+        const change = await anchors.learn(await cacerts())
+        refreshed = { startedAt, change }
+        return change
+      } finally {
+        refreshing = undefined
+      }
+    }
+    refreshing = { startedAt, change: learn() }
+    return refreshing
   }
 
   function chainOf(certificate: Certificate): Certificate[] {
@@ -174,7 +195,13 @@ export function createEstClient(options: EstClientOptions): EstClient {
       },
       body: encodeBase64Body(der),
     })
+    const issuedBeforeMs = performance.now()
     const certificate = ownCertificate(certificatesIn(answer, operation), csr, id ?? csr.commonName ?? '')
+    if (anchors.isLearning) {
+      // The server takes it that whoever was given a certificate knows the roots of that moment, and retires the old
+      // ones by it. What cannot be learned now is learned by the next look, well before that.
+      await refreshTrustSince(issuedBeforeMs).catch(() => undefined)
+    }
     await issuersOf(certificate)
     return certificate
   }
