@@ -6,7 +6,7 @@ import { deviceStates, type DeviceRecord } from '../registry/records.ts'
 
 /** A device id in a request, parsed into the branded type. */
 export const deviceId = z
-  .string({ error: 'must be a string' })
+  .string()
   .regex(deviceIdPattern, {
     error: 'must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or a digit',
     abort: true,
@@ -14,7 +14,7 @@ export const deviceId = z
   .transform(parseDeviceId)
 
 /** The name of a production batch. */
-export const batchName = z.string({ error: 'must be a string' }).regex(deviceIdPattern, {
+export const batchName = z.string().regex(deviceIdPattern, {
   error: 'must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or a digit',
 })
 

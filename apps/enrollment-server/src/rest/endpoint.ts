@@ -4,6 +4,7 @@ import type { Access } from '../http/access.ts'
 import type { Operation } from '../http/resource.ts'
 import { problemKinds, type ProblemCode } from '../problem/codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
+import { fieldComplaint } from './complaint.ts'
 
 /** What a handler gets: the parts of the request, parsed by their schemas. */
 interface Parsed<Params, Query, Body> {
@@ -82,7 +83,7 @@ function parseBody(schema: z.ZodType | undefined, value: unknown): unknown {
 
 function parse(schema: z.ZodType | undefined, value: unknown, where: string): unknown {
   if (!schema) return undefined
-  const parsed = schema.safeParse(value)
+  const parsed = schema.safeParse(value, { error: fieldComplaint })
   if (parsed.success) return parsed.data
   const detail = parsed.error.issues.map((issue) => `${[where, ...issue.path].join('.')}: ${issue.message}`)
   throw new RequestRefused({ code: 'field-invalid', detail: detail.slice(0, 5).join('; ') })

@@ -62,7 +62,6 @@ export async function startSecureListener(
     refused: (request: FastifyRequest, code: string) => {
       refusedAtGate(code)
       options.auditRefusal({ code, address: request.ip, path: request.routeOptions.url })
-      logger.info({ decision: code, address: request.ip, path: request.routeOptions.url }, 'request refused')
     },
   }
   guardRoutes(app, gate)

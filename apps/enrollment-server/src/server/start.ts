@@ -12,6 +12,7 @@ import { refreshIdentities } from './identities.ts'
 import { startPlainListener, startSecureListener } from './listeners.ts'
 import type { Metrics } from './metrics.ts'
 import { openStatus, type StatusServices } from './status.ts'
+import { checkTrustDomain } from './trust-domain.ts'
 
 /** What a server is started with. */
 export interface ServerOptions {
@@ -40,6 +41,7 @@ export interface EnrollmentServer {
 /** Starts the server on a data directory, in which it makes whatever is missing. */
 export async function startServer(options: ServerOptions): Promise<EnrollmentServer> {
   const { config, data, version, logger, metrics, now, made, onStop, onFailure } = options
+  checkTrustDomain(data, config.trustDomain)
 
   const authorities = await openAuthorities(data, {
     passphrase: config.caPassphrase,
