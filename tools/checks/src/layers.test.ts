@@ -25,6 +25,9 @@ const forbidden: [file: string, specifier: string][] = [
   ['apps/simulator/src/a.ts', 'mqtt'],
   ['apps/simulator/src/b.ts', '@fleetroot/broker'],
   ['apps/simulator/src/c.ts', 'node-forge'],
+  ['tools/fleetctl/src/a.ts', '@fleetroot/broker'],
+  ['tools/fleetctl/src/b.ts', '@fleetroot/enrollment-server'],
+  ['tools/fleetctl/src/c.ts', 'node-forge'],
 ]
 
 const allowed: [file: string, specifier: string][] = [
@@ -34,6 +37,7 @@ const allowed: [file: string, specifier: string][] = [
   ['apps/broker/src/ok.ts', 'aedes'],
   ['apps/broker/src/policy.ts', '@fleetroot/policy'],
   ['apps/simulator/src/ok.ts', '@fleetroot/device-client'],
+  ['tools/fleetctl/src/ok.ts', '@fleetroot/policy'],
 ]
 
 let tree: string

@@ -49,7 +49,7 @@ describe('an identity', () => {
         role: 'device',
         trustDomain: 'fleet.example',
         serial: leaf.certificate.serial,
-        issuer: 'CN=Fleetroot Devices',
+        issuer: 'CN=Test Devices',
         issuerKeyId: fleet.devices.certificate.subjectKeyId,
         notAfter: leaf.certificate.notAfter,
         resumed: false,
@@ -172,7 +172,7 @@ describe('no identity', () => {
     expect(await seen(leaf)).toEqual({
       kind: 'refused',
       code: 'role-not-allowed',
-      detail: 'CN=Fleetroot Services may not issue the role device',
+      detail: 'CN=Test Services may not issue the role device',
     })
   })
 
