@@ -6,4 +6,15 @@ export { temporaryFolder } from './folder.ts'
 export { type Link, type LinkState, openLink } from './link.ts'
 export { operator, type Operator } from './operator.ts'
 export { freePort } from './port.ts'
+export {
+  type Device,
+  type DeviceStart,
+  expectPublishing,
+  expectShutOut,
+  startSystem,
+  type System,
+  type SystemOptions,
+  type Transport,
+  transports,
+} from './system.ts'
 export { type Exit, type RunningProcess, startProcess } from './process.ts'

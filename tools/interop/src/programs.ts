@@ -8,6 +8,7 @@ export const debianPackages = {
   ocsptool: 'gnutls-bin',
   pki: 'strongswan-pki',
   curl: 'curl',
+  faketime: 'faketime',
   keytool: 'default-jre-headless',
   mosquitto_pub: 'mosquitto-clients',
   mosquitto_sub: 'mosquitto-clients',

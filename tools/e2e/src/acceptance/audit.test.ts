@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type AuditHead, type AuditRecord, verifyAuditChain } from '@fleetroot/service'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectPublishing, startSystem, type System } from './system.ts'
+import { expectPublishing, startSystem, type System } from '@fleetroot/harness'
 
 let system: System
 /** Noted down before anybody edited anything. */

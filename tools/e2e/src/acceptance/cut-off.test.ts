@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { expectPublishing, expectShutOut, startSystem, transports } from './system.ts'
+import { expectPublishing, expectShutOut, startSystem, transports } from '@fleetroot/harness'
 
 // `cut`: connections end and new ones are refused. `silent`: they stand, and nothing arrives.
 test.each(['cut', 'silent'] as const)(

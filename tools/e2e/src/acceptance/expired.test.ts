@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { expectPublishing, expectShutOut, startSystem } from './system.ts'
+import { expectPublishing, expectShutOut, startSystem } from '@fleetroot/harness'
 
 test('a device whose certificate expires while it is connected is cut off and stays out, over mqtts and wss; one that renews notices nothing', async () => {
   await using system = await startSystem({ server: ['--device-lifetime=20s'] })

@@ -1,12 +1,11 @@
+import { openLink, startDevice, startSystem, type System, transports } from '@fleetroot/harness'
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createEstClient, enrollDevice, openIdentityStore } from '@fleetroot/device-client'
-import { openLink, startDevice } from '@fleetroot/harness'
 import { createCsr, generateKeyPair, toPem } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startSystem, type System, transports } from './system.ts'
 
 let system: System
 beforeAll(async () => {

@@ -1,11 +1,10 @@
+import { type DeviceOrders, startDevice, startSystem, type System } from '@fleetroot/harness'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createEstClient, type EstClient, enrollDevice, openIdentityStore } from '@fleetroot/device-client'
-import { type DeviceOrders, startDevice } from '@fleetroot/harness'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startSystem, type System } from './system.ts'
 
 /** Kills a process before its step number CRASH_AT on disk or network. */
 const crashAt = join(import.meta.dirname, '../../../../packages/device-client/src/testing/crash-at.ts')

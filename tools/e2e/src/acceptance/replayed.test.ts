@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Forger, startForger } from './forger.ts'
-import { type Device, expectPublishing, expectShutOut, startSystem, type System } from './system.ts'
+import { type Device, expectPublishing, expectShutOut, startSystem, type System } from '@fleetroot/harness'
 
 // Everything passes through somebody who can repeat, reorder and make up events. He may shut devices out, which the
 // lists then put right; he must not let one in.

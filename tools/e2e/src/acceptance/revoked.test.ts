@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectPublishing, expectShutOut, startSystem, type System, transports } from './system.ts'
+import { expectPublishing, expectShutOut, startSystem, type System, transports } from '@fleetroot/harness'
 
 let system: System
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { expectPublishing, expectShutOut, startSystem, type System, transports } from './system.ts'
+import { expectPublishing, expectShutOut, startSystem, type System, transports } from '@fleetroot/harness'
 
 // Fifteen seconds are the least that the broker takes for --revocation-stale-after.
 const start = (policy: string) =>

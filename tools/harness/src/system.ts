@@ -1,17 +1,12 @@
 import { join } from 'node:path'
-import {
-  type App,
-  type DeviceOrders,
-  freePort,
-  type Link,
-  openLink,
-  operator,
-  type Operator,
-  type RunningProcess,
-  startApp,
-  startDevice,
-  temporaryFolder,
-} from '@fleetroot/harness'
+import { type App, startApp } from './app.ts'
+import { startDevice } from './device/device.ts'
+import type { DeviceOrders } from './device/orders.ts'
+import { temporaryFolder } from './folder.ts'
+import { type Link, openLink } from './link.ts'
+import { operator, type Operator } from './operator.ts'
+import { freePort } from './port.ts'
+import type { RunningProcess } from './process.ts'
 
 /** The two ways to the broker. */
 export const transports = ['mqtts', 'wss'] as const
@@ -29,7 +24,8 @@ export interface System extends AsyncDisposable {
   readonly upstream: Link
   /** Starts the enrollment server again, on the same data and ports; it must have ended. */
   restartServer(): Promise<void>
-  restartBroker(): Promise<void>
+  /** The same for the broker, from now on with these variables as well. */
+  restartBroker(how?: { readonly env?: Record<string, string> }): Promise<void>
   /** Registers a device and starts it. */
   device(id: string, how?: DeviceStart): Promise<Device>
   /** What starts the same device once more, or another way. */
@@ -46,6 +42,8 @@ export interface System extends AsyncDisposable {
 export interface DeviceStart extends Pick<DeviceOrders, 'renew'> {
   readonly transport?: Transport
   readonly token?: string
+  /** Variables of its process: another clock, say. */
+  readonly env?: Record<string, string>
 }
 
 /** A device and its way to the broker. */
@@ -60,10 +58,14 @@ export interface Device extends RunningProcess {
 export interface SystemOptions {
   readonly server?: readonly string[]
   readonly broker?: readonly string[]
+  /** Variables of their processes. */
+  readonly serverEnv?: Record<string, string>
+  readonly brokerEnv?: Record<string, string>
   /** Where the broker finds the enrollment server, instead of the link. */
   readonly enrollmentUrl?: (serverUrl: string, data: string) => Promise<string>
 }
 
+/** Starts all of it but the devices, on free ports with a data directory of its own; `await using` or the test ends it. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const folder = temporaryFolder()
   const data = join(folder.path, 'data')
@@ -87,6 +89,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     const app = keep(
       startApp('enrollment-server', options.server ?? [], {
         ...env,
+        ...options.serverEnv,
         FLEETROOT_ENROLLMENT_PORT: String(port),
         FLEETROOT_ENROLLMENT_HTTP_PORT: String(httpPort),
       }),
@@ -94,10 +97,12 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     await app.ready()
     return app
   }
+  const brokerEnv = { ...options.brokerEnv }
   const startBroker = async (enrollmentUrl: string): Promise<App> => {
     const app = keep(
       startApp('broker', options.broker ?? [], {
         ...env,
+        ...brokerEnv,
         FLEETROOT_ENROLLMENT_URL: enrollmentUrl,
         FLEETROOT_BROKER_PORT: String(mqtts),
         FLEETROOT_BROKER_WSS_PORT: String(wss),
@@ -151,8 +156,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
         admin.close()
         admin = operator(data, serverUrl)
       },
-      restartBroker: async () => {
+      restartBroker: async ({ env = {} } = {}) => {
         await broker.exited
+        Object.assign(brokerEnv, env)
         broker = await startBroker(enrollmentUrl)
       },
       device: async (id, how = {}) => {
@@ -161,7 +167,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
         links.push(link)
         const token = await admin.token(id)
         const process = keep(
-          startDevice({ ...orders(id, { ...how, token }), mqttUrl: urlOf(transport, link.port) }),
+          startDevice({ ...orders(id, { ...how, token }), mqttUrl: urlOf(transport, link.port) }, how.env),
         )
         return { ...process, id, link, mark: () => process.output().length }
       },
