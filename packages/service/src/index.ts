@@ -19,4 +19,4 @@ export {
   verifyAuditChain,
 } from './audit/verify.ts'
 // The apps' own metrics come from the same copy of the library as the register that serves them.
-export { Counter, Gauge } from 'prom-client'
+export { Counter, Gauge, Histogram } from 'prom-client'

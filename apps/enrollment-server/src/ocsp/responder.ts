@@ -16,6 +16,8 @@ import type { Registry } from '../registry/registry.ts'
 /** An answer, and until when caches may give it again; without a time they may not. */
 export interface OcspAnswer {
   readonly der: Buffer
+  /** For the metrics: `good`, `revoked` or `unknown`, the worst of what was asked, or the name of the error. */
+  readonly status: string
   readonly validity?: { readonly thisUpdate: Date; readonly nextUpdate: Date }
 }
 
@@ -50,16 +52,17 @@ export function createOcspResponder(dependencies: OcspDependencies): OcspRespond
     try {
       request = parseOcspRequest(der)
     } catch (error) {
-      if (error instanceof PkiError) return { der: ocspErrorResponse('malformedRequest') }
+      if (error instanceof PkiError) return ocspError('malformedRequest')
       throw error
     }
     const found = responders().find(({ issuer }) =>
       request.certIds.some((certId) => certIdMatches(certId, issuer.certificate)),
     )
-    if (!found) return { der: ocspErrorResponse('unauthorized') }
+    if (!found) return ocspError('unauthorized')
     const { issuer, responder } = found
     const thisUpdate = now()
     const nextUpdate = new Date(thisUpdate.getTime() + lifetimeMs)
+    let worst: keyof typeof severity = 'good'
     const response = await buildOcspResponse({
       request,
       issuer: issuer.certificate,
@@ -67,11 +70,23 @@ export function createOcspResponder(dependencies: OcspDependencies): OcspRespond
       producedAt: thisUpdate,
       thisUpdate,
       nextUpdate,
-      statuses: async ({ serial }) => statusOf(await registry.findCertificate(serial), issuer.id),
+      statuses: async ({ serial }) => {
+        const found = statusOf(await registry.findCertificate(serial), issuer.id)
+        const status = found?.status ?? 'unknown'
+        if (severity[status] > severity[worst]) worst = status
+        return found
+      },
     })
     // An answer with a nonce is for one client alone (RFC 5019, section 4).
-    return { der: response, ...(!request.nonce && { validity: { thisUpdate, nextUpdate } }) }
+    return { der: response, status: worst, ...(!request.nonce && { validity: { thisUpdate, nextUpdate } }) }
   }
+}
+
+const severity = { good: 0, unknown: 1, revoked: 2 } as const
+
+/** An answer that is an error (RFC 6960, section 4.2.1). */
+export function ocspError(status: Parameters<typeof ocspErrorResponse>[0]): OcspAnswer {
+  return { der: ocspErrorResponse(status), status }
 }
 
 /** What the registry says of a certificate of this CA. */

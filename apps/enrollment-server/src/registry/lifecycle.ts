@@ -19,7 +19,13 @@ export interface DeviceChangeRequest {
 
 /** What became of it. `changed` is false when it was so before. */
 export type DeviceChangeOutcome =
-  | { readonly ok: true; readonly changed: boolean; readonly device: DeviceRecord }
+  | {
+      readonly ok: true
+      readonly changed: boolean
+      readonly device: DeviceRecord
+      /** How many certificates were revoked, held or released by it. */
+      readonly certificates: number
+    }
   | { readonly ok: false; readonly code: 'device-unknown' | 'device-retired' }
 
 /** The operations that end, or interrupt, the life of certificates: each is one transaction with its event. */
@@ -120,13 +126,19 @@ export function lifecycleOperations(
 
       const all = ofDevice.all(id, atMs) as unknown as CertificateRow[]
       const affected = all.filter((one) => isAffected(one, next.certificates))
-      if (next.state === device.state && affected.length === 0) return { ok: true, changed: false, device }
+      if (next.state === device.state && affected.length === 0)
+        return { ok: true, changed: false, device, certificates: 0 }
       if (next.state !== device.state) {
         setState.run(next.state, next.state === 'suspended' ? device.state : null, id)
       }
       const given = { hold: 'certificateHold', revoke: reason, release: undefined, keep: undefined } as const
       write(eventTypes[change], id, affected, given[next.certificates], request)
-      return { ok: true, changed: true, device: { ...device, state: next.state } }
+      return {
+        ok: true,
+        changed: true,
+        device: { ...device, state: next.state },
+        certificates: affected.length,
+      }
     },
 
     revokeAll: (request) => {

@@ -20,6 +20,7 @@ import type { RateLimits } from '../http/limits.ts'
 import { createPeerReader } from '../http/peer.ts'
 import type { OcspResponder } from '../ocsp/responder.ts'
 import { ocspRoutes } from '../ocsp/routes.ts'
+import type { Metrics } from './metrics.ts'
 import { type RestDependencies, restRoutes } from '../rest/routes.ts'
 
 /** A listener that serves. */
@@ -35,8 +36,7 @@ export interface ListenerOptions {
   readonly authorities: Authorities
   readonly logger: Logger
   readonly limits: RateLimits
-  /** Told every refusal of the access gate. */
-  readonly refusedAtGate: (code: string) => void
+  readonly metrics: Pick<Metrics, 'refusedAtGate' | 'refused' | 'ocspAnswered' | 'watchStreams'>
 }
 
 /** Where both listeners take what they say about certificates from; undefined while the server starts. */
@@ -51,8 +51,13 @@ export async function startSecureListener(
     RestDependencies &
     StatusSources & { identity: TlsIdentity; feed: EventFeed; auditRefusal: AuditRefusal },
 ): Promise<Listener & { setIdentity(identity: TlsIdentity): void }> {
-  const { authorities, trustDomain, registry, now, logger, limits, refusedAtGate } = options
-  const app = await createApp({ logger, limits, tls: tlsOptions(authorities.current(), options.identity) })
+  const { authorities, trustDomain, registry, now, logger, limits, metrics } = options
+  const app = await createApp({
+    logger,
+    limits,
+    refused: metrics.refused,
+    tls: tlsOptions(authorities.current(), options.identity),
+  })
   const gate = {
     registry,
     profiles: options.profiles,
@@ -60,7 +65,7 @@ export async function startSecureListener(
     now,
     ...createAttempts(app, limits),
     refused: (request: FastifyRequest, code: string) => {
-      refusedAtGate(code)
+      metrics.refusedAtGate(code)
       options.auditRefusal({ code, address: request.ip, path: request.routeOptions.url })
     },
   }
@@ -68,7 +73,11 @@ export async function startSecureListener(
   await app.register(async (scope) => estRoutes(scope, options))
   await app.register(async (scope) => {
     await restRoutes(scope, options)
-    eventRoutes(scope, { ...options, recheck: (request) => recheckCaller(request, gate) })
+    eventRoutes(scope, {
+      ...options,
+      recheck: (request) => recheckCaller(request, gate),
+      watchStreams: metrics.watchStreams,
+    })
   })
   await registerStatus(app, options)
   const drain = drainable(app.server)
@@ -85,7 +94,8 @@ export async function startSecureListener(
 
 /** Starts the plain HTTP listener, which serves public files and nothing else. */
 export async function startPlainListener(options: ListenerOptions & StatusSources): Promise<Listener> {
-  const app = await createApp(options)
+  const { logger, limits, metrics } = options
+  const app = await createApp({ logger, limits, refused: metrics.refused })
   caCertificateRoutes(app, options.authorities)
   await registerStatus(app, options)
   const drain = drainable(app.server)
@@ -94,10 +104,12 @@ export async function startPlainListener(options: ListenerOptions & StatusSource
 
 async function registerStatus(
   app: FastifyInstance,
-  { authorities, crls, ocsp, logger }: StatusSources & ListenerOptions,
+  { authorities, crls, ocsp, logger, metrics }: StatusSources & ListenerOptions,
 ): Promise<void> {
   crlRoutes(app, crls, () => authorities.refresh())
-  await app.register(async (scope) => ocspRoutes(scope, { responder: ocsp, logger }))
+  await app.register(async (scope) =>
+    ocspRoutes(scope, { responder: ocsp, logger, answered: metrics.ocspAnswered }),
+  )
 }
 
 async function listen(app: FastifyInstance, { host, port }: ListenerOptions): Promise<number> {

@@ -2,15 +2,18 @@ import { existsSync } from 'node:fs'
 import type { Config, DataDirectory, Logger } from '@fleetroot/service'
 import { createRefusalAudit } from '../audit/refusals.ts'
 import { dataLock, openAuthorities } from '../authority/authorities.ts'
+import type { Authority } from '../authority/authority.ts'
 import { createRotation } from '../authority/rotation.ts'
 import { configuredProfiles } from '../config/profiles.ts'
 import { settings } from '../config/settings.ts'
+import type { CrlPublication } from '../crl/publication.ts'
 import { withDecisions } from '../enrollment/decisions.ts'
 import { openEnrollment } from '../enrollment/enrollment-thread.ts'
 import type { Registry } from '../registry/registry.ts'
+import { countedRegistry } from './counted-registry.ts'
 import { refreshIdentities } from './identities.ts'
 import { startPlainListener, startSecureListener } from './listeners.ts'
-import type { Metrics } from './metrics.ts'
+import type { CrlFigures, Metrics } from './metrics.ts'
 import { openStatus, type StatusServices } from './status.ts'
 import { checkTrustDomain } from './trust-domain.ts'
 
@@ -55,8 +58,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     requestsPerMinute: config.rateLimit,
     failedTokensPerMinute: config.failedTokenLimit,
   }
-  const { refusedAtGate, decided } = metrics
-  const listenerOptions = { host, authorities, logger, limits, refusedAtGate }
+  const listenerOptions = { host, authorities, logger, limits, metrics }
   const sources: { status?: StatusServices } = {}
   const plain = await startPlainListener({
     ...listenerOptions,
@@ -94,7 +96,9 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     onStop,
   })
   sources.status = status
-  const { registry, feed, crls, ocsp } = status
+  const { feed, crls, ocsp } = status
+  const registry = countedRegistry(status.registry, metrics)
+  metrics.watchCrls(() => crlFigures(authorities.current(), crls), now)
   const auditRefusal = createRefusalAudit({
     registry,
     now,
@@ -103,7 +107,8 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   const enroll = withDecisions(opened.enroll, {
     now,
     logger,
-    decided,
+    decided: metrics.decided,
+    counted: metrics,
     committed: () => feed.wake(),
     repeated: (entry) => registry.appendAudit(entry),
     refused: auditRefusal,
@@ -170,6 +175,16 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
         throw failed.length === 1 ? failed[0] : new AggregateError(failed, 'cannot refresh')
     },
   }
+}
+
+/** The list of every CA that is trusted. */
+function crlFigures({ issuers }: Authority, crls: CrlPublication): CrlFigures[] {
+  return [...issuers.keys()].flatMap((ca) => {
+    const crl = crls.complete(ca)?.crl
+    if (!crl) return []
+    const { number, revoked, thisUpdate, nextUpdate } = crl
+    return [{ ca, number, entries: revoked.size, thisUpdate, nextUpdate }]
+  })
 }
 
 /** Writes down what the server runs with, before it decides anything; secrets are no part of it. */
