@@ -2,18 +2,12 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 
 import {
   type Certificate,
-  createIssuingCertificate,
-  createRootCertificate,
   defaultProfiles,
   exportPrivateKey,
   generateKeyPair,
-  issueCertificate,
   type Issuer,
-  keySigner,
-  newSerial,
-  parseDeviceId,
-  type Profile,
 } from '@fleetroot/pki'
+import { issueFor, makeHierarchy, makeRoot } from '@fleetroot/pki/testing'
 
 /** A key with its certificate and issuing CA, as TLS takes them. */
 export interface Leaf {
@@ -45,69 +39,32 @@ export interface Authority {
   server(options?: LeafOptions & { dns?: string[]; ip?: string[] }): Promise<Leaf>
 }
 
-const YEAR_MS = 365 * 86_400_000
+const trustDomain = 'fleet.test'
 
 /** Two authorities differ in their keys alone: every name in them is the same. */
 export async function createAuthority(): Promise<Authority> {
-  const root = await createRoot(YEAR_MS)
-
-  async function issuing(commonName: string): Promise<Issuer> {
-    const { privateKey, publicKey } = generateKeyPair('P-256')
-    const now = new Date(Date.now() - YEAR_MS)
-    const serial = newSerial()
-    const certificate = await createIssuingCertificate({ issuer: root, publicKey, commonName, serial, now })
-    return { certificate, signer: keySigner(privateKey) }
-  }
-  return authorityOf(root, await issuing('Test Devices'), await issuing('Test Services'))
+  const { root, devices, services } = await makeHierarchy()
+  return authorityOf(root, devices, services)
 }
 
 /** A new root with a new key, made so many milliseconds ago. */
 export async function createRoot(agoMs: number): Promise<Issuer> {
-  const signer = keySigner(generateKeyPair('P-256').privateKey)
-  const now = new Date(Date.now() - agoMs)
-  const certificate = await createRootCertificate({
-    signer,
-    commonName: 'Test Root',
-    serial: newSerial(),
-    now,
-  })
-  return { certificate, signer }
+  return makeRoot({ commonName: 'Test Root', now: new Date(Date.now() - agoMs) })
 }
 
 /** An authority of given CAs. */
 export function authorityOf(rootIssuer: Issuer, devices: Issuer, services: Issuer): Authority {
   const root = rootIssuer.certificate
 
-  async function issue(
-    profile: Profile,
-    issuer: Issuer,
-    subject: { id: string; dns?: string[]; ip?: string[] },
-    publicKey: KeyObject,
-    { issuedAt = new Date(), lifetimeSeconds = profile.lifetimeSeconds }: LeafOptions = {},
-  ): Promise<Certificate> {
-    return issueCertificate({
-      profile: { ...profile, lifetimeSeconds },
-      issuer,
-      subject: { ...subject, id: parseDeviceId(subject.id), trustDomain: 'fleet.test' },
-      publicKey,
-      serial: newSerial(),
-      now: issuedAt,
-    })
-  }
-
   async function leaf(issuer: Issuer, make: (publicKey: KeyObject) => Promise<Certificate>): Promise<Leaf> {
     const { privateKey } = generateKeyPair('P-256')
     const certificate = await make(createPublicKey(privateKey))
-    return {
-      key: exportPrivateKey(privateKey),
-      cert: certificate.pem + issuer.certificate.pem,
-      certificate,
-      privateKey,
-    }
+    const cert = certificate.pem + issuer.certificate.pem
+    return { key: exportPrivateKey(privateKey), cert, certificate, privateKey }
   }
 
   const issueDevice: Authority['issueDevice'] = async (id, publicKey, options) =>
-    issue(defaultProfiles.device, devices, { id }, publicKey, options)
+    issueFor(devices, { id, trustDomain, ...options, publicKey })
 
   return {
     root,
@@ -119,9 +76,9 @@ export function authorityOf(rootIssuer: Issuer, devices: Issuer, services: Issue
     issueDevice,
     device: async (id, options) =>
       leaf(devices, async (key) => issueDevice(id, options?.publicKey ?? key, options)),
-    server: async ({ dns = ['localhost'], ip = ['127.0.0.1'], ...options } = {}) =>
-      leaf(services, async (key) =>
-        issue(defaultProfiles.service, services, { id: 'server', dns, ip }, key, options),
-      ),
+    server: async ({ dns = ['localhost'], ip = ['127.0.0.1'], ...options } = {}) => {
+      const wish = { id: 'server', profile: defaultProfiles.service, trustDomain, dns, ip, ...options }
+      return leaf(services, async (publicKey) => issueFor(services, { ...wish, publicKey }))
+    },
   }
 }
