@@ -127,7 +127,6 @@ async function adopt(bundle: CaBundle, anchors: TrustAnchors, data: DataDirector
   const { roots, cross, issuers } = bundle
   const answer = [...roots, ...cross, ...issuers.devices, ...issuers.services]
   const { refused } = await anchors.learn(answer.map((pem) => parseCertificate(pem)))
-  const authorities = verifyBundle(bundle, anchors.certificates)
   const [planted] = refused
   if (planted !== undefined) {
     throw new BrokerError(
@@ -135,6 +134,7 @@ async function adopt(bundle: CaBundle, anchors: TrustAnchors, data: DataDirector
       `the CA bundle has the root ${formatName(planted.subject)}, ${planted.fingerprint256.slice(0, 16)}…, for which no trusted root vouches`,
     )
   }
+  const authorities = verifyBundle(bundle, anchors.certificates)
   await data.write(copyFile, `${JSON.stringify(bundle, undefined, 2)}\n`)
   return authorities
 }
