@@ -50,9 +50,10 @@ describe('the log of refusals', () => {
     expect(JSON.parse(lines[22]!)).not.toHaveProperty('leftOut')
   })
 
-  it('does not warn of the first request of HTTP authentication', () => {
+  it('does not warn of the first request of HTTP authentication, nor of what is registered already', () => {
     const { lines, refused } = log()
     refused({ code: 'credential-missing', detail: 'Authorization: send it' }, {})
+    refused({ code: 'device-exists', detail: 'id: a is in the inventory' }, {})
     expect(lines).toEqual([])
   })
 

@@ -1,4 +1,5 @@
 import type { Logger } from '@fleetroot/service'
+import type { ProblemCode } from '../problem/codes.ts'
 import type { Refusal } from '../problem/refusal.ts'
 
 /** How many refusals are logged in a second, and at once after a quiet time. */
@@ -15,13 +16,18 @@ export interface RefusedRequestFacts {
   readonly id?: string | undefined
 }
 
+/**
+ * No warnings: a client that asks without a credential to hear which one to send, which is how HTTP authentication begins,
+ * and an operator's program that registers again what is registered.
+ */
+const ordinary: ReadonlySet<string> = new Set<ProblemCode>(['credential-missing', 'device-exists'])
+
 /** Takes a refusal into the log. */
 export type LogRefusal = (refusal: Refusal, facts: RefusedRequestFacts) => void
 
 /**
  * Returns the function that logs refusals, one line each, as warnings, so that an operator sees them without asking for
- * more. Anybody can be refused, so lines are written at a limited rate; the next one says how many were left out. That
- * a client asks without a credential to hear which one to send is how HTTP authentication begins: no warning.
+ * more. Anybody can be refused, so lines are written at a limited rate; the next one says how many were left out.
  */
 export function createRefusalLog(
   logger: Pick<Logger, 'warn' | 'info'>,
@@ -33,7 +39,7 @@ export function createRefusalLog(
   let leftOut = 0
   return ({ code, detail }, facts) => {
     const line = { decision: code, detail: detail.slice(0, 500), ...facts }
-    if (code === 'credential-missing') {
+    if (ordinary.has(code)) {
       logger.info(line, 'request refused')
       return
     }
