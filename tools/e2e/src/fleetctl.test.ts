@@ -27,23 +27,27 @@ test.each([
   ['README.md', /^npx fleetctl/, root],
   ['docs/fleetctl.md', /^npx fleetctl/, root],
   ['docs/fleetctl.md', /^(?!npx)/, undefined],
-])('the commands of %s work: %s', async (document, wanted, place) => {
-  using folder = temporaryFolder()
-  const blocks = shellBlocks(document).filter((block) => wanted.test(block))
-  expect(blocks.length).toBeGreaterThan(0)
-  const env = await ownEnvironment(join(folder.path, 'data'))
-  const server = startApp('enrollment-server', [], env)
-  try {
-    await server.ready()
-    const cwd = place ?? join(folder.path, 'work')
-    mkdirSync(cwd, { recursive: true })
-    const stand = place ? '' : `fleetctl() { "${process.execPath}" "${launcher}" "$@"; }\n`
-    const { status, output } = await bash(stand + blocks.join('\n'), cwd, env)
-    expect(status, output).toBe(0)
-  } finally {
-    await server.stop()
-  }
-})
+])(
+  'the commands of %s work: %s',
+  async (document, wanted, place) => {
+    using folder = temporaryFolder()
+    const blocks = shellBlocks(document).filter((block) => wanted.test(block))
+    expect(blocks.length).toBeGreaterThan(0)
+    const env = await ownEnvironment(join(folder.path, 'data'))
+    const server = startApp('enrollment-server', [], env)
+    try {
+      await server.ready()
+      const cwd = place ?? join(folder.path, 'work')
+      mkdirSync(cwd, { recursive: true })
+      const stand = place ? '' : `fleetctl() { "${process.execPath}" "${launcher}" "$@"; }\n`
+      const { status, output } = await bash(stand + blocks.join('\n'), cwd, env)
+      expect(status, output).toBe(0)
+    } finally {
+      await server.stop()
+    }
+  },
+  600_000,
+)
 
 test('the completion script completes words, flags and values in bash', async () => {
   const complete = async (...words: string[]): Promise<string[]> => {

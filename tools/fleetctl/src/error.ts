@@ -41,6 +41,9 @@ const statusOf: Readonly<Record<FleetctlErrorCode, ExitStatus>> = {
   'server-too-old': exitStatus.refused,
 }
 
+/** Every code of fleetctl's own. */
+export const errorCodes = Object.keys(statusOf) as readonly FleetctlErrorCode[]
+
 /**
  * The one error class of fleetctl. `message` is one sentence that names the field or file and the fix, and may hold
  * words of the server: whoever prints it escapes control characters. `problem` is the server's own code.

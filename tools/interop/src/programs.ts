@@ -12,6 +12,7 @@ export const debianPackages = {
   keytool: 'default-jre-headless',
   mosquitto_pub: 'mosquitto-clients',
   mosquitto_sub: 'mosquitto-clients',
+  script: 'bsdutils',
 } as const
 
 export type Program = keyof typeof debianPackages

@@ -37,8 +37,13 @@ describe('audit export', () => {
   })
 
   test('writes to standard output, from a record on', async () => {
-    const { stdout } = await session.run(['audit', 'export', '-', '--after', '3'])
+    const { hash } = JSON.parse(lines[2] ?? '') as { hash: string }
+    const since = ['--since', `3:${hash}`]
+    const { stdout } = await session.run(['audit', 'export', '-', ...since])
     expect(stdout.split('\n')[0]).toBe(lines[3])
+    expect(await verified(lines.slice(3), ...since)).toMatchObject({ status: 0 })
+    expect(await verified(lines.slice(4), ...since)).toMatchObject({ status: 1, told: { seq: 4 } })
+    expect((await session.run(['audit', 'verify', ...since])).status).toBe(0)
   })
 })
 

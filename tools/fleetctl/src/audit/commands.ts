@@ -19,7 +19,7 @@ export const auditCommands: readonly Command[] = [
       'Note the head that it prints down in another place: given with --head, a chain whose end was cut off, or that ' +
       'was written anew, is found as well.',
     args: [{ name: 'FILE', required: false, isPath: true }],
-    options: ['head'],
+    options: ['head', 'since'],
     server: true,
     examples: ['fleetctl audit verify', 'fleetctl audit verify audit.ndjson --head 1234:9f86d0…'],
     load: async () => (await import('./verify.ts')).verifyAudit,
@@ -28,9 +28,14 @@ export const auditCommands: readonly Command[] = [
     path: ['audit', 'export'],
     summary: 'write the audit to a file, one record a line; - writes to standard output',
     args: [{ name: 'FILE', required: true, isPath: true }],
-    options: ['after'],
+    options: ['since'],
     server: true,
-    examples: ['fleetctl audit export audit.ndjson'],
+    details:
+      'A file that is there is not replaced. With --since it has only what follows; verify it with the same flag.',
+    examples: [
+      'fleetctl audit export audit.ndjson',
+      'fleetctl audit export more.ndjson --since 1234:9f86d0…',
+    ],
     load: async () => (await import('./export.ts')).exportAudit,
   },
 ]

@@ -3,17 +3,17 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { finished } from 'node:stream/promises'
 import type { Run } from '../command/command.ts'
-import { countOf } from '../command/values.ts'
+import { headOf } from './head.ts'
 import { readPages } from './records.ts'
 
 export const exportAudit: Run = async (input, context) => {
   const [path = ''] = input.args
-  const after = countOf(input, 'after') ?? 0
+  const since = headOf(input, 'since') ?? { seq: 0, hash: '' }
   const server = await context.server()
   const sink = path === '-' ? undefined : await openFile(resolve(path))
   let records = 0
-  let head = { seq: after, hash: '' }
-  for await (const { items } of readPages(server, after)) {
+  let head = since
+  for await (const { items } of readPages(server, since.seq)) {
     const text = items.map((item) => `${JSON.stringify(item)}\n`).join('')
     await (sink ? sink.write(text) : context.write(text))
     records += items.length

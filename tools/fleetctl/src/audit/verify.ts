@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import {
-  type AuditHead,
   type AuditRecord,
   type AuditVerdict,
   type AuditVerification,
@@ -9,25 +8,33 @@ import {
 } from '@fleetroot/service'
 import type { Run } from '../command/command.ts'
 import type { Context } from '../command/context.ts'
-import { exitStatus, FleetctlError, usageError } from '../error.ts'
+import { exitStatus, FleetctlError } from '../error.ts'
 import type { Answer } from '../output/answer.ts'
+import { headOf } from './head.ts'
 import { readPages } from './records.ts'
 
 export const verifyAudit: Run = async (input, context) => {
   const [path] = input.args
-  const head = headOf(input.text('head'))
-  const verification = startAuditVerification({ ...(head && { head }) })
+  const [after, head] = [headOf(input, 'since'), headOf(input, 'head')]
+  const verification = startAuditVerification({ ...(after && { after }), ...(head && { head }) })
+  const from = after?.seq ?? 0
   const records =
-    path === undefined ? await addFromServer(verification, context) : await addFromFile(verification, path)
+    path === undefined
+      ? await addFromServer(verification, from, context)
+      : await addFromFile(verification, path)
   return verdictAnswer(verification.end(), path ?? 'the audit of the server', records)
 }
 
-async function addFromServer(verification: AuditVerification, context: Context): Promise<number> {
+async function addFromServer(
+  verification: AuditVerification,
+  from: number,
+  context: Context,
+): Promise<number> {
   const server = await context.server()
   let records = 0
   let progress: ReturnType<Context['progress']> | undefined
-  for await (const { items, head } of readPages(server, 0)) {
-    progress ??= context.progress(head.seq, 'verified')
+  for await (const { items, head } of readPages(server, from)) {
+    progress ??= context.progress(head.seq - from, 'verified')
     for (const item of items) verification.add(item)
     records += items.length
     progress.advance(items.length)
@@ -78,13 +85,4 @@ function verdictAnswer(verdict: AuditVerdict, what: string, records: number): An
     text: `${what} is NOT whole: record ${seq} ${problems[problem]}`,
     status: exitStatus.failed,
   }
-}
-
-function headOf(text: string | undefined): AuditHead | undefined {
-  if (text === undefined) return undefined
-  const [, seq, hash] = /^(\d{1,15}):([0-9a-f]{64})$/i.exec(text) ?? []
-  if (seq === undefined || hash === undefined) {
-    throw usageError('--head must be a number and a hash, SEQ:HASH, as audit verify prints it')
-  }
-  return { seq: Number(seq), hash: hash.toLowerCase() }
 }

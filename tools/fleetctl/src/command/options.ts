@@ -71,12 +71,16 @@ export const options = {
   limit: { help: 'at most so many; 0 for all (default 1000)', value: 'N' },
   expires: { help: 'how long it can be used, such as 15m, 24h or 30d', value: 'DURATION' },
   reason: { help: 'why (RFC 5280)', value: 'REASON', choices: reasons },
-  from: { help: 'one serial number a line; - reads standard input', value: 'FILE', isPath: true },
+  from: {
+    help: 'one a line, of several columns the first; - reads standard input',
+    value: 'FILE',
+    isPath: true,
+  },
   pem: { help: 'print the certificate itself' },
   out: { help: 'directory for the files that are made', value: 'DIR', isPath: true },
   follow: { help: 'go on with what comes', short: 'f' },
   lines: { help: 'how many of the last records to begin with (default 10)', value: 'N', short: 'n' },
-  after: { help: 'only records after this number', value: 'SEQ' },
+  since: { help: 'the head of what you have: only what follows it', value: 'SEQ:HASH' },
   head: { help: 'a head noted down earlier, as printed by audit verify', value: 'SEQ:HASH' },
   policy: {
     help: 'policy file (default broker/policy.yaml in the data directory)',

@@ -12,22 +12,16 @@ export const retireDevice: Run = change(
   (id) => `Retire ${id} for ever: its certificates are revoked, and its id can never be used again.`,
 )
 
-export const revokeDevice: Run = change(
-  'revoke',
-  (id) => `Revoke all certificates of ${id}: its session ends, and it needs a new token to come back.`,
-)
-
-function change(what: 'suspend' | 'resume' | 'retire' | 'revoke', question?: (id: string) => string): Run {
+function change(what: 'suspend' | 'resume' | 'retire', question?: (id: string) => string): Run {
   return async (input, context) => {
     const id = deviceIdOf(input.args[0])
     if (question) await context.confirm(question(id))
     const server = await context.server()
-    const body = what === 'revoke' ? { reason: input.text('reason') ?? 'unspecified' } : {}
     return deviceAnswer(
       await server.call<Device>(`cannot ${what} ${id}`, {
         method: 'POST',
         path: devicePath(id, `/${what}`),
-        body,
+        body: {},
       }),
     )
   }

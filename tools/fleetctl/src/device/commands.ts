@@ -55,11 +55,16 @@ export const deviceCommands: readonly Command[] = [
   },
   {
     path: ['device', 'revoke'],
-    summary: 'revoke all its certificates; it may enroll again with a new token',
-    args: [id],
-    options: ['reason'],
+    summary: 'revoke all certificates of devices; they may enroll again with new tokens',
+    details:
+      'Several are answered for one by one: what could not be revoked is listed, and the exit status is 1.',
+    args: [{ name: 'ID', required: false, many: true }],
+    options: ['reason', 'from'],
     server: true,
-    examples: ['fleetctl device revoke pump-7 --reason keyCompromise'],
-    load: async () => (await import('./change.ts')).revokeDevice,
+    examples: [
+      'fleetctl device revoke pump-7 --reason keyCompromise',
+      'fleetctl device revoke --from stolen.txt --reason keyCompromise --yes',
+    ],
+    load: async () => (await import('./revoke.ts')).revokeDevices,
   },
 ]

@@ -155,8 +155,27 @@ describe('a change of a device', () => {
     const serial = await enrolled(session, 'stolen')
     const ran = await session.run('device revoke stolen --reason keyCompromise --yes --json'.split(' '))
     expect(ran).toMatchObject({ status: 0, stderr: '' })
+    expect(ran.json()).toEqual({
+      revoked: 1,
+      failed: 0,
+      results: [{ deviceId: 'stolen', status: 'revoked' }],
+    })
     const { body } = await session.operator.call('GET', `/v1/certificates/${serial}`)
     expect(body).toMatchObject({ status: 'revoked', revocation: { reason: 'keyCompromise' } })
+  })
+
+  test('revokes many, each answered for', async () => {
+    const serials = [await enrolled(session, 'lorry-1'), await enrolled(session, 'lorry-2')]
+    const ran = await session.run('device revoke --from - ghost --yes'.split(' '), {
+      input: 'lorry-1\nlorry-2\n',
+    })
+    expect(ran).toMatchObject({ status: 1, stderr: '1 of 3 are not revoked\n' })
+    expect(ran.stdout).toBe('ghost\trefused\tdevice-unknown\nlorry-1\trevoked\t-\nlorry-2\trevoked\t-\n')
+    for (const serial of serials) {
+      const { body } = await session.operator.call('GET', `/v1/certificates/${serial}`)
+      expect(body).toMatchObject({ status: 'revoked' })
+    }
+    expect((await session.run(['device', 'revoke', '--yes'])).stderr).toContain('ID is missing')
   })
 })
 

@@ -65,7 +65,7 @@ describe('a server that cannot be reached', () => {
 })
 
 describe('a server that is another one', () => {
-  test('is not believed, and no operator certificate goes to it', async () => {
+  test('is not believed, though its CA has the same name', async () => {
     const signer = keySigner(generateKeyPair('P-256').privateKey)
     const other = await createRootCertificate({
       signer,
