@@ -163,6 +163,7 @@ describe('what the server says of its CAs', () => {
     await fleet.registry.setCas([...fleet.registry.cas, next])
     fleet.registry.cut()
     await knows('devices-2')
+    expect(await isAdmitted(await byNext('pump'), 'pump')).toBe(true)
   })
 
   test('counts for nothing where another trust domain is in it', async () => {

@@ -12,6 +12,7 @@ import {
   type DeviceConnection,
   enrollDevice,
   openIdentityStore,
+  openTrustAnchors,
   renewalDue,
   type StoredIdentity,
 } from '@fleetroot/device-client'
@@ -24,7 +25,9 @@ const say = (...words: unknown[]): void => void process.stdout.write(`${words.ma
 const reason = (error: unknown): string =>
   error instanceof DeviceClientError ? `${error.code} ${error.message}` : String(error)
 
-const trust = fromPem(readFileSync(orders.trustFile, 'utf8')).map(({ der }) => toPem('CERTIFICATE', der))
+const pin = fromPem(readFileSync(orders.trustFile, 'utf8')).map(({ der }) => toPem('CERTIFICATE', der))
+const { anchorsFile } = orders
+const trust = anchorsFile === undefined ? pin : await openTrustAnchors({ file: anchorsFile, pin })
 const est = createEstClient({ url: orders.estUrl, trust })
 const store = openIdentityStore(orders.directory)
 const soon = (): number => 100
@@ -73,7 +76,13 @@ async function live(): Promise<void> {
   })
   say('enrolled', identity.certificate.serial)
   if (mqttUrl === undefined) return
-  const connection = await connectMqtt({ url: mqttUrl, trust, identity, backoff: soon })
+  const connection = await connectMqtt({
+    url: mqttUrl,
+    trust,
+    identity,
+    backoff: soon,
+    refreshTrust: async () => est.refreshTrust(),
+  })
   const online = (): void => say('online', connection.info?.tlsResumed ? 'resumed' : 'full')
   online()
   connection.on('online', online)

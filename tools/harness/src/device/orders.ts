@@ -5,6 +5,8 @@ export interface DeviceOrders {
   readonly directory: string
   /** Trust anchors, a PEM file. */
   readonly trustFile: string
+  /** Where it keeps the roots that it learns; left out: it learns none. */
+  readonly anchorsFile?: string
   readonly estUrl: string
   /** For the first start. */
   readonly token?: string
