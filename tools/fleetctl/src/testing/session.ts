@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
+  /** Hears of everything that is written to stdout. */
+  readonly onWrite?: () => void
   readonly now?: () => Date
 }
 

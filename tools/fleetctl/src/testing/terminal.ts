@@ -11,7 +11,13 @@ export function rememberedTerminal({
   isTerminal = false,
   answers = [],
   input = '',
-}: { isTerminal?: boolean; answers?: readonly string[]; input?: string } = {}): RememberedTerminal {
+  onWrite = () => undefined,
+}: {
+  isTerminal?: boolean
+  answers?: readonly string[]
+  input?: string
+  onWrite?: () => void
+} = {}): RememberedTerminal {
   let stdout = ''
   let stderr = ''
   const left = [...answers]
@@ -21,6 +27,7 @@ export function rememberedTerminal({
     isErrorTerminal: isTerminal,
     write: async (text) => {
       stdout += text
+      onWrite()
     },
     writeError: (text) => {
       stderr += text
