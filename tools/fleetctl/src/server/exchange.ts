@@ -15,6 +15,9 @@ export interface Request {
   readonly body?: unknown
 }
 
+/** A connection that stood, and an answer that did not come as it should. The message is a sentence. */
+export class AnswerTrouble extends Error {}
+
 /** A page of a thousand certificates is 2 MB; more than this is no answer of ours. */
 const longestAnswer = 16 * 1024 * 1024
 const patienceMs = 30_000
@@ -44,7 +47,7 @@ export function exchange(agent: Agent, base: URL, asked: Request, signal: AbortS
       answer.setEncoding('utf8')
       answer.on('data', (chunk: string) => {
         body += chunk
-        if (body.length > longestAnswer) outgoing.destroy(new Error('its answer does not end'))
+        if (body.length > longestAnswer) outgoing.destroy(new AnswerTrouble('the answer does not end'))
       })
       answer.on('error', reject)
       answer.on('end', () => {
@@ -55,7 +58,7 @@ export function exchange(agent: Agent, base: URL, asked: Request, signal: AbortS
     },
   )
   outgoing.setTimeout(patienceMs, () =>
-    outgoing.destroy(new Error(`no answer within ${patienceMs / 1000} s`)),
+    outgoing.destroy(new AnswerTrouble(`no answer within ${patienceMs / 1000} s`)),
   )
   outgoing.on('error', reject)
   outgoing.end(payload)

@@ -1,5 +1,6 @@
 import { explainTlsFailure, type TlsFailureCode } from '@fleetroot/tls-config'
 import { FleetctlError } from '../error.ts'
+import { AnswerTrouble } from './exchange.ts'
 import type { ServerFiles } from './files.ts'
 
 /** The server was not who it should be, so that nothing it says is believed. */
@@ -36,6 +37,11 @@ export const renewalHint =
 
 /** The sentence for a connection that failed: which server, what happened, what to do. */
 export function connectionFailure(error: unknown, files: ServerFiles): FleetctlError {
+  const trouble = answerTrouble(error)
+  if (trouble !== undefined) {
+    const message = `${files.url}: ${trouble}; check that it is the HTTPS address of an enrollment server (${files.urlFrom})`
+    return new FleetctlError('server-unreachable', message, { cause: error })
+  }
   const { code, sentence } = explainTlsFailure(error, { side: 'client', host: new URL(files.url).hostname })
   const own = code.startsWith('own-certificate')
   const kind = own
@@ -46,4 +52,11 @@ export function connectionFailure(error: unknown, files: ServerFiles): FleetctlE
   const hint = hints[code]?.(files)
   const message = `${files.url}: ${sentence}${hint === undefined ? '' : ` ${hint}.`}`
   return new FleetctlError(kind, message, { cause: error })
+}
+
+/** What is wrong where TLS was not. */
+function answerTrouble(error: unknown): string | undefined {
+  if (error instanceof AnswerTrouble) return error.message
+  const { code = '' } = error as NodeJS.ErrnoException
+  return code.startsWith('HPE_') ? 'what answers there does not speak HTTP' : undefined
 }

@@ -12,6 +12,7 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { createServer as createTlsServer } from 'node:tls'
 import { freePort } from '@fleetroot/harness'
 import {
   createRootCertificate,
@@ -51,6 +52,25 @@ describe('a server that cannot be reached', () => {
     const ran = await session.run([...list, '--url', `https://127.0.0.1:${port}`])
     expect(ran).toMatchObject({ status: 4, stderr: expect.stringContaining('does not speak TLS') })
     plain.close()
+  })
+
+  test('does not speak HTTP behind its TLS', async () => {
+    const identity = {
+      cert: readFileSync(join(session.data, 'enrollment-server/cert.pem')),
+      key: readFileSync(join(session.data, 'enrollment-server/key.pem')),
+    }
+    const other = createTlsServer(identity, (socket) =>
+      socket.on('error', () => {}).end('\u0020\u0002\u0000\u0005'),
+    )
+    other.listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const ran = await session.run([...list, '--url', `https://127.0.0.1:${port}`])
+    expect(ran).toMatchObject({
+      status: 4,
+      stderr: expect.stringContaining('does not speak HTTP; check that it is'),
+    })
+    other.close()
   })
 
   test.each(['http://localhost:1', 'localhost:8443', 'https://', 'https://user:pw@host'])(
