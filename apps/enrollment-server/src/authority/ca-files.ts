@@ -4,7 +4,7 @@ import {
   type Certificate,
   exportPrivateKey,
   fromPem,
-  generateKeyPair,
+  generateKeyPairAsync,
   importPrivateKey,
   type KeyAlgorithm,
   parseCertificate,
@@ -70,7 +70,7 @@ export function caFiles(
     openKey,
     openOrMakeKey: async (id) => {
       if (has(keyFile(id))) return openKey(id)
-      const { privateKey } = generateKeyPair(algorithm)
+      const { privateKey } = await generateKeyPairAsync(algorithm)
       await data.write(keyFile(id), exportPrivateKey(privateKey, passphrase))
       made(keyFile(id))
       return privateKey

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { caKinds, issuerKinds } from '../authority/ca-id.ts'
-import type { Member } from '../authority/hierarchy-record.ts'
+import type { AuditRefusal } from '../audit/refusals.ts'
 import type { Rotation, RotationOutcome } from '../authority/rotation.ts'
 import { resource } from '../http/resource.ts'
-import { RequestRefused } from '../problem/refusal.ts'
+import { type Refusal, RequestRefused } from '../problem/refusal.ts'
 import { actorOf } from './actor.ts'
 import { authorityId, certificates, changedAuthority, introduceForSeconds, showChanged } from './authority.ts'
 import { endpoint } from './endpoint.ts'
@@ -15,17 +15,29 @@ export interface RotationDependencies {
   /** How long a new CA is known before it issues, unless the request says otherwise. */
   readonly introductionMs: number
   readonly now: () => Date
+  readonly auditRefusal: AuditRefusal
 }
 
 /** Serves what an operator can do to the CAs. Each may be repeated when an answer was lost. */
 export function rotationRoutes(app: FastifyInstance, dependencies: RotationDependencies): void {
-  const { rotation, introductionMs, now } = dependencies
+  const { rotation, introductionMs, now, auditRefusal } = dependencies
   const wishOf = (request: FastifyRequest) => ({ atMs: now().getTime(), by: actorOf(request) })
   const introduction = (request: FastifyRequest, seconds: number | undefined) => ({
     ...wishOf(request),
     introduceForMs: seconds === undefined ? introductionMs : seconds * 1000,
   })
   const params = z.object({ id: authorityId })
+
+  /** A refused change of whom the fleet trusts is worth a record: somebody had an operator certificate. */
+  function refuse(request: FastifyRequest, { code, detail }: Refusal): RequestRefused {
+    const { id } = actorOf(request)
+    auditRefusal({ code, detail, operator: id, address: request.ip, path: request.routeOptions.url })
+    return new RequestRefused({ code, detail })
+  }
+  function show(request: FastifyRequest, outcome: RotationOutcome): ReturnType<typeof showChanged> {
+    if (!outcome.ok) throw refuse(request, outcome)
+    return showChanged(outcome.member)
+  }
 
   resource(app, '/v1/ca/rotations', {
     POST: endpoint({
@@ -44,7 +56,7 @@ export function rotationRoutes(app: FastifyInstance, dependencies: RotationDepen
         'authority-state',
       ],
       handle: async ({ body, request }) =>
-        show(await rotation.rotate(body.kind, introduction(request, body.introduceForSeconds))),
+        show(request, await rotation.rotate(body.kind, introduction(request, body.introduceForSeconds))),
     }),
   })
 
@@ -64,7 +76,7 @@ export function rotationRoutes(app: FastifyInstance, dependencies: RotationDepen
       refusals: ['field-invalid', 'role-not-allowed', 'rotation-pending'],
       handle: async ({ body, request }) => {
         const outcome = await rotation.request(body.kind, wishOf(request))
-        if (!outcome.ok) throw new RequestRefused(outcome)
+        if (!outcome.ok) throw refuse(request, outcome)
         return { id: outcome.id, csr: outcome.csr }
       },
     }),
@@ -86,7 +98,10 @@ export function rotationRoutes(app: FastifyInstance, dependencies: RotationDepen
         'rotation-pending',
       ],
       handle: async ({ params: { id }, body, request }) =>
-        show(await rotation.fulfil(id, body.certificates, introduction(request, body.introduceForSeconds))),
+        show(
+          request,
+          await rotation.fulfil(id, body.certificates, introduction(request, body.introduceForSeconds)),
+        ),
     }),
   })
 
@@ -99,7 +114,10 @@ export function rotationRoutes(app: FastifyInstance, dependencies: RotationDepen
       answer: { status: 201, schema: changedAuthority },
       refusals: ['field-invalid', 'role-not-allowed', 'authority-refused', 'rotation-pending'],
       handle: async ({ body, request }) =>
-        show(await rotation.addRoot(body.certificates, introduction(request, body.introduceForSeconds))),
+        show(
+          request,
+          await rotation.addRoot(body.certificates, introduction(request, body.introduceForSeconds)),
+        ),
     }),
   })
 
@@ -111,7 +129,8 @@ export function rotationRoutes(app: FastifyInstance, dependencies: RotationDepen
       body: z.strictObject({}).default({}),
       answer: { status: 200, schema: changedAuthority },
       refusals: ['field-invalid', 'role-not-allowed', 'authority-unknown', 'authority-state'],
-      handle: async ({ params: { id }, request }) => show(await rotation.activate(id, wishOf(request))),
+      handle: async ({ params: { id }, request }) =>
+        show(request, await rotation.activate(id, wishOf(request))),
     }),
   })
 
@@ -132,13 +151,7 @@ export function rotationRoutes(app: FastifyInstance, dependencies: RotationDepen
         'authority-in-use',
       ],
       handle: async ({ params: { id }, body: { force }, request }) =>
-        show(await rotation.retire(id, { ...wishOf(request), force })),
+        show(request, await rotation.retire(id, { ...wishOf(request), force })),
     }),
   })
-}
-
-function show(outcome: RotationOutcome): ReturnType<typeof showChanged> {
-  if (!outcome.ok) throw new RequestRefused(outcome)
-  const member: Member = outcome.member
-  return showChanged(member)
 }

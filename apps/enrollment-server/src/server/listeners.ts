@@ -3,7 +3,6 @@ import type { Server as SecureServer } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
 import { serverTlsOptions, type TlsIdentity } from '@fleetroot/tls-config'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { AuditRefusal } from '../audit/refusals.ts'
 import type { Authorities } from '../authority/authorities.ts'
 import { type Authority, trustAnchors } from '../authority/authority.ts'
 import type { CrlPublication } from '../crl/publication.ts'
@@ -47,9 +46,7 @@ export interface StatusSources {
 
 /** Starts the HTTPS listener with EST and REST. `setIdentity` swaps its certificate, and whom it trusts, for new connections. */
 export async function startSecureListener(
-  options: ListenerOptions &
-    RestDependencies &
-    StatusSources & { identity: TlsIdentity; feed: EventFeed; auditRefusal: AuditRefusal },
+  options: ListenerOptions & RestDependencies & StatusSources & { identity: TlsIdentity; feed: EventFeed },
 ): Promise<Listener & { setIdentity(identity: TlsIdentity): void }> {
   const { authorities, trustDomain, registry, now, logger, limits, metrics } = options
   const app = await createApp({
