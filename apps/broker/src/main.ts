@@ -1,6 +1,7 @@
 import { createOperations, formatDuration, openDataDirectory, runApp } from '@fleetroot/service'
 import packageFile from '../package.json' with { type: 'json' }
 import { BrokerCounts } from './metrics/counts.ts'
+import { exposeAuthorities } from './metrics/authorities.ts'
 import { exposeCounts } from './metrics/exposition.ts'
 import { exposeRevocation } from './metrics/revocation.ts'
 import { settings } from './settings.ts'
@@ -35,8 +36,9 @@ runApp({
       else operations.setNotReady(check, reason)
     }
     const started = await startBroker({ ...context, data, counts, onWait, onReadiness })
-    const { broker, revocation, follower } = started
+    const { broker, revocation, follower, authorities } = started
     exposeRevocation(operations.register, revocation, follower)
+    exposeAuthorities(operations.register, authorities)
 
     operations.setReady('listener')
     const host = config.host.includes(':') ? `[${config.host}]` : config.host

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { type Policy, readDefaultPolicy } from '@fleetroot/policy'
 import type { AppContext, DataDirectory } from '@fleetroot/service'
+import type { FollowedAuthorities } from './authorities/followed.ts'
 import { shownIdentity } from './authorities/own-chain.ts'
 import { type Broker, createBroker } from './broker.ts'
 import { enroll } from './enrollment/enrollment.ts'
@@ -29,6 +30,7 @@ export interface StartedBroker {
   readonly broker: Broker
   readonly revocation: Revocation
   readonly follower: Follower
+  readonly authorities: FollowedAuthorities
 }
 
 /** Policy, own certificate, listeners: everything between a configuration and a broker that serves. */
@@ -126,7 +128,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
   onStop('renewal', () => void renewal.stop())
   // Without revocation data it listens all the same, lets nobody in, and says in the log and at /readyz why.
   await follower.settled
-  return { broker, revocation, follower }
+  return { broker, revocation, follower, authorities }
 }
 
 /** The file that was asked for, or the one in the data directory, which is made when it is not there. */

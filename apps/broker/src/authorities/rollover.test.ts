@@ -1,12 +1,13 @@
 import { openTrustAnchors } from '@fleetroot/device-client'
 import { temporaryFolder } from '@fleetroot/harness'
 import { parseCertificate } from '@fleetroot/pki'
-import { createLogger, openDataDirectory } from '@fleetroot/service'
+import { createLogger, createOperations, openDataDirectory } from '@fleetroot/service'
 import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
 import { once } from 'node:events'
 import { connect } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startDeadline } from '../enrollment/deadline.ts'
+import { exposeAuthorities } from '../metrics/authorities.ts'
 import {
   expectSoon,
   type FollowedBroker,
@@ -155,6 +156,19 @@ describe('an event', () => {
     registry.brokenBundle = undefined
     await expectSoon(() => !live.revocation.isClosed())
   })
+})
+
+test('the metrics say which CAs are trusted now', async () => {
+  await start()
+  await introduce()
+  const { register } = createOperations({ port: 0 })
+  exposeAuthorities(register, live.authorities)
+  const shown = await register.metrics()
+  expect(shown).toContain('fleetroot_broker_authorities{id="devices",state="issuing"} 1')
+  expect(shown).toContain('fleetroot_broker_authorities{id="devices-2",state="introduced"} 1')
+  expect(shown).toContain('fleetroot_broker_roots 1')
+  await retireFirst()
+  expect(await register.metrics()).not.toContain('id="devices",')
 })
 
 describe('what the server says of its CAs', () => {
