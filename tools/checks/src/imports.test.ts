@@ -54,8 +54,7 @@ test.each(manifests)('%s declares what its files import, and nothing else', (man
 
 // What tests make certificates with asks nobody for leave: no program that is shipped may come near it.
 test('what is made for tests is imported by tests and by tools that test and measure', () => {
-  const mayTest =
-    /\.test(-support)?\.ts$|\.fixture\.ts$|\/testing\/|^tools\/(bench|checks|e2e|harness|interop)\//
+  const mayTest = /\.test\.ts$|\.fixture\.ts$|\/testing\/|^tools\/(bench|checks|e2e|harness|interop)\//
   const offenders = files('.ts')
     .filter((path) => !mayTest.test(path))
     .filter((path) => /from '(?:@fleetroot\/[\w-]+|\.[^']*)\/testing(?:\/[^']*)?'/.test(read(path) ?? ''))

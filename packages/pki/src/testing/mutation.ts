@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { tlv } from './writer.ts'
+import { tlv } from '../der/writer.ts'
 
 /** For fuzz tests: an element taken apart, so that it can be put together wrongly. */
 interface Node {

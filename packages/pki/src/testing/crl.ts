@@ -1,9 +1,9 @@
 import { parseSerial } from '../serial.ts'
-import { testAuthority, testNow } from '../testing/authority.ts'
-import { createCrl, type CrlOptions } from './create.ts'
-import type { Crl } from './crl.ts'
-import type { CrlEntry } from './entry.ts'
-import { revocationReasons } from './reason.ts'
+import { testAuthority, testNow } from './authority.ts'
+import { createCrl, type CrlOptions } from '../crl/create.ts'
+import type { Crl } from '../crl/crl.ts'
+import type { CrlEntry } from '../crl/entry.ts'
+import { revocationReasons } from '../crl/reason.ts'
 
 /** The CA of the CRL tests. */
 export const authority = await testAuthority()

@@ -1,4 +1,4 @@
-import { PkiError, type PkiErrorCode } from './error.ts'
+import { PkiError, type PkiErrorCode } from '../error.ts'
 
 /** For tests: runs what must throw a PkiError and returns its code and message; any other outcome fails the test. */
 export function refusalOf(run: () => unknown): { code: PkiErrorCode; message: string } {

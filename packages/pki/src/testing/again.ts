@@ -1,10 +1,10 @@
 import { implicit, sequence } from '../der/index.ts'
 import { parseIpAddress, type SubjectAltName } from '../name/index.ts'
 import type { ExtendedKeyUsage, KeyUsage } from '../profile/profile.ts'
-import { type BasicConstraints, encodeBasicConstraints } from './basic-constraints.ts'
-import { encodeExtendedKeyUsage } from './extended-key-usage.ts'
-import { encodeExtension, type Extension, extensionOids } from './extension.ts'
-import { encodeKeyUsage } from './key-usage.ts'
+import { type BasicConstraints, encodeBasicConstraints } from '../extension/basic-constraints.ts'
+import { encodeExtendedKeyUsage } from '../extension/extended-key-usage.ts'
+import { encodeExtension, type Extension, extensionOids } from '../extension/extension.ts'
+import { encodeKeyUsage } from '../extension/key-usage.ts'
 
 /** Extensions as they stood, and what was understood of them. */
 interface Understood {

@@ -4,10 +4,10 @@ import { type KeyAlgorithm, keySigner } from '../key/index.ts'
 import { defaultProfiles } from '../profile/defaults.ts'
 import type { Profile } from '../profile/profile.ts'
 import { newSerial, parseSerial } from '../serial.ts'
-import { testAuthority, testKeyPair, testNow } from '../testing/authority.ts'
-import { buildOcspResponse, type FoundStatus, type OcspResponseOptions } from './build-response.ts'
-import { type CertId, createCertId } from './cert-id.ts'
-import type { OcspRequest } from './request.ts'
+import { testAuthority, testKeyPair, testNow } from './authority.ts'
+import { buildOcspResponse, type FoundStatus, type OcspResponseOptions } from '../ocsp/build-response.ts'
+import { type CertId, createCertId } from '../ocsp/cert-id.ts'
+import type { OcspRequest } from '../ocsp/request.ts'
 
 /** The CAs of the OCSP tests. */
 export const { root, issuing } = await testAuthority()
