@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { expectPublishing, expectShutOut, startSystem } from '@fleetroot/harness'
 
 test('a device whose certificate expires while it is connected is cut off and stays out, over mqtts and wss; one that renews notices nothing', async () => {
-  await using system = await startSystem({ server: ['--device-lifetime=20s'] })
+  await using system = await startSystem({ server: ['--device-lifetime=30s'] })
   const [mqtts, wss, renewing] = await Promise.all([
     system.device('ends-mqtts', { transport: 'mqtts' }),
     system.device('ends-wss', { transport: 'wss' }),

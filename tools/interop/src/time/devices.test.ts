@@ -45,7 +45,7 @@ judgedBy(['faketime'], 'a device whose clock is wrong', () => {
   })
 
   test('cannot stay in beyond its end by setting it back', async () => {
-    await using short = await startSystem({ server: ['--device-lifetime=20s'] })
+    await using short = await startSystem({ server: ['--device-lifetime=30s'] })
     const device = await short.device('back', { env: clockAt('-30m') })
     await expectPublishing(device)
     await device.waitFor(/^offline connection-lost/m)
