@@ -36,7 +36,7 @@ profiles:
 
 it('a profile in the file stands beside those that are built in, with what it leaves out filled in', () => {
   const profiles = profilesOf(gateway)
-  expect([...profiles.keys()]).toEqual(['device', 'service', 'operator', 'gateway'])
+  expect([...profiles.keys()]).toEqual(['device', 'service', 'operator', 'claim', 'gateway'])
   expect(profiles.get('device')?.lifetimeSeconds).toBe(7 * 86_400)
   expect(profiles.get('gateway')).toEqual({
     ...defaultProfiles.device,
@@ -53,7 +53,7 @@ it('devices can be registered for it, and for nothing that makes operators', () 
 })
 
 it('without the section there are the built-in profiles alone', () => {
-  expect([...profilesOf('deviceLifetime: 1d\n').keys()]).toEqual(['device', 'service', 'operator'])
+  expect([...profilesOf('deviceLifetime: 1d\n').keys()]).toEqual(['device', 'service', 'operator', 'claim'])
 })
 
 it('what --print-config prints is what a file can hold', () => {

@@ -97,7 +97,7 @@ describe('an expired certificate', () => {
       by: { serial: certificate.serial },
     })
     expect(records.find((record) => record['serial'] === certificate.serial)).not.toHaveProperty('inGrace')
-    using database = new DatabaseSync(testbed.file('registry.db'), { readOnly: true })
+    using database = new DatabaseSync(testbed.file('registry.db'), { readOnly: true, timeout: 10_000 })
     const row = database.prepare("SELECT certificates FROM events WHERE type = 'renewed' AND device_id = ?")
     expect(JSON.parse(row.get('noted')?.['certificates'] as string)).toEqual([
       { issuer: 'devices', serial, inGrace: true },
