@@ -8,7 +8,7 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     // Key generation and real handshakes on a shared machine: generous, and no test asserts on time.
     testTimeout: 120_000,
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     passWithNoTests: false,
   },
 })

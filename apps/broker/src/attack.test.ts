@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { defaultPolicy } from './testing/bench-engine.ts'
 import { type LiveBroker, startLiveBroker, type Transport } from './testing/live-broker.ts'
 import type { WireClient } from './testing/wire-client.ts'
-import { parsePolicy } from './policy/policy-document.ts'
+import { parsePolicy } from '@fleetroot/policy'
 
 /**
  * What a device with a valid certificate can try once it is connected, over real mutual TLS. Each test has a

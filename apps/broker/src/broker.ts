@@ -1,7 +1,8 @@
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
-import { type KeyAndCertificate, serverTlsOptions, type TlsMode, trustedIssuers } from '@fleetroot/tls-config'
-import { admitPeer, type Issuers } from './admission/peer.ts'
+import { type KeyAndCertificate, serverTlsOptions, type TlsMode } from '@fleetroot/tls-config'
+import { admitPeer } from './admission/peer.ts'
+import { type Authorities, listenerTrust, peerIssuers } from './authorities/authorities.ts'
 import { createEngine } from './engine/engine.ts'
 import { defaultLimits, type EngineLimits } from './engine/limits.ts'
 import { AcceptGuard } from './guard/accept-guard.ts'
@@ -10,7 +11,7 @@ import { defaultGuardLimits, type GuardLimits } from './guard/limits.ts'
 import type { Session } from './engine/session.ts'
 import { type ListenerPlan, type Listening, openListeners } from './listener/open-listeners.ts'
 import { BrokerCounts } from './metrics/counts.ts'
-import type { Policy } from './policy/policy.ts'
+import type { Policy } from '@fleetroot/policy'
 import type { RevocationView } from './revocation/revocation.ts'
 import { Store } from './store/store.ts'
 import { rotateTicketKeys } from './listener/ticket-keys.ts'
@@ -19,9 +20,8 @@ import { rotateTicketKeys } from './listener/ticket-keys.ts'
 export interface BrokerOptions {
   /** Its own key and certificate chain, PEM. */
   readonly identity: KeyAndCertificate
-  /** PEM: the root of the system, and the issuing CAs for devices that send their leaf alone. */
-  readonly trust: readonly string[]
-  readonly issuers: Issuers
+  /** Whose certificates are taken, and for what. */
+  readonly authorities: Authorities
   readonly policy: Policy
   /** What is known of revoked certificates; nobody passes before it knows something. */
   readonly revocation: RevocationView
@@ -64,6 +64,11 @@ export interface Broker {
   readonly setPolicy: (policy: Policy, listener?: string) => void
   /** Uses another certificate for new connections. */
   readonly setIdentity: (identity: KeyAndCertificate) => void
+  /**
+   * Trusts other CAs from now on, of the same trust domain. For new connections: of the sessions that stand, those
+   * whose CA is gone end when `BrokerOptions.revocation` says so, and no others.
+   */
+  readonly setAuthorities: (authorities: Authorities) => void
   /** Ends all sessions and closes the listeners. */
   readonly close: () => Promise<void>
 }
@@ -72,16 +77,18 @@ export interface Broker {
  * Starts a broker: MQTT 3.1.1 over mutual TLS and over secure WebSocket, deny by default. Rejects with
  * Node's error when a port is taken, and with `TlsConfigError` when identity or trust are unusable.
  *
- *     const broker = await createBroker({ identity, trust, issuers, policy, revocation, log })
+ *     const broker = await createBroker({ identity, authorities, policy, revocation, log })
  *     broker.ports.mqtts
  *     await broker.close()
  */
 export async function createBroker(options: BrokerOptions): Promise<Broker> {
-  const { trust, revocation, log, host = '127.0.0.1', port = 0, wssPort = 0, mode = 'compatible' } = options
+  const { revocation, log, host = '127.0.0.1', port = 0, wssPort = 0, mode = 'compatible' } = options
   const { counts = new BrokerCounts(), now = Date.now } = options
   const limits = { ...defaultLimits, ...defaultGuardLimits, ...options.limits }
-  const { trustDomain } = options.issuers
-  const peerTrust = { issuers: trustedIssuers(options.issuers), trustDomain }
+  const { trustDomain } = options.authorities
+  let { identity } = options
+  let trust = listenerTrust(options.authorities)
+  let issuers = peerIssuers(options.authorities)
   const plans = options.listeners ?? [
     { name: 'mqtts', kind: 'mqtts', host, port, mode },
     { name: 'wss', kind: 'wss', host, port: wssPort, mode },
@@ -111,11 +118,11 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     maxFrameBytes: limits.maxPacketBytes,
     counts,
     log,
-    tlsFor: (identity: KeyAndCertificate, mode: TlsMode) =>
-      serverTlsOptions({ identity, trust, mode, clientCertificate: 'required' }),
+    tlsFor: (mode: TlsMode) => serverTlsOptions({ identity, trust, mode, clientCertificate: 'required' }),
     admit: (socket: TLSSocket, listener: string) =>
       admitPeer(socket, {
-        ...peerTrust,
+        issuers,
+        trustDomain,
         policy: policyOf(listener),
         listener: policies.has(listener) ? listener : undefined,
         now: now(),
@@ -127,8 +134,12 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     },
   }
   try {
-    const listeners = await openListeners(plans, options.identity, shared)
+    const listeners = await openListeners(plans, shared)
     const tickets = rotateTicketKeys(listeners.all, revocation, options.ticketKeys)
+    const renewContexts = (): void => {
+      listeners.renewContexts()
+      tickets.rotate()
+    }
     const portOf = (kind: ListenerPlan['kind']): number =>
       listeners.listening.find((listener) => listener.kind === kind)?.port ?? 0
     return {
@@ -140,9 +151,14 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
         if (listener === undefined) common = next
         else policies.set(listener, next)
       },
-      setIdentity: (identity) => {
-        listeners.setIdentity(identity)
-        tickets.rotate()
+      setIdentity: (next) => {
+        identity = next
+        renewContexts()
+      },
+      setAuthorities: (next) => {
+        trust = listenerTrust(next)
+        issuers = peerIssuers(next)
+        renewContexts()
       },
       close: async () => {
         isClosing = true

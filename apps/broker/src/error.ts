@@ -1,7 +1,6 @@
 /** What can keep the broker from starting, from taking a new configuration, or from learning what is revoked. */
 export type BrokerErrorCode =
   | 'policy-unreadable'
-  | 'policy-invalid'
   | 'enrollment-unreachable'
   | 'enrollment-answer-invalid'
   | 'token-refused'

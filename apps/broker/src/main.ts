@@ -4,6 +4,7 @@ import { policyRoutes } from './admin/policy-routes.ts'
 import { sessionRoutes } from './admin/session-routes.ts'
 import { urlOf } from './listener/configured.ts'
 import { BrokerCounts } from './metrics/counts.ts'
+import { exposeAuthorities } from './metrics/authorities.ts'
 import { exposeCounts } from './metrics/exposition.ts'
 import { exposeRevocation } from './metrics/revocation.ts'
 import { exposeStore } from './metrics/store.ts'
@@ -47,8 +48,9 @@ runApp({
       else operations.setNotReady(check, reason)
     }
     const started = await startBroker({ ...context, data, counts, storeCounts, onWait, onReadiness })
-    const { broker, revocation, follower } = Object.assign(serving, started)
+    const { broker, revocation, follower, authorities } = Object.assign(serving, started)
     exposeRevocation(operations.register, revocation, follower)
+    exposeAuthorities(operations.register, authorities)
 
     operations.setReady('listener')
     const [first, ...others] = broker.listening

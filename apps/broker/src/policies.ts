@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { AppContext, DataDirectory } from '@fleetroot/service'
-import { openPolicy, type PolicyFile, readDefaultPolicy } from './policy/policy-file.ts'
-import type { Policy } from './policy/policy.ts'
+import { openPolicy, type PolicyFile } from './policy/policy-file.ts'
+import { type Policy, readDefaultPolicy } from '@fleetroot/policy'
 import type { settings } from './settings.ts'
 
 /** A policy in force, and what is wrong with the file that should have replaced it, if anything. */
@@ -85,7 +85,7 @@ async function policyPath(chosen: string | undefined, data: DataDirectory): Prom
   if (chosen !== undefined) return chosen
   return data.locked('broker', async () => {
     const path = data.file('broker/policy.yaml')
-    if (!existsSync(path)) await data.write('broker/policy.yaml', await readDefaultPolicy())
+    if (!existsSync(path)) await data.write('broker/policy.yaml', readDefaultPolicy())
     return path
   })
 }

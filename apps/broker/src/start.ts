@@ -1,4 +1,6 @@
 import type { AppContext, DataDirectory } from '@fleetroot/service'
+import type { FollowedAuthorities } from './authorities/followed.ts'
+import { shownIdentity } from './authorities/own-chain.ts'
 import { type Broker, createBroker } from './broker.ts'
 import { enroll } from './enrollment/enrollment.ts'
 import type { BrokerCounts } from './metrics/counts.ts'
@@ -31,6 +33,7 @@ export interface StartedBroker {
   readonly revocation: Revocation
   readonly follower: Follower
   readonly policies: Policies
+  readonly authorities: FollowedAuthorities
 }
 
 /** Policy, own certificate, listeners: everything between a configuration and a broker that serves. */
@@ -42,7 +45,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
 
   const policies = await openPolicies({ config, logger, onStop, onHangup, data })
 
-  const { identity, issuers, root, keepValid } = await enroll({
+  const { identity, authorities, keepValid } = await enroll({
     id: config.id,
     url,
     mode: config.tlsMode,
@@ -55,16 +58,15 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     onWait,
   })
   let ownIdentity = identity
-  const revocation = new Revocation(issuers, {
+  const revocation = new Revocation(authorities.current, {
     policy: config.revocationStale,
     afterMs: config.revocationStaleAfter,
     now: Date.now,
   })
   const follower = await followRevocation({
     revocation,
-    issuers,
+    authorities,
     url,
-    root,
     mode: config.tlsMode,
     identity: () => ownIdentity,
     data,
@@ -79,10 +81,10 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     log: logger,
   })
   onStop('readiness', readiness.close)
+  const shown = () => shownIdentity(ownIdentity, authorities.current, new Date())
   const broker = await createBroker({
-    identity,
-    trust: [root, ...[...issuers.devices, ...issuers.services].map(({ pem }) => pem)],
-    issuers,
+    identity: shown(),
+    authorities: authorities.current,
     policy: policies.of(undefined),
     listeners: planListeners(config, policies),
     revocation,
@@ -115,14 +117,20 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
   policies.onChange(broker.setPolicy)
   onStop('broker', broker.close)
 
+  // The CAs that changed while the listeners were being opened included.
+  broker.setAuthorities(authorities.current)
+  authorities.subscribe((next) => {
+    broker.setAuthorities(next)
+    broker.setIdentity(shown())
+  })
   // New connections see the new certificate; sessions that stand go on.
   const renewal = keepValid((next) => {
     ownIdentity = next
-    broker.setIdentity(next)
+    broker.setIdentity(shown())
   })
   // What is under way may be cut off at any step: the identity store is made for that.
   onStop('renewal', () => void renewal.stop())
   // Without revocation data it listens all the same, lets nobody in, and says in the log and at /readyz why.
   await follower.settled
-  return { broker, revocation, follower, policies }
+  return { broker, revocation, follower, policies, authorities }
 }

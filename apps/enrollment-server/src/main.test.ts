@@ -4,16 +4,16 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { type App, startApp } from '@fleetroot/harness'
 import { generateKeyPair } from '@fleetroot/pki'
 import { type AuditRecord, verifyAuditChain } from '@fleetroot/service'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { csrFor } from './testing/enroll.ts'
 import { subscribe } from './testing/events.ts'
-import { type ServerProcess, startProcess } from './testing/process.ts'
 import { type Answer, createRequester, type Request } from './testing/request.ts'
 
 let data: string
-const processes: ServerProcess[] = []
+const processes: App[] = []
 const clients: { close(): void }[] = []
 beforeEach(async () => {
   data = await mkdtemp(join(tmpdir(), 'fleetroot-process-'))
@@ -24,15 +24,22 @@ afterEach(async () => {
   await rm(data, { recursive: true })
 })
 
-function start(args: string[] = [], env: Record<string, string> = {}): ServerProcess {
-  const started = startProcess(data, args, env)
+function start(args: string[] = [], env: Record<string, string> = {}): App {
+  const started = startApp('enrollment-server', args, { FLEETROOT_DATA: data, ...env })
   processes.push(started)
   return started
 }
 
+const killed = { status: null, signal: 'SIGKILL' }
+const ended = (status: number) => ({ status, signal: null })
+
+async function portOf(server: App): Promise<number> {
+  return Number(new URL(await server.ready()).port)
+}
+
 /** A client that may be given the operator's identity. */
-async function clientOf(server: ServerProcess) {
-  const port = await server.port()
+async function clientOf(server: App) {
+  const port = await portOf(server)
   const read = (file: string): Promise<string> => readFile(join(data, file), 'utf8')
   const client = createRequester(port, await read('public/root.crt'))
   const operator = { cert: await read('operator/cert.pem'), key: await read('operator/key.pem') }
@@ -60,7 +67,7 @@ async function clientOf(server: ServerProcess) {
 describe('the process', () => {
   it('says on first start what it made, then that it listens, and nothing on the second', async () => {
     const first = start()
-    await first.port()
+    await first.ready()
     expect(first.output().split('\n')).toEqual([
       expect.stringMatching(
         /^enrollment-server: made in \S+: ca\/passphrase, ca\/root\.key, .*operator\/cert\.pem, bootstrap\/broker\.token, bootstrap\/simulator\.token$/,
@@ -68,21 +75,21 @@ describe('the process', () => {
       expect.stringMatching(/^enrollment-server: listening on https:/),
       '',
     ])
-    expect(await first.stop('SIGTERM')).toBe(0)
+    expect(await first.stop('SIGTERM')).toEqual(ended(0))
 
     const second = start()
-    await second.port()
+    await second.ready()
     expect(second.output()).toMatch(/^enrollment-server: listening on https:\/\/127\.0\.0\.1:\d+\n$/)
-    expect(await second.stop('SIGINT')).toBe(0)
+    expect(await second.stop('SIGINT')).toEqual(ended(0))
   })
 
   it('whose registry is gone says what that means', async () => {
     const first = start()
-    await first.port()
+    await first.ready()
     await first.stop('SIGTERM')
     for (const name of await readdir(data)) if (name.startsWith('registry.db')) await rm(join(data, name))
     const second = start()
-    await second.port()
+    await second.ready()
     expect(second.output()).toContain('no certificate that they issued before can be renewed')
   })
 
@@ -94,9 +101,10 @@ describe('the process', () => {
       'enrollment-server/key.pem',
       'bootstrap/broker.token',
     ]) {
-      const killed = start([], info)
-      await killed.waitFor(new RegExp(`"file":"${file}".*"msg":"made"`))
-      expect(await killed.stop('SIGKILL')).toBe('SIGKILL')
+      const server = start([], info)
+      // Or, where the one before was killed a little late, when all is there.
+      await server.waitFor(new RegExp(`"file":"${file}".*"msg":"made"|: listening on`))
+      expect(await server.stop('SIGKILL')).toEqual(killed)
     }
     const client = await clientOf(start())
     for (const id of ['broker', 'simulator']) {
@@ -111,13 +119,13 @@ describe('the process', () => {
     const client = await clientOf(server)
     const tokens = await Promise.all(Array.from({ length: 20 }, (_, n) => client.token(`open-${n}`)))
     // Neither a connection that is kept alive nor one that never finishes its handshake may hold it up.
-    const silent = connect({ host: '127.0.0.1', port: await server.port() })
+    const silent = connect({ host: '127.0.0.1', port: await portOf(server) })
     await once(silent, 'connect')
     const answers = tokens.map((token, n) => client.enroll(token, csrFor(`open-${n}`)))
     await Promise.race(answers)
-    const ended = server.stop('SIGTERM')
+    const stopping = server.stop('SIGTERM')
     const settled = await Promise.allSettled(answers)
-    expect(await ended).toBe(0)
+    expect(await stopping).toEqual(ended(0))
     silent.destroy()
     for (const one of settled) {
       // A request that was not yet accepted may find the door closed; one that was is answered.
@@ -139,16 +147,16 @@ describe('kill -9 during 500 enrollments', () => {
     )
 
     const held = new Map<string, string>()
-    let killed: Promise<unknown> | undefined
+    let kill: Promise<unknown> | undefined
     await Promise.allSettled(
       devices.map(async ({ id, token, csr }) => {
         const answer = await client.enroll(token, csr)
         if (answer.status !== 201) throw new Error(answer.body)
         held.set(id, String(answer.json['certificate']))
-        if (held.size === 100) killed = server.stop('SIGKILL')
+        if (held.size === 100) kill = server.stop('SIGKILL')
       }),
     )
-    expect(await killed).toBe('SIGKILL')
+    expect(await kill).toEqual(killed)
     expect(held.size).toBeGreaterThanOrEqual(100)
     expect(held.size).toBeLessThan(500)
 
@@ -190,7 +198,7 @@ describe('a thread of the registry that dies', () => {
         status: 503,
         json: { code: 'registry-unavailable' },
       })
-      expect(await server.ended).toBe(1)
+      expect(await server.exited).toEqual(ended(1))
       expect(server.output()).toMatch(
         /"level":"?(?:fatal|60).*the registry thread died.*"msg":"the registry is gone"/,
       )
@@ -217,7 +225,7 @@ describe('two servers on one data directory', () => {
   it('tell of each other’s revocations, refuse by them, and never use a CRL number twice', async () => {
     const servers = [start(), start()]
     const [one, other] = await Promise.all(servers.map(clientOf))
-    const port = await servers[1]?.port()
+    const port = servers[1] && (await portOf(servers[1]))
     if (!one || !other || port === undefined) throw new Error('two were started')
     await one.enroll(await one.token('shared'), csrFor('shared'))
     const subscriber = await subscribe({ port, root: other.root }, other.operator)
@@ -254,15 +262,15 @@ describe('kill -9 during 200 revocations', () => {
       return BigInt(String(headers.etag).replaceAll('"', ''))
     }
     const answered = new Set<string>()
-    let killed: Promise<unknown> | undefined
+    let kill: Promise<unknown> | undefined
     await Promise.allSettled(
       ids.map(async (id) => {
         const { status } = await client.asOperator(`/v1/devices/${id}/retire`, { method: 'POST' })
         if (status === 200) answered.add(id)
-        if (answered.size === 50) killed = server.stop('SIGKILL')
+        if (answered.size === 50) kill = server.stop('SIGKILL')
       }),
     )
-    expect(await killed).toBe('SIGKILL')
+    expect(await kill).toEqual(killed)
     const database = new DatabaseSync(join(data, 'registry.db'))
     const number = BigInt(
       database.prepare("SELECT number FROM crls WHERE issuer = 'devices'").get()?.['number'] as number,
@@ -295,7 +303,7 @@ describe('a start that cannot work ends with one sentence', () => {
     await once(squatter, 'listening')
     const { port } = squatter.address() as { port: number }
     const failed = start([`--port=${port}`])
-    expect(await failed.ended).toBe(1)
+    expect(await failed.exited).toEqual(ended(1))
     const sentences = failed
       .output()
       .split('\n')
@@ -319,17 +327,17 @@ describe('a start that cannot work ends with one sentence', () => {
     [['--data=/dev/null/nothing'], 1, /cannot use data directory/],
   ])('for %s', async (args, status, sentence) => {
     const failed = start(args)
-    expect(await failed.ended).toBe(status)
+    expect(await failed.exited).toEqual(ended(status))
     expect(failed.output()).toMatch(sentence)
     expect(failed.output().trimEnd().split('\n')).toHaveLength(1)
   })
 
   it('when the passphrase does not open the keys', async () => {
     const first = start()
-    await first.port()
+    await first.ready()
     await first.stop('SIGTERM')
     const failed = start([], { FLEETROOT_CA_PASSPHRASE: 'not the passphrase' })
-    expect(await failed.ended).toBe(1)
+    expect(await failed.exited).toEqual(ended(1))
     expect(failed.output()).toMatch(/^enrollment-server: .*ca\/devices\.key does not open: [^\n]+\n$/)
     expect(failed.output()).not.toContain('not the passphrase')
   })
@@ -338,7 +346,7 @@ describe('a start that cannot work ends with one sentence', () => {
 describe('--help', () => {
   it('names every setting with its variable and default', async () => {
     const help = start(['--help'])
-    expect(await help.ended).toBe(0)
+    expect(await help.exited).toEqual(ended(0))
     for (const text of [
       '--port',
       'FLEETROOT_ENROLLMENT_PORT',

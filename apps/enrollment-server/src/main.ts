@@ -6,8 +6,10 @@ import { startServer } from './server/start.ts'
 
 const name = 'enrollment-server'
 const { version } = packageFile
-/** How often to look whether an own certificate is due; it has a third of its life left then. */
+/** How often to look whether an own certificate, or a CA that is introduced, is due. */
 const refreshEveryMs = 30_000
+/** However short a CA is introduced. */
+const leastRefreshMs = 1000
 
 runApp({
   name,
@@ -41,8 +43,12 @@ runApp({
 
     const refresh = (): Promise<void> =>
       server.refresh().catch((error: unknown) => logger.error({ err: error }, 'cannot renew'))
-    const shortestLifeMs = Math.min(config.serviceLifetime, config.operatorLifetime)
-    const timer = setInterval(() => void refresh(), Math.min(refreshEveryMs, shortestLifeMs / 10))
+    const shortestMs = Math.min(
+      config.serviceLifetime,
+      config.operatorLifetime,
+      Math.max(config.caIntroduction, leastRefreshMs * 10),
+    )
+    const timer = setInterval(() => void refresh(), Math.min(refreshEveryMs, shortestMs / 10))
     onStop('renewal', () => clearInterval(timer))
     onHangup(refresh)
 

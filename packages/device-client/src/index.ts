@@ -1,10 +1,17 @@
-export { type CaBundle, type CaBundleOptions, fetchCaBundle, parseCaBundle } from './ca-bundle.ts'
+export {
+  type AuthorityKind,
+  type AuthorityState,
+  type CaAuthority,
+  type CaBundle,
+  parseCaBundle,
+} from './authorities/ca-bundle.ts'
+export { type CaBundleOptions, fetchCaBundle } from './authorities/fetch.ts'
 export { enrollDevice, type Enrollment, type EnrollmentOptions } from './enrollment/enroll-device.ts'
 export { renewalDue } from './enrollment/lifetime.ts'
 export { DeviceClientError, type DeviceClientErrorCode } from './error.ts'
 export { createEstClient, type EstClient, type EstClientOptions, type EstCredential } from './est/client.ts'
 export type { CsrAttribute } from './est/csr-attributes.ts'
-export { buildChain, type ChainMaterial } from './identity/chain.ts'
+export { buildChain, type ChainMaterial, servingChain } from './identity/chain.ts'
 export type { PendingRequest, RequestSubject } from './identity/pending-request.ts'
 export { type IdentityStore, openIdentityStore } from './identity/store.ts'
 export type { NewIdentity, StoredIdentity } from './identity/stored-identity.ts'
@@ -27,3 +34,5 @@ export type { Clock } from './renewal/timetable.ts'
 export { type Backoff, type BackoffOptions, fullJitterBackoff } from './retry/backoff.ts'
 export { retrying, type RetryNotice, type RetryOptions } from './retry/retrying.ts'
 export { type RetryVerdict, retryVerdict } from './retry/verdict.ts'
+export { openTrustAnchors, type TrustAnchorsOptions } from './trust/anchor-file.ts'
+export { type AnchorChange, type Trust, type TrustAnchors, trustPem } from './trust/anchors.ts'

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isDeviceId, parseDeviceId } from './device-id.ts'
-import { refusalOf } from './refusal.test-support.ts'
+import { refusalOf } from './testing/refusal.ts'
 
 describe('a device id', () => {
   it.each(['a', 'Z', '0', 'pump-7', 'a.b_c-D', '0.1.2', 'a..b', 'a'.repeat(64)])('may be %j', (text) => {

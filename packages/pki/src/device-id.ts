@@ -9,17 +9,18 @@ declare const deviceId: unique symbol
 export type DeviceId = string & { readonly [deviceId]: true }
 
 /**
- * ASCII only, and nothing that means anything in a topic (`/ + # $`), in a distinguished name, in a URL or
- * in a shell. The first character is a letter or a digit, which is what refuses `.` and `..`.
+ * The grammar, for schemas that others read. ASCII only, and nothing that means anything in a topic (`/ + # $`),
+ * in a distinguished name, in a URL or in a shell. The first character is a letter or a digit, which is what
+ * refuses `.` and `..`.
  */
-const grammar = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+export const deviceIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 /** The longest device id, in characters. X.520 gives a CN the same bound (ub-common-name, RFC 5280 A.1). */
 export const maxDeviceIdLength = 64
 
 /** Whether the text is a device id. Never throws, whatever it is given. */
 export function isDeviceId(text: string): text is DeviceId {
-  return typeof text === 'string' && grammar.test(text)
+  return typeof text === 'string' && deviceIdPattern.test(text)
 }
 
 /**

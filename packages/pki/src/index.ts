@@ -1,4 +1,4 @@
-export { type DeviceId, isDeviceId, maxDeviceIdLength, parseDeviceId } from './device-id.ts'
+export { type DeviceId, deviceIdPattern, isDeviceId, maxDeviceIdLength, parseDeviceId } from './device-id.ts'
 export { PkiError, type PkiErrorCode } from './error.ts'
 export { fromPem, type PemBlock, type PemLabel, toPem } from './pem.ts'
 export { newSerial, parseSerial, type SerialNumber } from './serial.ts'
@@ -80,13 +80,16 @@ export {
   type AuthorityOptions,
   type Certificate,
   type CertificateUrls,
+  createCrossCertificate,
   createIssuingCertificate,
   createRootCertificate,
   describeCertificate,
   type ExtensionFacts,
+  isIssuedBy,
   issueCertificate,
   type IssueOptions,
   type Issuer,
+  keyIdentifier,
   parseCertificate,
   parseCertificates,
 } from './certificate/index.ts'

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromPem, toPem } from './pem.ts'
-import { refusalOf } from './refusal.test-support.ts'
+import { refusalOf } from './testing/refusal.ts'
 
 describe('PEM', () => {
   it('is written with 64 columns and a newline at the end', () => {

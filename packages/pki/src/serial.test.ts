@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readDer, unsignedInteger } from './der/index.ts'
-import { refusalOf } from './refusal.test-support.ts'
+import { refusalOf } from './testing/refusal.ts'
 import { newSerial, parseSerial, serialFromBytes } from './serial.ts'
 
 describe('a new serial number', () => {

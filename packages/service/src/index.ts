@@ -2,6 +2,7 @@ export { ServiceError, type ServiceErrorCode } from './error.ts'
 export { type AppContext, runApp } from './process/run-app.ts'
 export { type Config, port, setting } from './config/setting.ts'
 export { duration, formatDuration, longestTimer, optionalDuration, parseDuration } from './config/duration.ts'
+export { suggestion } from './config/spelling.ts'
 export { byteSize } from './config/byte-size.ts'
 export { loadConfig } from './config/load.ts'
 export { createLogger, type Logger } from './log/logger.ts'
@@ -19,4 +20,4 @@ export {
   verifyAuditChain,
 } from './audit/verify.ts'
 // The apps' own metrics come from the same copy of the library as the register that serves them.
-export { Counter, Gauge } from 'prom-client'
+export { Counter, Gauge, Histogram } from 'prom-client'

@@ -21,4 +21,4 @@ export {
   type PeerTrust,
 } from './peer/identity.ts'
 export { type TrustedIssuer, trustedIssuers } from './peer/issuer.ts'
-export { loadTrust } from './trust/anchors.ts'
+export { loadTrust, parseTrust } from './trust/anchors.ts'

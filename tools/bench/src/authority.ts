@@ -1,17 +1,12 @@
 import {
   type Certificate,
-  createIssuingCertificate,
-  createRootCertificate,
   defaultProfiles,
   exportPrivateKey,
   generateKeyPair,
-  issueCertificate,
   type Issuer,
-  keySigner,
-  newSerial,
-  parseDeviceId,
   type Profile,
 } from '@fleetroot/pki'
+import { issueLeaf, makeIssuing, makeRoot } from '@fleetroot/pki/testing'
 
 /** A root with one issuing CA, for the peers and for benchmarks that need no enrollment server. */
 export interface Authority {
@@ -22,25 +17,12 @@ export interface Authority {
 
 /** Makes a root and an issuing CA, both P-256. */
 export async function makeAuthority(now: Date): Promise<Authority> {
-  const rootSigner = keySigner(generateKeyPair('P-256').privateKey)
-  const root = await createRootCertificate({
-    signer: rootSigner,
-    commonName: 'Bench Root',
-    serial: newSerial(),
-    now,
-  })
-  const { publicKey, privateKey } = generateKeyPair('P-256')
-  const certificate = await createIssuingCertificate({
-    issuer: { certificate: root, signer: rootSigner },
-    publicKey,
-    commonName: 'Bench CA',
-    serial: newSerial(),
-    now,
-  })
+  const root = await makeRoot({ commonName: 'Bench Root', now })
+  const keys = generateKeyPair('P-256')
   return {
-    root,
-    issuer: { certificate, signer: keySigner(privateKey) },
-    issuerKeyPem: exportPrivateKey(privateKey),
+    root: root.certificate,
+    issuer: await makeIssuing(root, { commonName: 'Bench CA', keys, now }),
+    issuerKeyPem: exportPrivateKey(keys.privateKey),
   }
 }
 
@@ -51,14 +33,5 @@ export async function makeIdentity(
   profile: Profile = defaultProfiles.device,
   names: { dns?: string[]; ip?: string[] } = {},
 ): Promise<{ key: string; cert: string }> {
-  const { publicKey, privateKey } = generateKeyPair('P-256')
-  const certificate = await issueCertificate({
-    profile,
-    issuer: authority.issuer,
-    subject: { id: parseDeviceId(id), trustDomain: 'bench.example', ...names },
-    publicKey,
-    serial: newSerial(),
-    now: new Date(),
-  })
-  return { key: exportPrivateKey(privateKey), cert: certificate.pem + authority.issuer.certificate.pem }
+  return issueLeaf(authority.issuer, { id, profile, trustDomain: 'bench.example', ...names })
 }

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createCsr, generateKeyPair, toPem } from '@fleetroot/pki'
+import { createCsr, generateKeyPair, newSerial, toPem } from '@fleetroot/pki'
 import { operator, startApp, temporaryFolder } from '@fleetroot/harness'
 import { machine } from './measure/machine.ts'
 import { cpuMs, residentKiB } from './measure/process.ts'
@@ -12,10 +11,12 @@ import { formatRow } from './measure/report.ts'
 import { median } from './measure/statistics.ts'
 
 // One more revocation where 100,000 are on the CRL already: CPU of the whole server for the revocation, its event,
-// its audit record and the new CRL, and how long until the list with it can be fetched.
+// its audit record and the new CRL, and how long until the list with it can be fetched. Then a thousand at once.
 
 const revoked = 100_000
 const rounds = 40
+/** As many as one request may name. */
+const batch = 1000
 // Further apart than lists are, so that every revocation pays for a list of its own.
 const apartMs = 250
 
@@ -26,7 +27,7 @@ const env = { FLEETROOT_DATA: data, FLEETROOT_RATE_LIMIT: '100000000', FLEETROOT
 const first = startApp('enrollment-server', [], env)
 await first.ready()
 await first.stop()
-fill(join(data, 'registry.db'))
+const good = fill(join(data, 'registry.db'))
 
 const starting = performance.now()
 const server = startApp('enrollment-server', [], env)
@@ -64,6 +65,18 @@ try {
     while ((await etag()) === old) await sleep(1)
     listed.push(performance.now() - started)
   }
+  await sleep(1000)
+  const beforeBatch = cpuMs(server.pid)
+  const oldList = await etag()
+  const startedBatch = performance.now()
+  const { body } = await admin.call('POST', '/v1/certificates/revocations', { serials: good })
+  const batchMs = performance.now() - startedBatch
+  while ((await etag()) === oldList) await sleep(1)
+  const batchListedMs = performance.now() - startedBatch
+  await sleep(500)
+  const batchCpu = cpuMs(server.pid) - beforeBatch
+  if ((body as { revoked?: number }).revoked !== batch) throw new Error(JSON.stringify(body).slice(0, 500))
+
   console.log(
     formatRow({
       what: 'CPU of the server for one revocation and its CRL',
@@ -75,6 +88,9 @@ try {
   console.log(formatRow({ what: 'the same, idle CPU not taken off', ours: busy / rounds, unit: 'ms' }))
   console.log(formatRow({ what: 'revocation answered, median', ours: median(answered), unit: 'ms' }))
   console.log(formatRow({ what: 'on the served CRL, median', ours: median(listed), unit: 'ms' }))
+  console.log(formatRow({ what: `${batch} at once, answered`, ours: batchMs, unit: 'ms' }))
+  console.log(formatRow({ what: `${batch} at once, on the served CRL`, ours: batchListedMs, unit: 'ms' }))
+  console.log(formatRow({ what: `${batch} at once, CPU with the CRL`, ours: batchCpu, unit: 'ms' }))
   console.log(formatRow({ what: 'start with that many', ours: startedMs, unit: 'ms' }))
   console.log(formatRow({ what: 'memory of the server', ours: residentKiB(server.pid) / 1024, unit: 'MiB' }))
 } finally {
@@ -83,35 +99,40 @@ try {
   await server.stop()
 }
 
-/** Puts certificates that are revoked into the registry, in one transaction. */
-function fill(file: string): void {
+/** Puts certificates that are revoked into the registry, and some that are good, whose serials it returns. */
+function fill(file: string): string[] {
   const database = new DatabaseSync(file)
   const now = Date.now()
   const later = now + 30 * 86_400_000
   database.exec('BEGIN')
-  database
-    .prepare(
-      `INSERT INTO devices (id, profile, state, dns, ip, labels, created_at)
-       VALUES ('revoked', 'device', 'enrolled', '[]', '[]', '{}', ?)`,
-    )
-    .run(now)
+  const device = database.prepare(
+    `INSERT INTO devices (id, profile, state, dns, ip, labels, created_at)
+       VALUES (?, 'device', 'enrolled', '[]', '[]', '{}', ?)`,
+  )
+  device.run('revoked', now)
   const certificate = database.prepare(
     `INSERT INTO certificates
        (serial, device_id, profile, issuer, public_key, not_before, not_after, status, issued_at, der)
-     VALUES (?, 'revoked', 'device', 'devices', ?, ?, ?, 'issued', ?, x'00')`,
+     VALUES (?, ?, 'device', 'devices', ?, ?, ?, 'issued', ?, x'00')`,
   )
   const revocation = database.prepare(
     `INSERT INTO revocations (serial, issuer, reason, revoked_at, not_after, event)
      VALUES (?, 'devices', 'keyCompromise', ?, ?, 1)`,
   )
   for (let n = 0; n < revoked; n++) {
-    // Positive, without leading zeros: as serials are written.
-    const serial = `4${randomBytes(16).toString('hex').slice(1)}`
-    certificate.run(serial, serial, now, later, now)
+    const serial = newSerial()
+    certificate.run(serial, 'revoked', serial, now, later, now)
     revocation.run(serial, now, later)
   }
+  const good = Array.from({ length: batch }, (_, n) => {
+    const serial = newSerial()
+    device.run(`good-${n}`, now)
+    certificate.run(serial, `good-${n}`, serial, now, later, now)
+    return serial
+  })
   database.exec('COMMIT')
   database.close()
+  return good
 }
 
 /** Enrolls a device and resolves to the serial of its certificate. */

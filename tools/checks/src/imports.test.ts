@@ -51,3 +51,12 @@ test.each(manifests)('%s declares what its files import, and nothing else', (man
   const used = [...imported(false), ...imported(true)]
   expect([...declared, ...forTests].filter((name) => !used.includes(name))).toEqual([])
 })
+
+// What tests make certificates with asks nobody for leave: no program that is shipped may come near it.
+test('what is made for tests is imported by tests and by tools that test and measure', () => {
+  const mayTest = /\.test\.ts$|\.fixture\.ts$|\/testing\/|^tools\/(bench|checks|e2e|harness|interop)\//
+  const offenders = files('.ts')
+    .filter((path) => !mayTest.test(path))
+    .filter((path) => /from '(?:@fleetroot\/[\w-]+|\.[^']*)\/testing(?:\/[^']*)?'/.test(read(path) ?? ''))
+  expect(offenders).toEqual([])
+})

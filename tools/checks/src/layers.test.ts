@@ -15,6 +15,8 @@ const forbidden: [file: string, specifier: string][] = [
   ['packages/tls-config/src/a.ts', '@fleetroot/device-client'],
   ['packages/tls-config/src/b.ts', 'node-forge'],
   ['packages/service/src/a.ts', '@fleetroot/pki'],
+  ['packages/policy/src/a.ts', '@fleetroot/pki'],
+  ['packages/policy/src/b.ts', 'aedes'],
   ['packages/device-client/src/a.ts', '@fleetroot/service'],
   ['packages/device-client/src/b.ts', 'aedes'],
   ['apps/broker/src/a.ts', '@fleetroot/enrollment-server'],
@@ -23,6 +25,9 @@ const forbidden: [file: string, specifier: string][] = [
   ['apps/simulator/src/a.ts', 'mqtt'],
   ['apps/simulator/src/b.ts', '@fleetroot/broker'],
   ['apps/simulator/src/c.ts', 'node-forge'],
+  ['tools/fleetctl/src/a.ts', '@fleetroot/broker'],
+  ['tools/fleetctl/src/b.ts', '@fleetroot/enrollment-server'],
+  ['tools/fleetctl/src/c.ts', 'node-forge'],
 ]
 
 const allowed: [file: string, specifier: string][] = [
@@ -30,7 +35,9 @@ const allowed: [file: string, specifier: string][] = [
   ['packages/tls-config/src/ok.ts', '@fleetroot/pki'],
   ['packages/device-client/src/ok.ts', 'mqtt'],
   ['apps/broker/src/ok.ts', 'aedes'],
+  ['apps/broker/src/policy.ts', '@fleetroot/policy'],
   ['apps/simulator/src/ok.ts', '@fleetroot/device-client'],
+  ['tools/fleetctl/src/ok.ts', '@fleetroot/policy'],
 ]
 
 let tree: string

@@ -1,5 +1,20 @@
-export { startApp, type App, type AppName, type Exit } from './app.ts'
+export { startApp, type App, type AppName } from './app.ts'
+export { startDevice } from './device/device.ts'
+export type { DeviceOrders } from './device/orders.ts'
 export { shellBlocks } from './documents.ts'
 export { temporaryFolder } from './folder.ts'
+export { type Link, type LinkState, openLink } from './link.ts'
 export { operator, type Operator } from './operator.ts'
 export { freePort } from './port.ts'
+export {
+  type Device,
+  type DeviceStart,
+  expectPublishing,
+  expectShutOut,
+  startSystem,
+  type System,
+  type SystemOptions,
+  type Transport,
+  transports,
+} from './system.ts'
+export { type Exit, type RunningProcess, startProcess } from './process.ts'

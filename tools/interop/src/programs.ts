@@ -8,11 +8,13 @@ export const debianPackages = {
   ocsptool: 'gnutls-bin',
   pki: 'strongswan-pki',
   curl: 'curl',
+  faketime: 'faketime',
   keytool: 'default-jre-headless',
   mosquitto_pub: 'mosquitto-clients',
   mosquitto_sub: 'mosquitto-clients',
   mosquitto_rr: 'mosquitto-clients',
   'paho-mqtt': 'python3-paho-mqtt',
+  script: 'bsdutils',
 } as const
 
 export type Program = keyof typeof debianPackages

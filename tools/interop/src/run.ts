@@ -9,7 +9,7 @@ export interface Answer {
   readonly text: string
 }
 
-/** Runs a program to its end, with `input` on its standard input; never throws for a status. Bounded by 30 s. */
+/** Runs a program to its end, with `input` on its standard input; never throws for a status. Bounded by 100 s. */
 export async function run(
   program: string,
   args: readonly string[],
@@ -18,7 +18,7 @@ export async function run(
   const child = spawn(program, args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    timeout: 30_000,
+    timeout: 100_000,
   })
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []

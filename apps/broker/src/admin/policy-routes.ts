@@ -1,7 +1,7 @@
 import type { AdminRoute, Logger } from '@fleetroot/service'
 import { z } from 'zod'
 import type { Policies, PolicyInForce } from '../policies.ts'
-import { allowsClientId, authorize, type Policy, policyRoles } from '../policy/policy.ts'
+import { allowsClientId, authorize, type Policy, policyRoles } from '@fleetroot/policy'
 import { isReserved } from '../presence/reserved.ts'
 import { invalidRequest, problem } from './problem.ts'
 

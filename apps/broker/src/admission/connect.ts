@@ -1,4 +1,4 @@
-import { allowsClientId, authorize, type Policy } from '../policy/policy.ts'
+import { allowsClientId, authorize, type Policy } from '@fleetroot/policy'
 import { isReserved } from '../presence/reserved.ts'
 import type { Identity } from './identity.ts'
 

@@ -1,5 +1,5 @@
 import type { SerialNumber } from '@fleetroot/pki'
-import type { Subject } from '../policy/policy.ts'
+import type { Subject } from '@fleetroot/policy'
 
 /** Who is at the other end of a connection, all of it proven by its certificate and its chain. */
 export interface Identity extends Subject {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { issueWithSubject, makeAuthority } from '../testing/authority.ts'
 import { defaultPolicy } from '../testing/bench-engine.ts'
 import { type LiveBroker, type OpenOptions, startLiveBroker, type Transport } from '../testing/live-broker.ts'
-import { parsePolicy } from '../policy/policy-document.ts'
+import { parsePolicy } from '@fleetroot/policy'
 
 let live: LiveBroker
 

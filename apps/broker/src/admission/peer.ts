@@ -1,17 +1,9 @@
 import type { TLSSocket } from 'node:tls'
-import type { Certificate, Name } from '@fleetroot/pki'
+import type { Name } from '@fleetroot/pki'
 import { peerIdentity, type PeerIdentity, type PeerRefusalCode, type PeerTrust } from '@fleetroot/tls-config'
-import { type Policy, policyRoles } from '../policy/policy.ts'
+import { type Policy, policyRoles } from '@fleetroot/policy'
 import type { Identity } from './identity.ts'
 import { refuseStanding, type Standing, type StandingRefusalCode } from './standing.ts'
-
-/** The issuing CAs by what they may vouch for; more than one each while a CA is being replaced. */
-export interface Issuers {
-  /** The one in every SPIFFE URI that these CAs write. */
-  readonly trustDomain: string
-  readonly devices: readonly Certificate[]
-  readonly services: readonly Certificate[]
-}
 
 /** Why a connection is refused once its handshake is done. */
 export type PeerAdmissionCode =
@@ -44,7 +36,7 @@ export interface PeerRules extends Pick<PeerTrust, 'issuers' | 'trustDomain'> {
  */
 export function admitPeer(socket: TLSSocket, rules: PeerRules): PeerVerdict {
   const { issuers, trustDomain, now } = rules
-  // The anchors of our listeners are the root of this system and nothing else.
+  // The anchors of our listeners are the roots of this system and nothing else.
   const peer = peerIdentity(socket, { issuers, trustDomain, now: new Date(now), onlyOwnAnchors: true })
   if (peer.kind === 'none') return refuse('no-certificate', 'the client sent no certificate')
   if (peer.kind === 'refused') return refuse(peer.code, peer.detail)

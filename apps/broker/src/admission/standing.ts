@@ -1,11 +1,15 @@
 /**
  * What is known of a certificate's revocation. `unknown`: too little, or for too long nothing new, so that by
- * the policy for stale data nobody passes.
+ * the policy for stale data nobody passes. `untrusted`: the CA that issued it is not, or no longer, trusted.
  */
-export type Standing = 'good' | 'revoked' | 'suspended' | 'unknown'
+export type Standing = 'good' | 'revoked' | 'suspended' | 'unknown' | 'untrusted'
 
 /** Why a certificate that is valid in itself does not pass. */
-export type StandingRefusalCode = 'certificate-revoked' | 'certificate-suspended' | 'revocation-stale'
+export type StandingRefusalCode =
+  | 'certificate-revoked'
+  | 'certificate-suspended'
+  | 'revocation-stale'
+  | 'issuer-retired'
 
 /** A refusal with a sentence for the log. */
 export interface StandingRefusal {
@@ -25,6 +29,10 @@ const refusals: Readonly<Record<Exclude<Standing, 'good'>, StandingRefusal>> = {
   unknown: {
     code: 'revocation-stale',
     detail: 'nothing recent is known about revoked certificates, and --revocation-stale is fail-closed',
+  },
+  untrusted: {
+    code: 'issuer-retired',
+    detail: 'the CA that issued the certificate is no longer trusted; renew it, or enroll anew',
   },
 }
 

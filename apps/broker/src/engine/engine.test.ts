@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type BenchEngine, defaultPolicy, identity, startBenchEngine } from '../testing/bench-engine.ts'
-import { parsePolicy } from '../policy/policy-document.ts'
+import { parsePolicy } from '@fleetroot/policy'
 
 const pump = identity('device', 'pump')
 const valve = identity('device', 'valve')

@@ -2,19 +2,17 @@ import { readFile } from 'node:fs/promises'
 import {
   createEstClient,
   createRenewals,
-  DeviceClientError,
   enrollDevice,
   type EstClient,
   type IdentityStore,
   openIdentityStore,
+  openTrustAnchors,
   type Renewal,
-  retryVerdict,
   type StoredIdentity,
 } from '@fleetroot/device-client'
 import type { DataDirectory, Logger } from '@fleetroot/service'
 import type { TlsMode } from '@fleetroot/tls-config'
-import type { Issuers } from '../admission/peer.ts'
-import { obtainIssuers } from './ca-bundle.ts'
+import { followAuthorities, type FollowedAuthorities } from '../authorities/followed.ts'
 import { startDeadline } from './deadline.ts'
 import { shakeHands } from './own-handshake.ts'
 import { explainToken } from './token-trouble.ts'
@@ -39,9 +37,7 @@ export interface EnrollmentOptions {
 /** All that the listeners need. */
 export interface Enrollment {
   readonly identity: StoredIdentity
-  readonly issuers: Issuers
-  /** The pinned root, PEM. */
-  readonly root: string
+  readonly authorities: FollowedAuthorities
   /**
    * Renews the certificate whenever two thirds of its life are over, until stopped, and hands over each new one
    * once it is proven: `onRenewed` puts it to use. `identity` of what this gives is the one in use.
@@ -61,27 +57,20 @@ export async function enroll(options: EnrollmentOptions): Promise<Enrollment> {
   const { url, mode, data, log } = options
   const deadline = startDeadline(options.waitMs, options.signal, options.onWait)
   const trustFile = options.trustFile ?? data.file('public/root.crt')
-  const root = await deadline.until(`the root certificate ${trustFile}`, () => readIfThere(trustFile))
-  const { issuers, isCopy, failure } = await obtainIssuers({ url, root, mode, data, deadline })
-  if (isCopy) {
-    // Usual when both are started at once, and no news then; an answer that is not usable is news.
-    const isSilent = failure instanceof DeviceClientError && retryVerdict(failure).retry
-    log[isSilent ? 'info' : 'warn'](
-      { reason: failure instanceof Error ? failure.message : String(failure) },
-      'using the copy of the CA bundle',
-    )
-  }
+  const pin = await deadline.until(`the root certificate ${trustFile}`, () => readIfThere(trustFile))
+  // Learned roots are kept apart from the pin: a trust file that is changed starts them over.
+  const anchors = await openTrustAnchors({ file: data.file('broker/anchors.pem'), pin: [pin] })
+  const authorities = await followAuthorities({ url, anchors, mode, data, log, deadline })
 
   const store = openIdentityStore(data.file('broker/identity'))
-  const est = createEstClient({ url, trust: [root], mode, timeoutMs: 10_000 })
-  const probe = (staged: StoredIdentity): Promise<void> => shakeHands(staged, { root, mode })
+  const est = createEstClient({ url, trust: anchors, mode, timeoutMs: 10_000 })
+  const probe = (staged: StoredIdentity): Promise<void> => shakeHands(staged, { trust: anchors.pem, mode })
   const identity = await deadline.insist(`the enrollment server at ${url}`, () =>
     enrolOnce(options, { est, store, probe }),
   )
   return {
     identity,
-    issuers,
-    root,
+    authorities,
     keepValid: (onRenewed) => {
       const renewal = createRenewals().keep({
         est,
@@ -92,6 +81,8 @@ export async function enroll(options: EnrollmentOptions): Promise<Enrollment> {
           onRenewed(next)
           logCertificate(log, next, 'renewed')
         },
+        // Devices may have learned of it by another way than the event stream; so has the broker.
+        onTrustChanged: () => void authorities.refresh().catch(() => undefined),
         onFailure: (error, retryInMs) => {
           const { serial, notAfter } = renewal.identity.certificate
           log.warn({ err: error, retryInMs, serial, notAfter }, 'cannot renew the certificate')

@@ -23,7 +23,7 @@ async function identity(wish: Partial<Wish> = {}, from = authority): Promise<Sto
 }
 
 const shake = (staged: StoredIdentity): Promise<void> =>
-  shakeHands(staged, { root: authority.root.pem, mode: 'compatible' })
+  shakeHands(staged, { trust: [authority.root.pem], mode: 'compatible' })
 
 describe('the handshake of the broker with itself', () => {
   test('succeeds with a certificate that clients will accept', async () => {

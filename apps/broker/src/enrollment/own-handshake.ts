@@ -7,8 +7,8 @@ import { BrokerError } from '../error.ts'
 
 /** What a certificate of the broker must be good for. */
 export interface OwnHandshake {
-  /** The pinned root, PEM: all that a client has. */
-  readonly root: string
+  /** The roots, PEM: all that a client has. */
+  readonly trust: readonly string[]
   readonly mode: TlsMode
 }
 
@@ -16,17 +16,17 @@ const timeoutMs = 10_000
 
 /**
  * Proves an identity before clients meet it: a listener of its own on loopback shows it to a client that has
- * nothing but the pinned root, over a real mutual TLS connection, in which the same identity stands for the
+ * nothing but the roots, over a real mutual TLS connection, in which the same identity stands for the
  * client as well. Chain, names, both purposes and the key are tried; the listeners in use are not touched.
  *
  * Throws `BrokerError` `identity-unusable`.
  */
-export async function shakeHands(identity: StoredIdentity, { root, mode }: OwnHandshake): Promise<void> {
+export async function shakeHands(identity: StoredIdentity, { trust, mode }: OwnHandshake): Promise<void> {
   const name = identity.certificate.subjectAltNames.find(({ type }) => type === 'dns' || type === 'ip')?.value
   if (name === undefined)
     throw unusable('it is for no host name and no address, so that no client could check it')
   try {
-    await greet(name, { identity, root, mode })
+    await greet(name, { identity, trust, mode })
   } catch (error) {
     throw unusable(explainTlsFailure(error, { side: 'client', host: name }).sentence, error)
   }
@@ -34,10 +34,10 @@ export async function shakeHands(identity: StoredIdentity, { root, mode }: OwnHa
 
 async function greet(
   name: string,
-  { identity, root, mode }: OwnHandshake & { identity: StoredIdentity },
+  { identity, trust, mode }: OwnHandshake & { identity: StoredIdentity },
 ): Promise<void> {
   const server = createServer(
-    serverTlsOptions({ identity, trust: [root], mode, clientCertificate: 'required' }),
+    serverTlsOptions({ identity, trust, mode, clientCertificate: 'required' }),
     // Reached only by a client whose certificate was accepted.
     (socket) => socket.on('error', () => undefined).end('welcome'),
   )
@@ -46,7 +46,7 @@ async function greet(
   const { port } = server.address() as AddressInfo
   const socket = connect({
     ...(isIP(name) === 0 ? { servername: name } : {}),
-    ...clientTlsOptions({ trust: [root], identity, mode, serverName: name }),
+    ...clientTlsOptions({ trust, identity, mode, serverName: name }),
     host: '127.0.0.1',
     port,
   })

@@ -6,7 +6,7 @@ import { type App, type AppName, freePort, operator, startApp, temporaryFolder }
 import { parseSerial } from '@fleetroot/pki'
 import { afterAll, expect, test } from 'vitest'
 
-// The processes as they are run, with certificates that live ten seconds.
+// The processes as they are run, with certificates that live twenty seconds.
 
 const folder = temporaryFolder()
 const apps: App[] = []
@@ -27,7 +27,7 @@ test('a broker renews its own certificate without dropping a session, and shows 
     apps.push(app)
     return app
   }
-  const server = start('enrollment-server', '--service-lifetime=10s')
+  const server = start('enrollment-server', '--service-lifetime=20s')
   const broker = start('broker')
   const [enrollmentUrl, brokerUrl] = [await server.ready(), await broker.ready()]
   const trust = [readFileSync(join(data, 'public/root.crt'), 'utf8')]
@@ -39,9 +39,10 @@ test('a broker renews its own certificate without dropping a session, and shows 
   const { identity } = await enrollDevice({ id: 'pump-7', est, store, credential })
   const connection = await connectMqtt({ url: brokerUrl, trust, identity })
   const interruptions: string[] = []
+  const renewal = /"serial":"(\w+)"[^\n]*"how":"renewed"/
   connection.on('offline', ({ message }) => interruptions.push(message))
   try {
-    const [, renewed] = await broker.waitFor(/"serial":"(\w+)"[^\n]*"how":"renewed"/)
+    await broker.waitFor(renewal)
     await connection.publish('devices/pump-7/state', 'still here')
     expect(interruptions).toEqual([])
     const { hostname, port } = new URL(brokerUrl)
@@ -55,10 +56,12 @@ test('a broker renews its own certificate without dropping a session, and shows 
     await new Promise((resolve, reject) => next.once('secureConnect', resolve).once('error', reject))
     const shown = next.getPeerX509Certificate()?.serialNumber ?? ''
     next.destroy()
-    expect(parseSerial(shown)).toBe(renewed)
+    // On a slow machine there may have been another one by now.
+    const renewed = [...broker.output().matchAll(new RegExp(renewal, 'g'))].map(([, serial]) => serial)
+    expect(renewed).toContain(parseSerial(shown))
   } finally {
     await connection.close()
     est.close()
     desk.close()
   }
-}, 60_000)
+})

@@ -1,4 +1,4 @@
-import type { Subject } from '../policy/policy.ts'
+import type { Subject } from '@fleetroot/policy'
 import { BoundedTable } from './bounded-table.ts'
 import { InboundMeter } from './inbound-meter.ts'
 import { type GuardLimits, maxRemembered } from './limits.ts'

@@ -7,7 +7,7 @@ import type { WireClient } from '../testing/wire-client.ts'
 let live: LiveBroker
 
 beforeEach(async () => {
-  live = await startLiveBroker({ connectTimeoutMs: 300 })
+  live = await startLiveBroker()
 })
 afterEach(async () => {
   await live.close()
@@ -78,6 +78,8 @@ describe.each<Transport>(['mqtts', 'wss'])('over %s', (transport) => {
   })
 
   test('a client that says nothing, or half a CONNECT, is cut off', async () => {
+    await live.close()
+    live = await startLiveBroker({ connectTimeoutMs: 300 })
     const silent = await live.open(await live.issue('device', 'eve'), { transport })
     const slow = await live.open(await live.issue('device', 'bob'), { transport })
     slow.send(Buffer.of(0x10, 20, 0, 4, 0x4d))

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { parsePolicy } from '../policy/policy-document.ts'
+import { parsePolicy } from '@fleetroot/policy'
 import { type LiveBroker, startLiveBroker } from '../testing/live-broker.ts'
 import type { ListenerPlan } from './open-listeners.ts'
 

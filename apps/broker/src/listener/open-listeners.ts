@@ -1,7 +1,7 @@
-import type { KeyAndCertificate, TlsMode } from '@fleetroot/tls-config'
+import type { Policy } from '@fleetroot/policy'
+import type { TlsMode } from '@fleetroot/tls-config'
 import type { TLSSocket, TlsOptions } from 'node:tls'
 import type { PeerVerdict } from '../admission/peer.ts'
-import type { Policy } from '../policy/policy.ts'
 import type { Listener, ListenerOptions } from './listener.ts'
 import { listenMqtts } from './mqtts.ts'
 import type { TrustedProxies } from './proxied.ts'
@@ -34,7 +34,8 @@ export interface SharedOptions extends Omit<
   'name' | 'host' | 'port' | 'tls' | 'admit' | 'proxies'
 > {
   readonly admit: (socket: TLSSocket, listener: string) => PeerVerdict
-  readonly tlsFor: (identity: KeyAndCertificate, mode: TlsMode) => TlsOptions
+  /** With the certificate and the CAs of this moment. */
+  readonly tlsFor: (mode: TlsMode) => TlsOptions
   readonly maxFrameBytes: number
 }
 
@@ -42,15 +43,14 @@ export interface SharedOptions extends Omit<
 export interface Listeners {
   readonly all: readonly Listener[]
   readonly listening: readonly Listening[]
-  /** Uses another certificate for new connections. */
-  readonly setIdentity: (identity: KeyAndCertificate) => void
+  /** Asks for the TLS options again, for new connections. */
+  readonly renewContexts: () => void
   readonly close: () => Promise<void>
 }
 
 /** Opens them one after the other. Rejects with Node's error when one cannot be opened; the others are closed then. */
 export async function openListeners(
   plans: readonly ListenerPlan[],
-  identity: KeyAndCertificate,
   shared: SharedOptions,
 ): Promise<Listeners> {
   const { tlsFor, admit } = shared
@@ -65,7 +65,7 @@ export async function openListeners(
       const options = {
         ...shared,
         ...plan,
-        tls: tlsFor(identity, mode),
+        tls: tlsFor(mode),
         admit: (socket: TLSSocket) => admit(socket, name),
       }
       opened.push({ plan, listener: await listen(options) })
@@ -82,8 +82,8 @@ export async function openListeners(
       host,
       port: listener.port,
     })),
-    setIdentity: (next) => {
-      for (const { plan, listener } of opened) listener.setSecureContext(tlsFor(next, plan.mode))
+    renewContexts: () => {
+      for (const { plan, listener } of opened) listener.setSecureContext(tlsFor(plan.mode))
     },
     close,
   }

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Policy, readDefaultPolicy } from '@fleetroot/policy'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openPolicy, readDefaultPolicy } from './policy-file.ts'
-import type { Policy } from './policy.ts'
+import { openPolicy } from './policy-file.ts'
 
 let directory: string
 let path: string
@@ -21,7 +21,7 @@ beforeEach(async () => {
   path = join(directory, 'policy.yaml')
   policies = []
   errors = []
-  await writeFile(path, await readDefaultPolicy())
+  await writeFile(path, readDefaultPolicy())
 })
 afterEach(async () => {
   await rm(directory, { recursive: true })

@@ -1,15 +1,9 @@
 import { readFile } from 'node:fs/promises'
+import { parsePolicy, type Policy } from '@fleetroot/policy'
 import { BrokerError } from '../error.ts'
-import { parsePolicy } from './policy-document.ts'
-import type { Policy } from './policy.ts'
 
 /** How often the file is read again, unless said otherwise. It is small, and reading works on every file system. */
 const defaultEveryMs = 2_000
-
-/** The policy that the design describes, as it is written to a new data directory. */
-export async function readDefaultPolicy(): Promise<string> {
-  return readFile(new URL('default-policy.yaml', import.meta.url), 'utf8')
-}
 
 /** A policy file that is being watched. */
 export interface PolicyFile {
@@ -30,7 +24,7 @@ export interface PolicyListener {
 
 /**
  * Reads and compiles a policy file and watches it. Throws `BrokerError` `policy-unreadable` or
- * `policy-invalid`. Afterwards a file that is gone or has a mistake changes nothing: the policy in force stays.
+ * `PolicyError` `policy-invalid`. Afterwards a file that is gone or has a mistake changes nothing: the policy in force stays.
  */
 export async function openPolicy(path: string, listener: PolicyListener): Promise<PolicyFile> {
   const { onPolicy, onError, everyMs = defaultEveryMs } = listener

@@ -1,4 +1,4 @@
-import type { Action } from '../policy/policy.ts'
+import type { Action } from '@fleetroot/policy'
 
 /** Where the broker says who is connected, retained: `fleet/presence/<device id>`. */
 export const presenceTopic = 'fleet/presence'

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { parseSerial, type SerialNumber } from '@fleetroot/pki'
 import type { DataDirectory } from '@fleetroot/service'
 import { z } from 'zod'
-import { type IssuerName, issuerNames } from './registry-event.ts'
+import { issuerIdPattern } from './registry-event.ts'
 import type { PendingDenial } from './revocation-set.ts'
 
 /** What is kept beside a list. */
@@ -21,14 +21,15 @@ export interface Snapshot {
   readonly cursor: number | undefined
   /** When all of it was confirmed last, in milliseconds since 1970. */
   readonly confirmedMs: number | undefined
-  readonly lists: ReadonlyMap<IssuerName, ListRecord>
+  /** By the id of the issuing CA. */
+  readonly lists: ReadonlyMap<string, ListRecord>
   /** What is in no list yet. Only what closes the door: this file is not signed. */
   readonly denials: readonly PendingDenial[]
 }
 
 const folder = 'broker/revocation'
 const stateFile = `${folder}/state.json`
-const listFile = (name: IssuerName): string => `${folder}/${name}.crl`
+const listFile = (issuer: string): string => `${folder}/${issuer}.crl`
 
 const serial = z.string().transform((text): SerialNumber => parseSerial(text))
 
@@ -36,8 +37,8 @@ const schema = z.object({
   version: z.literal(1),
   cursor: z.int().min(0).optional(),
   confirmedMs: z.number().optional(),
-  lists: z.partialRecord(
-    z.enum(issuerNames),
+  lists: z.record(
+    z.string().regex(issuerIdPattern),
     z.object({ number: z.string().regex(/^\d+$/), etag: z.string().optional(), eventId: z.int().min(0) }),
   ),
   denials: z.array(
@@ -58,7 +59,7 @@ export class RevocationCopy {
   readonly #data: DataDirectory
   readonly #onError: (error: unknown) => void
   /** Lists that are not on the disk yet. */
-  readonly #staged = new Map<IssuerName, Buffer>()
+  readonly #staged = new Map<string, Buffer>()
   #waiting: (() => Snapshot) | undefined
   #writing: Promise<void> | undefined
 
@@ -68,25 +69,24 @@ export class RevocationCopy {
   }
 
   /** What was kept; a file that is missing or damaged is as good as none, for the server has the original. */
-  async read(): Promise<{ snapshot: Snapshot; ders: ReadonlyMap<IssuerName, Buffer> } | undefined> {
+  async read(): Promise<{ snapshot: Snapshot; ders: ReadonlyMap<string, Buffer> } | undefined> {
     const state = await this.#readState()
     if (state === undefined) return undefined
-    const lists = new Map<IssuerName, ListRecord>()
-    const ders = new Map<IssuerName, Buffer>()
-    for (const name of issuerNames) {
-      const record = state.lists[name]
-      const der = await readIfThere(this.#data.file(listFile(name)))
-      if (record === undefined || der === undefined) continue
-      lists.set(name, { number: BigInt(record.number), etag: record.etag, eventId: record.eventId })
-      ders.set(name, der)
+    const lists = new Map<string, ListRecord>()
+    const ders = new Map<string, Buffer>()
+    for (const [issuer, record] of Object.entries(state.lists)) {
+      const der = await readIfThere(this.#data.file(listFile(issuer)))
+      if (der === undefined) continue
+      lists.set(issuer, { number: BigInt(record.number), etag: record.etag, eventId: record.eventId })
+      ders.set(issuer, der)
     }
     const { cursor, confirmedMs, denials } = state
     return { snapshot: { cursor, confirmedMs, lists, denials }, ders }
   }
 
   /** Has a list written with the next snapshot. It is kept in memory only until then. */
-  stage(name: IssuerName, der: Buffer): void {
-    this.#staged.set(name, der)
+  stage(issuer: string, der: Buffer): void {
+    this.#staged.set(issuer, der)
   }
 
   /**
@@ -139,6 +139,10 @@ export class RevocationCopy {
       denials,
     }
     await this.#data.write(stateFile, `${JSON.stringify(state)}\n`)
+    // After the state that no longer names them.
+    for (const issuer of Object.keys(before?.lists ?? {})) {
+      if (!lists.has(issuer)) await rm(this.#data.file(listFile(issuer)), { force: true })
+    }
     return undefined
   }
 

@@ -1,24 +1,25 @@
+import { DeviceClientError } from '@fleetroot/device-client'
 import { clientTlsOptions, type KeyAndCertificate, type TlsMode } from '@fleetroot/tls-config'
 import type { DataDirectory, Logger } from '@fleetroot/service'
-import type { Issuers } from '../admission/peer.ts'
+import type { FollowedAuthorities } from '../authorities/followed.ts'
+import { BrokerError } from '../error.ts'
+import { AwaitedRelease } from './awaited-release.ts'
 import { RevocationCopy } from './copy.ts'
 import { EventCursor } from './event-cursor.ts'
 import type { ServerSentEvent } from './event-stream.ts'
 import { Feed } from './feed.ts'
 import { Lists } from './lists.ts'
 import { Poller } from './poller.ts'
-import { readEvent, type RegistryEvent, type UnreadableEvent } from './registry-event.ts'
+import { authoritiesEvent, readEvent, type RegistryEvent, type UnreadableEvent } from './registry-event.ts'
 import type { Revocation } from './revocation.ts'
 import { Trouble } from './trouble.ts'
 
 /** Where revocation data comes from and where it goes. */
 export interface FollowOptions {
   readonly revocation: Revocation
-  readonly issuers: Issuers
+  readonly authorities: FollowedAuthorities
   /** `https://host:port` of the enrollment server. */
   readonly url: string
-  /** The pinned root, PEM. */
-  readonly root: string
   readonly mode: TlsMode
   /** The broker's own identity, asked for every connection. */
   readonly identity: () => KeyAndCertificate
@@ -67,15 +68,17 @@ export interface FollowCounts {
 /**
  * Starts to keep a `Revocation` up to date: the copy on disk first, then the event stream, which tells of a revocation
  * at once, and the signed lists, polled at the start, after every reconnect, whenever an event was missed, and on
- * a schedule. The lists are the truth; the stream is only faster.
+ * a schedule. The lists are the truth; the stream is only faster. Before each look at the lists come the CAs whose
+ * lists they are: one that is introduced gets its list, and one that is retired takes its sessions with it.
  */
 export async function followRevocation(options: FollowOptions): Promise<Follower> {
   const { revocation, data, log, now = Date.now } = options
   const copy = new RevocationCopy(data, (error) =>
     log.error({ err: error }, 'cannot keep revocation data on disk'),
   )
-  const tls = () => clientTlsOptions({ trust: [options.root], mode: options.mode })
-  const lists = new Lists({ ...options, now, tls, copy })
+  const { authorities, mode } = options
+  const tls = () => clientTlsOptions({ trust: authorities.trust, mode })
+  const lists = new Lists({ ...options, authorities: () => authorities.current, now, tls, copy })
   const kept = await copy.read()
   if (kept !== undefined) await lists.restore(kept.snapshot, kept.ders)
   const cursor = new EventCursor(revocation.set.isComplete ? kept?.snapshot.cursor : undefined)
@@ -95,6 +98,7 @@ export class Follower {
   readonly #copy: RevocationCopy
   readonly #lists: Lists
   readonly #cursor: EventCursor
+  readonly #release = new AwaitedRelease()
   readonly #trouble: Trouble
   readonly #tally = { events: 0, repeated: 0, gaps: 0, unreadable: 0, polls: 0, failures: 0 }
   readonly #stop = new AbortController()
@@ -103,6 +107,8 @@ export class Follower {
   #feed: Feed | undefined
   /** The next poll must not be conditional: what the server says of a list may be another thing now. */
   #isReset = false
+  /** Other CAs are trusted than we know of. */
+  #areAuthoritiesOld = false
 
   constructor(options: FollowOptions, parts: { copy: RevocationCopy; lists: Lists; cursor: EventCursor }) {
     this.#options = options
@@ -117,6 +123,12 @@ export class Follower {
     this.#settle = resolve
     if (options.revocation.set.isComplete) resolve()
     this.#poller = new Poller(() => this.#poll())
+    options.authorities.subscribe((next) => {
+      options.revocation.setIssuers(next)
+      this.#lists.retain()
+      // A new one has no list yet.
+      this.#poller.poll()
+    })
     if (this.#cursor.upTo !== undefined) this.#feed = this.#openFeed()
     this.#poller.poll()
   }
@@ -143,7 +155,7 @@ export class Follower {
     if (this.#stop.signal.aborted) return repeatPollMs
     // Not before there is a number to resume after: without one the stream begins with whatever comes next.
     this.#feed ??= this.#openFeed()
-    if (!isDone || !this.#cursor.isWhole) return repeatPollMs
+    if (!isDone || !this.#cursor.isWhole || this.#release.isAwaited) return repeatPollMs
     return (this.#feed.isOpen ? pollMs : cutOffPollMs) * (2 / 3 + Math.random() / 3)
   }
 
@@ -153,9 +165,12 @@ export class Follower {
     const wasReset = this.#isReset
     this.#isReset = false
     const { signal } = this.#stop
+    const trouble = await this.#refreshAuthorities()
     const { failure, areCurrent } = await this.#lists.poll(signal, { isUnconditional: wasReset })
     this.#tally.polls += 1
     if (signal.aborted) return false
+    if (trouble === undefined) this.#trouble.over('authorities', 'the CA bundle is fetched again')
+    else this.#trouble.met('authorities', trouble)
     if (failure !== undefined) {
       this.#isReset ||= wasReset
       this.#tally.failures += 1
@@ -164,18 +179,37 @@ export class Follower {
     }
     this.#trouble.over('lists', 'the revocation lists are fetched again')
     const upTo = revocation.set.listsUpTo
+    this.#release.polled(upTo)
     // What was missed while this poll was under way wants lists that were asked for after it.
     if (upTo !== undefined && !this.#poller.isWanted) this.#cursor.polled(upTo)
-    if (areCurrent && this.#cursor.isWhole) revocation.confirm(startedMs)
+    if (areCurrent && this.#cursor.isWhole && trouble === undefined) revocation.confirm(startedMs)
     this.#save()
-    return true
+    return trouble === undefined
+  }
+
+  /** Undefined when the authorities are those of now. */
+  async #refreshAuthorities(): Promise<BrokerError | undefined> {
+    const wereOld = this.#areAuthoritiesOld
+    this.#areAuthoritiesOld = false
+    try {
+      await this.#options.authorities.refresh()
+      return undefined
+    } catch (error) {
+      this.#areAuthoritiesOld ||= wereOld
+      this.#tally.failures += 1
+      if (error instanceof BrokerError) return error
+      const reachable = error instanceof DeviceClientError && error.status !== undefined
+      const code = reachable ? 'revocation-refused' : 'revocation-unreachable'
+      const why = error instanceof Error ? error.message : String(error)
+      return new BrokerError(code, `cannot fetch the CA bundle: ${why}`, { cause: error })
+    }
   }
 
   #openFeed(): Feed {
-    const { revocation, url, root, mode, identity } = this.#options
+    const { revocation, url, authorities, mode, identity } = this.#options
     return new Feed({
       url,
-      tls: () => clientTlsOptions({ trust: [root], mode, identity: identity() }),
+      tls: () => clientTlsOptions({ trust: authorities.trust, mode, identity: identity() }),
       resumeAfter: () => this.#known(),
       silenceMs: this.#timing.silenceMs,
       onOpen: () => {
@@ -183,7 +217,7 @@ export class Follower {
         this.#poller.poll()
       },
       onAlive: () => {
-        if (this.#cursor.isWhole) revocation.confirm(this.#now())
+        if (this.#cursor.isWhole && !this.#areAuthoritiesOld) revocation.confirm(this.#now())
       },
       onEvent: (event) => this.#receive(event),
       onBroken: (reason, wasOpen) => {
@@ -214,14 +248,41 @@ export class Follower {
     this.#tally.events += 1
     if ('problem' in event) return this.#skip(event)
     const position = this.#cursor.take(event.id)
-    if (position === 'repeated') return void (this.#tally.repeated += 1)
+    if (position === 'repeated') return this.#again(event)
     if (position === 'gap') {
       this.#tally.gaps += 1
       const after = this.#cursor.upTo
       log.warn({ eventId: event.id, after }, 'events are missing: fetching the revocation lists')
       this.#poller.poll()
     }
+    if (event.type === authoritiesEvent) this.#areOld()
+    this.#checkIssuers(event)
     return this.#apply(event)
+  }
+
+  /** Other CAs are trusted now: until they are known nothing counts as complete. */
+  #areOld(): void {
+    this.#areAuthoritiesOld = true
+    this.#poller.poll()
+  }
+
+  /** What happened to a certificate of a CA that we do not know is in its list, once we know it. */
+  #checkIssuers({ id, certificates }: RegistryEvent): void {
+    const { revocation, log } = this.#options
+    const stranger = certificates.find(({ issuer }) => !revocation.knows(issuer))
+    if (stranger === undefined) return
+    log.info({ eventId: id, issuer: stranger.issuer }, 'an event of a CA that is not known yet')
+    this.#cursor.miss(id)
+    this.#areOld()
+  }
+
+  /** A number that was there before, or one that is wrong: then the event is news. A revocation is final and may be heard twice. */
+  #again(event: RegistryEvent): void {
+    this.#tally.repeated += 1
+    const { id, effect } = event
+    if (effect === 'none' || id <= (this.#options.revocation.set.listsUpTo ?? 0)) return
+    if (effect === 'revoked') this.#options.revocation.apply(event)
+    this.#poller.poll()
   }
 
   /** An event that cannot be read may have revoked anything. */
@@ -240,8 +301,15 @@ export class Follower {
     revocation.apply(event)
     if (event.effect === 'none') return
     const { id, type, deviceId, certificates } = event
-    const level = event.effect === 'resumed' ? 'info' : 'warn'
-    log[level]({ eventId: id, type, deviceId, certificates }, `${type}: applied`)
+    if (event.effect === 'resumed') {
+      log.info(
+        { eventId: id, type, deviceId, certificates },
+        'resumed: counts when the revocation list says so',
+      )
+      this.#release.announced(id)
+      return this.#poller.poll()
+    }
+    log.warn({ eventId: id, type, deviceId, certificates }, `${type}: applied`)
     // What no list includes is written again with every event: after so many it is time for a list.
     const { changed } = revocation.set
     if (changed > 0 && changed % changesPerPoll === 0) this.#poller.poll()

@@ -1,17 +1,17 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
-import type { Issuers } from '../admission/peer.ts'
+import type { Authorities, IssuingAuthority } from '../authorities/authorities.ts'
 import { BrokerError } from '../error.ts'
 import type { ListRecord, RevocationCopy, Snapshot } from './copy.ts'
 import { type AcceptedList, judgeList, type ListVersion } from './list-acceptance.ts'
 import { downloadList } from './list-download.ts'
-import { type IssuerName, issuerNames } from './registry-event.ts'
 import type { Revocation } from './revocation.ts'
 
 /** Where the lists come from. */
 export interface ListsOptions {
   readonly revocation: Revocation
-  readonly issuers: Issuers
+  /** Those of now. */
+  readonly authorities: () => Pick<Authorities, 'issuing'>
   readonly url: string
   readonly tls: () => ConnectionOptions
   readonly copy: RevocationCopy
@@ -32,14 +32,14 @@ const timeoutMs = 10_000
 /** The revocation list of each issuing CA: fetched when it has changed, verified, put to use, and kept. */
 export class Lists {
   readonly #options: ListsOptions
-  readonly #records = new Map<IssuerName, ListRecord>()
+  readonly #records = new Map<string, ListRecord>()
   readonly #held = new Map<string, ListVersion & { readonly nextUpdate: Date }>()
 
   constructor(options: ListsOptions) {
     this.#options = options
   }
 
-  get records(): ReadonlyMap<IssuerName, ListRecord> {
+  get records(): ReadonlyMap<string, ListRecord> {
     return this.#records
   }
 
@@ -47,11 +47,13 @@ export class Lists {
    * Puts the copy on disk to use: the lists whose signature verifies, then what was in none yet, then the moment
    * when it was confirmed.
    */
-  async restore(snapshot: Snapshot, ders: ReadonlyMap<IssuerName, Buffer>): Promise<void> {
-    const { revocation, issuers, log, now } = this.#options
-    for (const [name, der] of ders) {
-      const record = snapshot.lists.get(name)
-      const verdict = await judgeList(der, issuers[name], this.#held, now())
+  async restore(snapshot: Snapshot, ders: ReadonlyMap<string, Buffer>): Promise<void> {
+    const { revocation, log, now } = this.#options
+    for (const issuer of this.#issuing()) {
+      const { id: name } = issuer
+      const [record, der] = [snapshot.lists.get(name), ders.get(name)]
+      if (der === undefined) continue
+      const verdict = await judgeList(der, [issuer.certificate], this.#held, now())
       if (!verdict.accepted || record === undefined || verdict.list.number < record.number) {
         const reason = verdict.accepted ? 'list-older' : verdict.code
         log.warn({ list: name, reason }, 'the copy of a revocation list is not used')
@@ -70,10 +72,18 @@ export class Lists {
     }
   }
 
+  /** Forgets the lists of CAs that are no longer trusted. Called when the authorities have changed. */
+  retain(): void {
+    const keyIds = new Map(this.#issuing().map(({ id, certificate }) => [id, certificate.subjectKeyId]))
+    for (const id of this.#records.keys()) if (!keyIds.has(id)) this.#records.delete(id)
+    const trusted = new Set(keyIds.values())
+    for (const keyId of this.#held.keys()) if (!trusted.has(keyId)) this.#held.delete(keyId)
+  }
+
   /** Fetches every list that has changed. One that fails does not keep the others from being used. */
   async poll(signal: AbortSignal, { isUnconditional = false } = {}): Promise<PollResult> {
     const results = await Promise.allSettled(
-      issuerNames.map((name) => this.#fetch(name, signal, isUnconditional)),
+      this.#issuing().map((issuer) => this.#fetch(issuer, signal, isUnconditional)),
     )
     const failed = results.find((result) => result.status === 'rejected')
     const now = this.#options.now()
@@ -81,8 +91,9 @@ export class Lists {
     return { failure: failed === undefined ? undefined : asBrokerError(failed.reason), areCurrent }
   }
 
-  async #fetch(name: IssuerName, signal: AbortSignal, isUnconditional: boolean): Promise<void> {
-    const { url, tls, issuers, copy, log, now, revocation } = this.#options
+  async #fetch(issuer: IssuingAuthority, signal: AbortSignal, isUnconditional: boolean): Promise<void> {
+    const { id: name, certificate } = issuer
+    const { url, tls, copy, log, now, revocation } = this.#options
     const record = this.#records.get(name)
     const answer = await downloadList({
       url: new URL(`/crl/${name}.crl`, url),
@@ -94,13 +105,13 @@ export class Lists {
     if ('unchanged' in answer) {
       if (record !== undefined && answer.unchanged !== undefined && answer.unchanged > record.eventId) {
         this.#records.set(name, { ...record, eventId: answer.unchanged })
-        for (const { subjectKeyId } of issuers[name]) {
-          if (subjectKeyId !== undefined) revocation.set.includeUpTo(subjectKeyId, answer.unchanged)
-        }
+        revocation.set.includeUpTo(certificate.subjectKeyId ?? '', answer.unchanged)
       }
       return
     }
-    const verdict = await judgeList(answer.der, issuers[name], this.#held, now())
+    const verdict = await judgeList(answer.der, [certificate], this.#held, now())
+    // Retired while its list was on the way: there is nobody left whom it is about.
+    if (!this.#isTrusted(issuer)) return
     if (!verdict.accepted) {
       throw new BrokerError(
         'revocation-list-invalid',
@@ -119,7 +130,15 @@ export class Lists {
     )
   }
 
-  #use(name: IssuerName, list: AcceptedList, { etag, eventId }: Omit<ListRecord, 'number'>): void {
+  #issuing(): readonly IssuingAuthority[] {
+    return this.#options.authorities().issuing
+  }
+
+  #isTrusted({ certificate }: IssuingAuthority): boolean {
+    return this.#issuing().some((now) => now.certificate.subjectKeyId === certificate.subjectKeyId)
+  }
+
+  #use(name: string, list: AcceptedList, { etag, eventId }: Omit<ListRecord, 'number'>): void {
     const { issuerKeyId, number, thisUpdate, nextUpdate, table } = list
     this.#held.set(issuerKeyId, { number, thisUpdate, nextUpdate })
     this.#records.set(name, { number, etag, eventId })

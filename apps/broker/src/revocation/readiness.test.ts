@@ -20,7 +20,7 @@ afterEach(() => close?.())
 
 function watched(policy: StalePolicy) {
   const clock = { now: 1_700_000_000_000 }
-  const revocation = new Revocation(authority.issuers, { policy, afterMs: 600_000, now: () => clock.now })
+  const revocation = new Revocation(authority.authorities, { policy, afterMs: 600_000, now: () => clock.now })
   const told: [string, string | undefined][] = []
   const lines: string[] = []
   const watch = watchReadiness({
@@ -32,8 +32,8 @@ function watched(policy: StalePolicy) {
   })
   close = watch.close
   const know = (): void => {
-    for (const { subjectKeyId } of [...authority.issuers.devices, ...authority.issuers.services]) {
-      revocation.replaceList(subjectKeyId ?? '', new SerialTable(), 0)
+    for (const { certificate } of authority.authorities.issuing) {
+      revocation.replaceList(certificate.subjectKeyId ?? '', new SerialTable(), 0)
     }
     revocation.confirm(clock.now)
   }
@@ -81,7 +81,7 @@ test('a revoked certificate of its own makes it not ready, and one on hold until
   const certificate = { issuerKeyId: own.authorityKeyId ?? '', serial: own.serial }
   revocation.applyTo(certificate, 'suspended', 1)
   expect(told.at(-1)).toEqual(['identity', `the broker's own certificate ${own.serial} is suspended`])
-  revocation.applyTo(certificate, 'resumed', 2)
+  revocation.replaceList(certificate.issuerKeyId, new SerialTable(0), 2)
   expect(told.at(-1)).toEqual(['identity', undefined])
   revocation.applyTo(certificate, 'revoked', 3)
   expect(told.at(-1)).toEqual(['identity', `the broker's own certificate ${own.serial} is revoked`])

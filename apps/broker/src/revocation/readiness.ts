@@ -50,8 +50,11 @@ export function watchReadiness(options: ReadinessOptions): { readonly close: () 
   function lookAtOwn(): void {
     const { authorityKeyId = '', serial } = ownCertificate()
     const mark = revocation.set.markOf({ issuerKeyId: authorityKeyId, serial })
-    if (mark !== 'revoked' && mark !== 'suspended') return tell('identity', undefined)
-    const reason = `the broker's own certificate ${serial} is ${mark}`
+    if (mark === 'good' || mark === 'unlisted') return tell('identity', undefined)
+    const reason =
+      mark === 'untrusted'
+        ? `the CA that issued the broker's own certificate ${serial} is no longer trusted`
+        : `the broker's own certificate ${serial} is ${mark}`
     if (told.get('identity') !== reason) {
       log.error(
         { serial, reason: refuseStanding(mark)?.code },

@@ -1,12 +1,14 @@
 import { parseSerial, PkiError, type SerialNumber } from '@fleetroot/pki'
 import { z } from 'zod'
 
-/** The names that the enrollment server has for its issuing CAs. */
-export const issuerNames = ['devices', 'services'] as const
-export type IssuerName = (typeof issuerNames)[number]
+/** The grammar of the ids that the enrollment server has for its issuing CAs; they are parts of URLs and file names here. */
+export const issuerIdPattern = /^(?:devices|services)(?:-[1-9]\d{0,5})?$/
 
 /** What an event does to the certificates that it lists. */
 export type Effect = 'revoked' | 'suspended' | 'resumed' | 'none'
+
+/** The type of the event that says that other CAs are trusted now. */
+export const authoritiesEvent = 'authorities'
 
 /** One change in the registry, as `GET /v1/events` tells it. */
 export interface RegistryEvent {
@@ -16,7 +18,8 @@ export interface RegistryEvent {
   readonly deviceId: string | undefined
   readonly effect: Effect
   readonly certificates: readonly {
-    readonly issuer: IssuerName
+    /** Id of the issuing CA. */
+    readonly issuer: string
     readonly serial: SerialNumber
     readonly reason: string | undefined
   }[]
@@ -34,6 +37,7 @@ const effects: ReadonlyMap<string, Effect> = new Map([
   ['revoked', 'revoked'],
   ['suspended', 'suspended'],
   ['resumed', 'resumed'],
+  [authoritiesEvent, 'none'],
   // Certificates of a retired device are revoked (cessationOfOperation).
   ['retired', 'revoked'],
 ])
@@ -52,7 +56,7 @@ const schema = z.object({
   type: z.string(),
   deviceId: z.string().optional(),
   certificates: z
-    .array(z.object({ issuer: z.enum(issuerNames), serial, reason: z.string().optional() }))
+    .array(z.object({ issuer: z.string().regex(issuerIdPattern), serial, reason: z.string().optional() }))
     .default([]),
 })
 

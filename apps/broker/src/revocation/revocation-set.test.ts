@@ -27,7 +27,7 @@ describe('a revocation set', () => {
     expect([set.isComplete, set.listsUpTo, set.markOf(pump)]).toEqual([false, undefined, 'unlisted'])
     set.apply(pump, 'revoked', 3)
     expect([set.markOf(pump), set.markOf(lamp)]).toEqual(['revoked', 'unlisted'])
-    expect(set.markOf({ ...pump, issuerKeyId: 'other' })).toBe('unlisted')
+    expect(set.markOf({ ...pump, issuerKeyId: 'other' })).toBe('untrusted')
   })
 
   test('tells the same serial of two CAs apart', () => {
@@ -36,14 +36,22 @@ describe('a revocation set', () => {
     expect(set.markOf({ ...pump, issuerKeyId: 'services' })).toBe('good')
   })
 
-  test('lets a suspended certificate in again, never a revoked one', () => {
+  test('lets a suspended certificate in again when a list says so, and not for an event', () => {
     const set = knownSet()
     expect(set.apply(pump, 'suspended', 1)).toBe(true)
-    expect(set.apply(pump, 'resumed', 2)).toBe(true)
+    expect(set.apply(pump, 'resumed', 2)).toBe(false)
+    expect(set.markOf(pump)).toBe('suspended')
+    set.replaceList('devices', listOf(), 2)
     expect(set.markOf(pump)).toBe('good')
+  })
+
+  test('does not forget a revocation for a list that is said to include it, and does not name it', () => {
+    const set = knownSet()
     set.apply(pump, 'revoked', 3)
-    expect(set.apply(pump, 'resumed', 4)).toBe(false)
+    set.replaceList('devices', listOf(), 999)
     expect(set.markOf(pump)).toBe('revoked')
+    set.replaceList('devices', listOf([pump, 'revoked']), 1000)
+    expect([set.markOf(pump), set.changed]).toEqual(['revoked', 0])
   })
 
   test('does not let an event take back what the list has revoked', () => {
@@ -51,7 +59,7 @@ describe('a revocation set', () => {
     set.replaceList('devices', listOf([pump, 'revoked'], [lamp, 'suspended']), 5)
     set.apply(pump, 'resumed', 6)
     set.apply(lamp, 'resumed', 6)
-    expect([set.markOf(pump), set.markOf(lamp)]).toEqual(['revoked', 'good'])
+    expect([set.markOf(pump), set.markOf(lamp)]).toEqual(['revoked', 'suspended'])
   })
 
   test('ignores events that the list includes: a suspension that was taken back since does not return', () => {

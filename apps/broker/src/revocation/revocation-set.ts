@@ -11,7 +11,7 @@ export interface CertificateRef {
 
 /** What one event said about one certificate. */
 interface Change {
-  readonly mark: Mark | 'good'
+  readonly mark: Mark
   readonly eventId: number
 }
 
@@ -32,17 +32,26 @@ interface IssuerRecord {
 
 /**
  * Which certificates of which issuing CA may not pass: the last list of each, and on top of it what later events
- * have changed. Looked up in constant time. Events may come twice and in any order: what is known of a
- * certificate from a later event or list stands, and nothing but a list takes a revocation back (RFC 5280
- * section 5.3.1: only certificateHold can be released).
+ * have denied. Looked up in constant time. Events may come twice and in any order: what is known of a
+ * certificate from a later event or list stands. Events only deny: a hold is released by a list that includes the
+ * event which said so, because lists are signed by the CA and events are not.
  */
 export class RevocationSet {
   readonly #issuers = new Map<string, IssuerRecord>()
 
-  /** Knows nothing yet of these issuing CAs, and never of any other. */
+  /** Knows nothing yet of these issuing CAs, and nothing of any other. */
   constructor(issuerKeyIds: Iterable<string>) {
-    for (const keyId of issuerKeyIds) {
-      this.#issuers.set(keyId, { table: undefined, upTo: 0, changes: new Map() })
+    this.setIssuers(issuerKeyIds)
+  }
+
+  /** Knows these issuing CAs and no others; of a new one nothing yet. */
+  setIssuers(issuerKeyIds: Iterable<string>): void {
+    const keyIds = new Set(issuerKeyIds)
+    for (const keyId of this.#issuers.keys()) if (!keyIds.has(keyId)) this.#issuers.delete(keyId)
+    for (const keyId of keyIds) {
+      if (!this.#issuers.has(keyId)) {
+        this.#issuers.set(keyId, { table: undefined, upTo: 0, changes: new Map() })
+      }
     }
   }
 
@@ -63,10 +72,10 @@ export class RevocationSet {
     )
   }
 
-  /** `unlisted`: of this issuing CA there is no list, so nothing can be said. */
-  markOf({ issuerKeyId, serial }: CertificateRef): Mark | 'good' | 'unlisted' {
+  /** `unlisted`: of this issuing CA there is no list, so nothing can be said; `untrusted`: it is none of ours. */
+  markOf({ issuerKeyId, serial }: CertificateRef): Mark | 'good' | 'unlisted' | 'untrusted' {
     const issuer = this.#issuers.get(issuerKeyId)
-    if (issuer === undefined) return 'unlisted'
+    if (issuer === undefined) return 'untrusted'
     const listed = issuer.table?.get(serial)
     const changed = issuer.changes.get(serial)?.mark
     if (listed === 'revoked' || changed === 'revoked') return 'revoked'
@@ -77,25 +86,28 @@ export class RevocationSet {
   /** Applies what an event did to a certificate. Says whether that certificate's mark is another one now. */
   apply(certificate: CertificateRef, effect: Effect, eventId: number): boolean {
     const issuer = this.#issuers.get(certificate.issuerKeyId)
-    if (issuer === undefined || effect === 'none' || eventId <= issuer.upTo) return false
+    if (issuer === undefined || effect === 'none' || effect === 'resumed') return false
+    if (eventId <= issuer.upTo) return false
     const { serial } = certificate
     const last = issuer.changes.get(serial)
     const isLater = last === undefined || eventId > last.eventId
     // A revocation is final: it counts late, and nothing after it does.
     if (last?.mark === 'revoked' || (!isLater && effect !== 'revoked')) return false
     const before = this.markOf(certificate)
-    issuer.changes.set(serial, { mark: effect === 'resumed' ? 'good' : effect, eventId })
+    issuer.changes.set(serial, { mark: effect, eventId })
     return this.markOf(certificate) !== before
   }
 
-  /** Puts a list in the place of the last one. Changes that it includes are forgotten. */
+  /** Puts a list in the place of the last one. Denials that it includes are forgotten. */
   replaceList(issuerKeyId: string, table: SerialTable, upTo: number): void {
     const issuer = this.#issuers.get(issuerKeyId)
     if (issuer === undefined) return
     issuer.table = table
     issuer.upTo = upTo
-    for (const [serial, { eventId }] of issuer.changes) {
-      if (eventId <= upTo) issuer.changes.delete(serial)
+    for (const [serial, { mark, eventId }] of issuer.changes) {
+      // `upTo` is not signed: a revocation is forgotten here only when it stands in the list.
+      const isIncluded = mark === 'suspended' || table.get(serial) === 'revoked'
+      if (eventId <= upTo && isIncluded) issuer.changes.delete(serial)
     }
   }
 
@@ -113,9 +125,7 @@ export class RevocationSet {
   /** The denials that are in no list yet. */
   *pending(): Generator<PendingDenial> {
     for (const [issuerKeyId, { changes }] of this.#issuers) {
-      for (const [serial, { mark, eventId }] of changes) {
-        if (mark !== 'good') yield { issuerKeyId, serial, mark, eventId }
-      }
+      for (const [serial, { mark, eventId }] of changes) yield { issuerKeyId, serial, mark, eventId }
     }
   }
 }

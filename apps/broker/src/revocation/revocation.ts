@@ -1,5 +1,5 @@
 import type { Standing } from '../admission/standing.ts'
-import type { IssuerName, RegistryEvent } from './registry-event.ts'
+import type { RegistryEvent } from './registry-event.ts'
 import { type CertificateRef, RevocationSet } from './revocation-set.ts'
 import type { SerialTable } from './serial-table.ts'
 import { Staleness, type StalenessOptions } from './staleness.ts'
@@ -34,29 +34,31 @@ export interface RevocationStatus {
   readonly entries: ReadonlyMap<string, number>
 }
 
-/** The issuing CAs, as far as they matter here. */
-export type IssuerKeys = Readonly<
-  Record<IssuerName, readonly { readonly subjectKeyId: string | undefined }[]>
->
+/** The issuing CAs that are trusted, as far as they matter here. */
+export interface TrustedIssuers {
+  readonly issuing: readonly {
+    readonly id: string
+    readonly certificate: { readonly subjectKeyId: string | undefined }
+  }[]
+}
 
 /** Everything the broker knows about revoked certificates, and how old that knowledge is. */
 export class Revocation implements RevocationView {
   readonly set: RevocationSet
   readonly staleness: Staleness
-  readonly #keyIds: Readonly<Record<IssuerName, readonly string[]>>
+  /** Subject key identifiers by the ids that events use. */
+  #keyIds: ReadonlyMap<string, string>
   readonly #listeners = new Set<RevocationListener>()
 
-  constructor(issuers: IssuerKeys, staleness: StalenessOptions) {
-    const keyIds = (name: IssuerName): string[] =>
-      issuers[name].flatMap(({ subjectKeyId }) => subjectKeyId ?? [])
-    this.#keyIds = { devices: keyIds('devices'), services: keyIds('services') }
-    this.set = new RevocationSet([...this.#keyIds.devices, ...this.#keyIds.services])
+  constructor(issuers: TrustedIssuers, staleness: StalenessOptions) {
+    this.#keyIds = keyIdsOf(issuers)
+    this.set = new RevocationSet(this.#keyIds.values())
     this.staleness = new Staleness(staleness)
   }
 
   readonly standingOf = (certificate: CertificateRef): Standing => {
     const mark = this.set.markOf(certificate)
-    if (mark === 'revoked' || mark === 'suspended') return mark
+    if (mark === 'revoked' || mark === 'suspended' || mark === 'untrusted') return mark
     return mark === 'unlisted' || this.staleness.isClosed() ? 'unknown' : 'good'
   }
 
@@ -68,12 +70,25 @@ export class Revocation implements RevocationView {
   }
 
   /**
-   * Applies an event and tells the listeners before it returns. An event names a kind of issuing CA: while one is being
-   * replaced there are two, and the serial counts for both, which no two certificates share.
+   * Trusts these issuing CAs and no others from now on, and tells the listeners before it returns. What is known of
+   * those that stay is kept; of a new one nobody passes before there is a list.
    */
+  setIssuers(issuers: TrustedIssuers): void {
+    this.#keyIds = keyIdsOf(issuers)
+    this.set.setIssuers(this.#keyIds.values())
+    for (const { onReplaced } of this.#listeners) onReplaced()
+  }
+
+  /** Whether an issuing CA of this id is trusted. */
+  knows(issuer: string): boolean {
+    return this.#keyIds.has(issuer)
+  }
+
+  /** Applies an event, as far as it is about CAs that are trusted, and tells the listeners before it returns. */
   apply({ id, effect, certificates }: RegistryEvent): void {
     for (const { issuer, serial } of certificates) {
-      for (const issuerKeyId of this.#keyIds[issuer]) this.applyTo({ issuerKeyId, serial }, effect, id)
+      const issuerKeyId = this.#keyIds.get(issuer)
+      if (issuerKeyId !== undefined) this.applyTo({ issuerKeyId, serial }, effect, id)
     }
   }
 
@@ -106,4 +121,8 @@ export class Revocation implements RevocationView {
       entries: this.set.sizes(),
     }
   }
+}
+
+function keyIdsOf({ issuing }: TrustedIssuers): Map<string, string> {
+  return new Map(issuing.map(({ id, certificate }) => [id, certificate.subjectKeyId ?? id]))
 }

@@ -8,20 +8,28 @@ export interface StalenessOptions {
   readonly afterMs: number
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** Milliseconds by a clock that nobody can set. Default: since the process began. */
+  readonly elapsed?: () => number
 }
+
+/** By how much a moment that was written down may lie ahead: a clock that was put right since, by a little. */
+const skewMs = 300_000
 
 /**
  * How old the knowledge of revocations is. It is confirmed whenever the event stream shows a sign of life with no event
  * missing, and whenever every list was fetched or found unchanged and is not past its nextUpdate.
+ *
+ * It ages by two clocks, and the one by which it is older counts. The wall clock can be set back, by whoever answers
+ * for NTP, say, and everything would look recent; the other one stands still while the machine sleeps.
  */
 export class Staleness {
   readonly #options: StalenessOptions
-  #confirmedMs: number | undefined
-  /** From this moment on nothing passes; kept, because every message asks. */
-  #closedFromMs = Number.NEGATIVE_INFINITY
+  readonly #elapsed: () => number
+  #confirmed: { readonly atMs: number; readonly elapsedMs: number } | undefined
 
   constructor(options: StalenessOptions) {
     this.#options = options
+    this.#elapsed = options.elapsed ?? (() => performance.now())
   }
 
   get policy(): StalePolicy {
@@ -30,20 +38,27 @@ export class Staleness {
 
   /** When it was confirmed last, in milliseconds since 1970; undefined: never, and that is closed under both policies. */
   get confirmedMs(): number | undefined {
-    return this.#confirmedMs
+    return this.#confirmed?.atMs
   }
 
-  /** All that was known at `atMs` was complete. A moment in the future, from a copy on disk, counts as now. */
+  /**
+   * All that was known at `atMs` was complete. A moment up to five minutes in the future, from a copy on disk, counts as now;
+   * one that is further away says that a clock was wrong, and so nothing about how long ago it is: it counts as long ago.
+   */
   confirm(atMs: number): void {
-    const moment = Math.min(atMs, this.#options.now())
-    this.#confirmedMs = Math.max(moment, this.#confirmedMs ?? moment)
-    if (this.#options.policy === 'fail-open') this.#closedFromMs = Number.POSITIVE_INFINITY
-    else this.#closedFromMs = this.#confirmedMs + this.#options.afterMs
+    const now = this.#options.now()
+    const moment = atMs > now + skewMs ? 0 : Math.min(atMs, now)
+    const elapsedMs = this.#elapsed() - (now - moment)
+    if (this.#confirmed === undefined || elapsedMs >= this.#confirmed.elapsedMs) {
+      this.#confirmed = { atMs: moment, elapsedMs }
+    }
   }
 
   /** Undefined as long as nothing was ever confirmed. */
   ageMs(): number | undefined {
-    return this.#confirmedMs === undefined ? undefined : Math.max(0, this.#options.now() - this.#confirmedMs)
+    const confirmed = this.#confirmed
+    if (confirmed === undefined) return undefined
+    return Math.max(0, this.#options.now() - confirmed.atMs, this.#elapsed() - confirmed.elapsedMs)
   }
 
   isStale(): boolean {
@@ -52,6 +67,7 @@ export class Staleness {
 
   /** Whether nothing may pass. */
   isClosed(): boolean {
-    return !(this.#options.now() < this.#closedFromMs)
+    if (this.#options.policy === 'fail-open') return this.#confirmed === undefined
+    return this.isStale()
   }
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { parsePolicy } from '../policy/policy-document.ts'
+import { parsePolicy } from '@fleetroot/policy'
 import { identity } from '../testing/bench-engine.ts'
 import { type Changes, type Generation, startGeneration } from '../testing/crash.ts'
 import type { WireClient } from '../testing/wire-client.ts'

@@ -15,7 +15,7 @@ import {
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { CertificateRecord, DeviceRecord, TokenRecord } from '../registry/records.ts'
 import { admit, type Verdict } from './admission.ts'
-import type { Credential } from './credential.ts'
+import type { Credential, Grace } from './credential.ts'
 import type { Inventory } from './inventory.ts'
 
 const now = new Date('2030-01-01T00:00:00Z')
@@ -162,6 +162,39 @@ describe('a certificate', () => {
 
   it('that expired on a connection that lives does not', () => {
     expect(decide(byCertificate(), { at: certificate.notAfter })).toEqual(refused('certificate-refused'))
+  })
+
+  describe('that has expired, where a grace counts,', () => {
+    const grace: Grace = { lengthMs: 5 * minute, isLeftBehind: false }
+    const late = (
+      changes: Partial<CertificateRecord> = {},
+      allowed: Grace | undefined = grace,
+    ): Credential => ({
+      ...(byCertificate(changes) as Extract<Credential, { kind: 'certificate' }>),
+      ...(allowed && { grace: allowed }),
+    })
+    const after = (ms: number) => ({ at: new Date(certificate.notAfter.getTime() + ms) })
+
+    it('renews itself until the grace is over', () => {
+      expect(decide(late(), after(0)).verdict).toBe('issue')
+      expect(decide(late(), after(5 * minute - 1)).verdict).toBe('issue')
+      expect(decide(late(), after(5 * minute))).toEqual(refused('certificate-refused'))
+      expect(decide(late({}, { ...grace, lengthMs: 0 }), after(0))).toEqual(refused('certificate-refused'))
+    })
+
+    it.each(['revoked', 'held', 'superseded'] as const)('does not when it is %s', (status) => {
+      expect(decide(late({ status }), after(1))).toEqual(refused('certificate-inactive'))
+    })
+
+    it('does not when it was left behind, or its device may not act', () => {
+      expect(decide(late({}, { ...grace, isLeftBehind: true }), after(1))).toEqual(
+        refused('certificate-inactive'),
+      )
+      for (const state of ['suspended', 'retired'] as const) {
+        const changes = { device: { ...device, state }, ...after(1) }
+        expect(decide(late(), changes)).toEqual(refused('device-inactive'))
+      }
+    })
   })
 
   it('never changes the role', () => {

@@ -1,6 +1,7 @@
 import { type AdmittedSubject, checkCsr, type Csr, type Profile } from '@fleetroot/pki'
 import type { Refusal } from '../problem/refusal.ts'
 import type { DeviceRecord } from '../registry/records.ts'
+import { checkBatch, claimedId, claimOnce } from './claim.ts'
 import { authenticate, type Credential } from './credential.ts'
 import type { Inventory } from './inventory.ts'
 import { sameNames } from './renewal.ts'
@@ -32,9 +33,15 @@ export function admit(
   const { csr } = request
   const authentication = authenticate(credential, now)
   if (!authentication.ok) return refuse(authentication.code, authentication.detail)
-  const { id } = authentication
+  const claim = credential.kind === 'claim' ? credential.claim : undefined
+  const id = claim ? claimedId(csr) : authentication.id
+  if (id === undefined) {
+    return refuse('csr-common-name-invalid', 'csr: with a claim its CN must be the id of the device')
+  }
 
   const { device } = inventory
+  const stranger = claim && checkBatch(claim, device)
+  if (stranger) return { verdict: 'refuse', ...stranger }
   if (!device || device.id !== id) return refuse('device-unknown', `id: ${id} is not in the inventory`)
   if (device.state === 'suspended' || device.state === 'retired') {
     return refuse('device-inactive', `id: ${id} is ${device.state}`)
@@ -70,14 +77,28 @@ export function admit(
       ? { verdict: 'repeat', serial }
       : refuse('token-used', 'token: it was used for another key; ask for a new one')
   }
-  return { verdict: 'issue', profile, subject }
+  if (claim && credential.kind === 'claim') {
+    const worth = claimOnce(claim, device, credential.use, csr.publicKeyFingerprint, now)
+    if (worth !== 'first') {
+      return 'again' in worth ? { verdict: 'repeat', serial: worth.again } : { verdict: 'refuse', ...worth }
+    }
+  }
+  const asked = credential.kind === 'operator' ? credential.lifetimeSeconds : undefined
+  if (asked === undefined) return { verdict: 'issue', profile, subject }
+  const lifetimeSeconds = Math.min(profile.lifetimeSeconds, asked)
+  return { verdict: 'issue', profile: { ...profile, lifetimeSeconds }, subject }
 }
 
-/** A token never makes an operator or a claim, and a renewal never changes the role. */
+/**
+ * A token never makes an operator or a claim, a claim makes devices only, an operator makes claims only, and a
+ * renewal never changes the role.
+ */
 function checkRole(credential: Credential, profile: Profile): Refusal | undefined {
   const allowed =
     credential.kind === 'local' ||
     (credential.kind === 'token' && (profile.role === 'device' || profile.role === 'service')) ||
+    (credential.kind === 'claim' && profile.role === 'device') ||
+    (credential.kind === 'operator' && profile.role === 'claim') ||
     (credential.kind === 'certificate' && credential.role === profile.role && profile.role !== 'claim')
   if (allowed) return undefined
   return {

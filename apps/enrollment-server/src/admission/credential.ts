@@ -1,7 +1,7 @@
 import type { Certificate, DeviceId, Role } from '@fleetroot/pki'
 import type { Refusal } from '../problem/refusal.ts'
-import type { CertificateRecord, TokenRecord } from '../registry/records.ts'
-import { managedIds, retryWindowMs } from './inventory.ts'
+import type { CertificateRecord, ClaimRecord, ClaimUse, TokenRecord } from '../registry/records.ts'
+import { isManagedId, retryWindowMs } from './inventory.ts'
 
 /** What a request brings to prove that it may have a certificate. */
 export type Credential =
@@ -12,16 +12,37 @@ export type Credential =
       readonly token: TokenRecord | undefined
       readonly sentId?: string
     }
-  /** The identity of a client certificate whose chain and validity TLS has proven, and its record. */
+  /** The identity of a client certificate whose chain TLS has proven, and its record. */
   | {
       readonly kind: 'certificate'
       readonly id: DeviceId
       readonly role: Role
       readonly certificate: Certificate
       readonly record: CertificateRecord | undefined
+      /** Set where an expired certificate may do what is asked for with it; nowhere else does one count. */
+      readonly grace?: Grace
     }
+  /** A claim certificate, its record and that of the claim, and what has enrolled the device that is asked for. */
+  | {
+      readonly kind: 'claim'
+      readonly id: DeviceId
+      readonly certificate: Certificate
+      readonly record: CertificateRecord | undefined
+      readonly claim: ClaimRecord | undefined
+      readonly use?: ClaimUse
+    }
+  /** An operator that makes a claim, for so long at most. */
+  | { readonly kind: 'operator'; readonly id: DeviceId; readonly lifetimeSeconds?: number }
   /** The server process itself, which owns the data directory and the issuing keys. */
   | { readonly kind: 'local'; readonly id: DeviceId }
+
+/** What an expired certificate may still be used for its own renewal by. */
+export interface Grace {
+  /** How long after notAfter: what the profile allows. */
+  readonly lengthMs: number
+  /** A certificate that its device got at the same time or later was revoked: so is what was left behind. */
+  readonly isLeftBehind: boolean
+}
 
 /** Whose credential it is, or why it is none. Decided before a CSR is looked at, which costs more. */
 export type Authentication = { readonly ok: true; readonly id: DeviceId } | ({ readonly ok: false } & Refusal)
@@ -33,8 +54,12 @@ export function authenticate(credential: Credential, now: Date): Authentication 
       return authenticateToken(credential, now)
     case 'certificate':
       return authenticateCertificate(credential, now)
+    case 'claim':
+      return authenticateClaim(credential, now)
+    case 'operator':
+      return { ok: true, id: credential.id }
     case 'local':
-      return managedIds.has(credential.id)
+      return isManagedId(credential.id)
         ? { ok: true, id: credential.id }
         : { ok: false, code: 'role-not-allowed', detail: `id: ${credential.id} is not the server's own` }
     default:
@@ -42,8 +67,24 @@ export function authenticate(credential: Credential, now: Date): Authentication 
   }
 }
 
+function authenticateClaim(credential: Extract<Credential, { kind: 'claim' }>, now: Date): Authentication {
+  const { id, claim } = credential
+  const authentication = authenticateCertificate(credential, now)
+  if (!authentication.ok) return authentication
+  if (!claim) return { ok: false, code: 'certificate-inactive', detail: `certificate: ${id} is no claim` }
+  if (claim.state === 'suspended' || claim.state === 'retired') {
+    return { ok: false, code: 'device-inactive', detail: `claim: ${id} is ${claim.state}` }
+  }
+  return authentication
+}
+
 function authenticateCertificate(
-  { id, certificate, record }: Extract<Credential, { kind: 'certificate' }>,
+  {
+    id,
+    certificate,
+    record,
+    grace,
+  }: Pick<Extract<Credential, { kind: 'certificate' }>, 'id' | 'certificate' | 'record' | 'grace'>,
   now: Date,
 ): Authentication {
   const refuse = (code: Refusal['code'], detail: string): Authentication => ({ ok: false, code, detail })
@@ -54,8 +95,17 @@ function authenticateCertificate(
     return refuse('certificate-inactive', `certificate: it is ${record.status}`)
   }
   // TLS looked when the connection was made; a kept-alive connection can outlive the certificate.
-  if (record.notAfterMs <= now.getTime()) {
-    return refuse('certificate-refused', `certificate: it expired at ${certificate.notAfter.toISOString()}`)
+  if (record.notAfterMs > now.getTime()) return { ok: true, id }
+  const expired = `certificate: it expired at ${certificate.notAfter.toISOString()}`
+  if (!grace) return refuse('certificate-refused', expired)
+  if (grace.isLeftBehind) {
+    return refuse('certificate-inactive', `${expired}, and a later one of this device was revoked`)
+  }
+  if (record.notAfterMs + grace.lengthMs <= now.getTime()) {
+    const seconds = grace.lengthMs / 1000
+    const why =
+      seconds > 0 ? `its profile allows a renewal for ${seconds} s after that` : 'too late to renew it'
+    return refuse('certificate-refused', `${expired}; ${why}; enroll again with a token`)
   }
   return { ok: true, id }
 }
@@ -66,7 +116,7 @@ function authenticateToken(
 ): Authentication {
   const refuse = (code: Refusal['code'], detail: string): Authentication => ({ ok: false, code, detail })
   // One answer for an unknown token and for one of another device: nothing is learnt by trying ids.
-  if (!token || (sentId !== undefined && sentId !== token.deviceId) || managedIds.has(token.deviceId)) {
+  if (!token || (sentId !== undefined && sentId !== token.deviceId) || isManagedId(token.deviceId)) {
     return refuse('token-invalid', 'token: it is not known, or not for this device id; ask for a new one')
   }
   if (token.used && token.used.atMs <= now.getTime() - retryWindowMs) {

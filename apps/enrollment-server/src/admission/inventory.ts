@@ -1,4 +1,5 @@
 import type { DeviceId, Profile } from '@fleetroot/pki'
+import { isIssuerId } from '../authority/ca-id.ts'
 import type { DeviceRecord } from '../registry/records.ts'
 
 /** What the registry and the configuration know that matters for one decision: a snapshot, as plain values. */
@@ -19,10 +20,12 @@ export interface Inventory {
  */
 export const retryWindowMs = 10 * 60 * 1000
 
-/** The identities that the server makes for itself and for its operator. No token is ever valid for them. */
-export const managedIds: ReadonlySet<string> = new Set([
-  'enrollment-server',
-  'operator',
-  'ocsp-devices',
-  'ocsp-services',
-])
+/**
+ * True for the identities that the server makes for itself, for its OCSP responders, of which every issuing CA has one,
+ * and for its operator. No token is ever valid for them.
+ */
+export function isManagedId(id: string): boolean {
+  return (
+    id === 'enrollment-server' || id === 'operator' || (id.startsWith('ocsp-') && isIssuerId(id.slice(5)))
+  )
+}

@@ -100,7 +100,7 @@ describe('the audit', () => {
 
   it('shows what was done to it in the database', async () => {
     const before = await head()
-    const database = new DatabaseSync(testbed.file('registry.db'))
+    const database = new DatabaseSync(testbed.file('registry.db'), { timeout: 10_000 })
     const row = database.prepare("SELECT seq, record FROM audit WHERE record LIKE '%watched%' LIMIT 1").get()
     const seq = Number(row?.['seq'])
     const text = String(row?.['record'])

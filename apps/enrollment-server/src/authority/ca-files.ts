@@ -4,7 +4,7 @@ import {
   type Certificate,
   exportPrivateKey,
   fromPem,
-  generateKeyPair,
+  generateKeyPairAsync,
   importPrivateKey,
   type KeyAlgorithm,
   parseCertificate,
@@ -13,20 +13,21 @@ import {
 } from '@fleetroot/pki'
 import type { DataDirectory } from '@fleetroot/service'
 import { AuthorityError } from './authority-error.ts'
+import type { CaId } from './ca-id.ts'
 import { readKeptFile } from './kept-file.ts'
 
-/** The certificate authorities that have files in `ca/`. */
-export type CaName = 'root' | 'devices' | 'services'
-
-/** `ca/<name>.key` and `ca/<name>.crt`. A key is written before its certificate, so a certificate has its key. */
+/**
+ * `ca/<id>.key` and `ca/<id>.crt`. A key is written before its certificate, so a certificate has its key. From the first
+ * generation on certificates are copies of those in `ca/authorities.json`, for people and programs to read.
+ */
 export interface CaFiles {
-  hasCertificate(name: CaName): boolean
+  hasCertificate(id: CaId): boolean
   /** The key of a CA: opened if there is one, otherwise made and written first. */
-  openOrMakeKey(name: CaName): Promise<KeyObject>
+  openOrMakeKey(id: CaId): Promise<KeyObject>
   /** The key of a CA that exists. */
-  openKey(name: CaName): Promise<KeyObject>
-  readCertificate(name: CaName): Promise<Certificate>
-  writeCertificate(name: CaName, certificate: Certificate): Promise<void>
+  openKey(id: CaId): Promise<KeyObject>
+  readCertificate(id: CaId): Promise<Certificate>
+  writeCertificate(id: CaId, certificate: Certificate): Promise<void>
 }
 
 /**
@@ -39,12 +40,12 @@ export function caFiles(
   options: { passphrase: string; algorithm: KeyAlgorithm; made: (file: string) => void },
 ): CaFiles {
   const { passphrase, algorithm, made } = options
-  const keyFile = (name: CaName): string => `ca/${name}.key`
-  const certificateFile = (name: CaName): string => `ca/${name}.crt`
+  const keyFile = (id: CaId): string => `ca/${id}.key`
+  const certificateFile = (id: CaId): string => `ca/${id}.crt`
   const has = (path: string): boolean => existsSync(data.file(path))
 
-  const openKey = async (name: CaName): Promise<KeyObject> => {
-    const path = data.file(keyFile(name))
+  const openKey = async (id: CaId): Promise<KeyObject> => {
+    const path = data.file(keyFile(id))
     if (!existsSync(path)) {
       throw new AuthorityError(
         'file-missing',
@@ -65,19 +66,19 @@ export function caFiles(
   }
 
   return {
-    hasCertificate: (name) => has(certificateFile(name)),
+    hasCertificate: (id) => has(certificateFile(id)),
     openKey,
-    openOrMakeKey: async (name) => {
-      if (has(keyFile(name))) return openKey(name)
-      const { privateKey } = generateKeyPair(algorithm)
-      await data.write(keyFile(name), exportPrivateKey(privateKey, passphrase))
-      made(keyFile(name))
+    openOrMakeKey: async (id) => {
+      if (has(keyFile(id))) return openKey(id)
+      const { privateKey } = await generateKeyPairAsync(algorithm)
+      await data.write(keyFile(id), exportPrivateKey(privateKey, passphrase))
+      made(keyFile(id))
       return privateKey
     },
-    readCertificate: (name) => readKeptFile(data.file(certificateFile(name)), parseCertificate, restored),
-    writeCertificate: async (name, certificate) => {
-      await data.write(certificateFile(name), certificate.pem)
-      made(certificateFile(name))
+    readCertificate: (id) => readKeptFile(data.file(certificateFile(id)), parseCertificate, restored),
+    writeCertificate: async (id, certificate) => {
+      await data.write(certificateFile(id), certificate.pem)
+      made(certificateFile(id))
     },
   }
 }

@@ -19,7 +19,7 @@ import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { AuthorityError } from './authority-error.ts'
 import { readKeptFile } from './kept-file.ts'
-import type { Authority } from './authority.ts'
+import { type Authority, chainOf, issuingOf } from './authority.ts'
 
 /** An identity that the server keeps in the data directory: its own, or its operator's. */
 export interface OwnIdentity {
@@ -35,7 +35,7 @@ export interface OwnIdentity {
 export interface OwnIdentityDependencies {
   readonly data: DataDirectory
   readonly registry: Registry
-  readonly authority: Authority
+  readonly authority: () => Authority
   readonly enroll: Enroll
   readonly trustDomain: string
   readonly now: () => Date
@@ -45,7 +45,7 @@ export interface OwnIdentityDependencies {
 
 /**
  * Makes sure that an identity of the server has a certificate with its names and at least a third of its life
- * left, through the same admission and issuance as every device; resolves to `true` when it wrote one. The key
+ * left, by the CA that issues now and with what is above it, through the same admission and issuance as every device; resolves to `true` when it wrote one. The key
  * is made once and kept until its certificate is revoked, and written before the certificate, so that the pair on
  * disk always belongs together. The caller holds the lock of the data directory.
  */
@@ -72,9 +72,19 @@ export async function ensureOwnIdentity(
   const fingerprint = publicKeyFingerprint(createPublicKey(privateKey))
   // The server lives by Services; a certificate of another hierarchy, trust domain or registry is worth nothing here.
   const isOurs =
-    current?.authorityKeyId === authority.issuers.services.certificate.subjectKeyId &&
+    current?.authorityKeyId === issuingOf(authority(), 'services').certificate.subjectKeyId &&
     current?.subjectAltNames.some(({ value }) => value === spiffeUri(trustDomain, profile, id))
-  if (isOurs && record && current && isGood(current, record, fingerprint, identity, now())) return false
+  const write = async (leaf: string, issuer: string): Promise<boolean> => {
+    const text = [leaf, ...chainOf(authority(), issuer).map(({ pem }) => pem)].join('')
+    if ((await readFile(data.file(certificateFile), 'utf8').catch(() => '')) === text) return false
+    await data.write(certificateFile, text)
+    made(certificateFile)
+    return true
+  }
+  if (isOurs && record && current && isGood(current, record, fingerprint, identity, now())) {
+    // What is above it may have changed: a root that is replaced.
+    return write(current.pem, record.issuer)
+  }
 
   const device = { id, profile, dns, ip, labels: {}, createdAtMs: now().getTime() }
   if (!(await registry.addDevice(device))) await registry.renameDevice(device)
@@ -84,10 +94,7 @@ export async function ensureOwnIdentity(
     throw new AuthorityError('mismatch', `cannot issue the certificate of ${id}: ${outcome.detail}`)
   }
   const { der, issuer } = outcome.certificate
-  const chain = [toPem('CERTIFICATE', der), authority.issuers[issuer].certificate.pem]
-  await data.write(certificateFile, chain.join(''))
-  made(certificateFile)
-  return true
+  return write(toPem('CERTIFICATE', der), issuer)
 }
 
 async function readLeaf(path: string): Promise<Certificate | undefined> {
@@ -111,6 +118,8 @@ function isGood(
   const wanted = [...identity.dns, ...identity.ip]
   return (
     certificate.publicKeyFingerprint === fingerprint &&
+    // One from the future was made before the clock was set back.
+    now >= certificate.notBefore &&
     // From the issuance: notBefore lies an hour before it, which is long for a short life.
     now.getTime() < issuedAtMs + ((notAfterMs - issuedAtMs) * 2) / 3 &&
     names.length === wanted.length &&

@@ -15,10 +15,16 @@ export function splitNames(names: readonly string[]): { dns: string[]; ip: strin
 
 /** True for what a server's certificate can be for: a host name without wildcards, or an IP address. */
 export function isServerName(name: string): boolean {
+  return isIpAddress(name) || isHostName(name)
+}
+
+/** True for an IPv4 or IPv6 address as a certificate can carry it: without prefix and without zone. */
+export function isIpAddress(text: string): boolean {
+  return isSubjectAltName({ type: 'ip', value: text })
+}
+
+/** True for a host name without wildcards that nobody can read as an address. */
+export function isHostName(text: string): boolean {
   // Two programs may read a name that ends in a number as two addresses (WHATWG URL, "ends in a number").
-  const isHostName = !name.startsWith('*') && !/(?:^|\.)\d+$/.test(name)
-  return (
-    isSubjectAltName({ type: 'ip', value: name }) ||
-    (isHostName && isSubjectAltName({ type: 'dns', value: name }))
-  )
+  return !text.startsWith('*') && !/(?:^|\.)\d+$/.test(text) && isSubjectAltName({ type: 'dns', value: text })
 }

@@ -1,20 +1,70 @@
-import { defaultProfiles, type Profile } from '@fleetroot/pki'
+import { defaultProfiles, parseProfile, PkiError, type Profile } from '@fleetroot/pki'
+import { z } from 'zod'
 
-/** How long certificates of each kind are valid, in milliseconds. */
+/** How long certificates of each kind are good for something, in milliseconds. */
 export interface Lifetimes {
   readonly deviceLifetime: number
   readonly serviceLifetime: number
   readonly operatorLifetime: number
+  /** How long after its end a device certificate may still renew itself. */
+  readonly renewalGrace: number
 }
 
-/** The profiles that this server issues under, by name, with the configured lifetimes. */
-export function configuredProfiles(lifetimes: Lifetimes): ReadonlyMap<string, Profile> {
-  const { device, service, operator } = defaultProfiles
+/**
+ * The section `profiles` of the configuration: the fields of a profile by its name, checked by pki's `parseProfile`.
+ * Refused here as well: a role that nobody could get, because one-time tokens are for devices and services.
+ */
+export const profileSection = z
+  .record(z.string(), z.unknown())
+  .transform((section, context) => {
+    const profiles: Profile[] = []
+    for (const [name, fields] of Object.entries(section)) {
+      try {
+        profiles.push(parseSection(name, fields))
+      } catch (error) {
+        if (!(error instanceof PkiError)) throw error
+        context.addIssue({ code: 'custom', path: [name], message: error.message.replace(/^profile: /, '') })
+      }
+    }
+    return profiles
+  })
+  .prefault({})
+
+function parseSection(name: string, fields: unknown): Profile {
+  const isMapping = typeof fields === 'object' && fields !== null && !Array.isArray(fields)
+  if (isMapping && 'name' in fields) {
+    throw new PkiError('profile-invalid', 'profile: name is the key of the section, leave it out here')
+  }
+  const profile = parseProfile(isMapping ? { ...fields, name } : fields)
+  if (isRegistrable(profile)) return profile
+  throw new PkiError('profile-invalid', 'profile: role must be device or service; the others are built in')
+}
+
+function isRegistrable({ role }: Profile): boolean {
+  return role === 'device' || role === 'service'
+}
+
+/** The profiles that a device can be registered for, those that are built in first. */
+export function registrableProfiles(profiles: ReadonlyMap<string, Profile>): Profile[] {
+  return [...profiles.values()].filter(isRegistrable)
+}
+
+/** The profiles that this server issues under, by name: the built-in ones with the configured lifetimes, and `more`. */
+export function configuredProfiles(
+  lifetimes: Lifetimes,
+  more: readonly Profile[],
+): ReadonlyMap<string, Profile> {
+  const { device, service, operator, claim } = defaultProfiles
   const seconds = (ms: number): number => Math.floor(ms / 1000)
-  const profiles: Profile[] = [
-    { ...device, lifetimeSeconds: seconds(lifetimes.deviceLifetime) },
+  const builtIn: Profile[] = [
+    {
+      ...device,
+      lifetimeSeconds: seconds(lifetimes.deviceLifetime),
+      renewalGraceSeconds: seconds(lifetimes.renewalGrace),
+    },
     { ...service, lifetimeSeconds: seconds(lifetimes.serviceLifetime) },
     { ...operator, lifetimeSeconds: seconds(lifetimes.operatorLifetime) },
+    claim,
   ]
-  return new Map(profiles.map((profile) => [profile.name, profile]))
+  return new Map([...builtIn, ...more].map((profile) => [profile.name, profile]))
 }

@@ -28,7 +28,7 @@ describe.each(['server-names', 'broker-names'])('--%s', (flag) => {
     '10.0.0.0/8',
   ])('refuses %s, and says which name is meant', (name) => {
     expect(() => load(`--${flag}=localhost,${name}`)).toThrow(
-      `--${flag}=${JSON.stringify(['localhost', name])} 1: ${JSON.stringify(name)} must be a host name such as ca.example, without wildcards, or an IP address`,
+      `--${flag}=${JSON.stringify(['localhost', name])} entry 2: ${JSON.stringify(name)} must be a host name such as ca.example, without wildcards, or an IP address`,
     )
   })
 })

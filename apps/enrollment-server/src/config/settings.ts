@@ -1,7 +1,8 @@
-import { keyAlgorithms } from '@fleetroot/pki'
+import { isTrustDomain, keyAlgorithms } from '@fleetroot/pki'
 import { duration, parseDuration, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { isServerName } from './names.ts'
+import { profileSection } from './profiles.ts'
 
 const serverName = z.string().refine(isServerName, {
   error: ({ input }) =>
@@ -35,7 +36,7 @@ export const settings = {
   trustDomain: setting(
     z
       .string()
-      .regex(/^[a-z0-9._-]{1,255}$/, { error: 'must be lower-case letters, digits, ".", "_" or "-"' })
+      .refine(isTrustDomain, { error: 'must be 1 to 255 lower-case letters, digits, ".", "_" or "-"' })
       .default('fleetroot.local'),
     {
       env: 'FLEETROOT_TRUST_DOMAIN',
@@ -48,7 +49,11 @@ export const settings = {
   }),
   caKeyAlgorithm: setting(z.enum(keyAlgorithms).default('P-256'), {
     env: 'FLEETROOT_CA_KEY_ALGORITHM',
-    help: `key of a CA that is made on first start: ${keyAlgorithms.join(', ')}`,
+    help: `key of a CA that is made, on first start and by rotation: ${keyAlgorithms.join(', ')}`,
+  }),
+  caIntroduction: setting(span('10m', '0s'), {
+    env: 'FLEETROOT_CA_INTRODUCTION',
+    help: 'how long a new CA is trusted before it issues, unless its request says otherwise',
   }),
   caPassphrase: setting(z.string().min(8, { error: 'must have at least 8 characters' }).optional(), {
     env: 'FLEETROOT_CA_PASSPHRASE',
@@ -59,6 +64,10 @@ export const settings = {
     env: 'FLEETROOT_DEVICE_LIFETIME',
     help: 'validity of device certificates',
   }),
+  renewalGrace: setting(span('0s', '0s'), {
+    env: 'FLEETROOT_RENEWAL_GRACE',
+    help: 'how long after it expired a device certificate may still renew itself over EST; 0s: not at all',
+  }),
   serviceLifetime: setting(lifetime('30d'), {
     env: 'FLEETROOT_SERVICE_LIFETIME',
     help: 'validity of service certificates, this server’s own included',
@@ -66,6 +75,9 @@ export const settings = {
   operatorLifetime: setting(lifetime('24h'), {
     env: 'FLEETROOT_OPERATOR_LIFETIME',
     help: 'validity of the operator certificate',
+  }),
+  profiles: setting(profileSection, {
+    help: 'more profiles to register devices for, by name; write them in the file (docs/enrollment.md)',
   }),
   tokenLifetime: setting(lifetime('24h', '1m'), {
     env: 'FLEETROOT_TOKEN_LIFETIME',
@@ -101,10 +113,6 @@ export const settings = {
   }),
 }
 
-/**
- * Milliseconds, of a certificate or a token: at most ten years. Certificates may live no longer than a test of
- * their renewal takes.
- */
 /** Milliseconds, at least as many as `least` says, at most a year. */
 function span(defaultText: string, least: string) {
   return duration(defaultText).refine((ms) => ms >= parseDuration(least) && ms <= parseDuration('365d'), {
@@ -112,6 +120,10 @@ function span(defaultText: string, least: string) {
   })
 }
 
+/**
+ * Milliseconds, of a certificate or a token: at most ten years. Certificates may live no longer than a test of
+ * their renewal takes.
+ */
 function lifetime(defaultText: string, least: '10s' | '1m' = '10s') {
   const year = 365 * 24 * 60 * 60 * 1000
   return duration(defaultText).refine((ms) => ms >= parseDuration(least) && ms <= 10 * year, {

@@ -1,22 +1,24 @@
-import type { Issuer } from '@fleetroot/pki'
-import type { IssuerName } from '../authority/authority.ts'
+import { type Authority, type IssuingAuthority, signingIssuer } from '../authority/authority.ts'
 import { deltaCrlPath } from '../authority/urls.ts'
 import type { EventFeed } from '../events/feed.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type CrlPublisher, openCrlPublisher, type PublishedCrl } from './publisher.ts'
 
-/** The CRLs of the server. */
+/** The CRLs of the server: one of every CA that is trusted, whether it issues or not. */
 export interface CrlPublication {
-  complete(issuer: IssuerName): PublishedCrl
-  delta(issuer: IssuerName): PublishedCrl | undefined
+  /** Undefined for what is no CA that is trusted. */
+  complete(issuer: string): PublishedCrl | undefined
+  delta(issuer: string): PublishedCrl | undefined
   /** Makes the lists anew that are as old as the schedule's interval. */
   renewDue(): Promise<void>
+  /** Opens lists for CAs that are new and closes those of CAs that are retired. */
+  follow(authority: Authority): Promise<void>
   close(): Promise<void>
 }
 
 /** What the CRLs are made of. */
 export interface PublicationOptions {
-  readonly issuers: Readonly<Record<IssuerName, Issuer>>
+  readonly authority: Authority
   readonly registry: Registry
   readonly feed: EventFeed
   /** Base of the URLs in certificates and lists, without a trailing slash. */
@@ -30,28 +32,35 @@ export interface PublicationOptions {
 
 /** Opens a list for each issuing CA, made anew whenever the feed says that it changed. */
 export async function openCrlPublication(options: PublicationOptions): Promise<CrlPublication> {
-  const { issuers, registry, feed, publicUrl, now, intervalMs, lifetimeMs, deltaFrom, onError } = options
-  const open = (issuer: IssuerName): Promise<CrlPublisher> =>
+  const { authority, registry, feed, publicUrl, now, intervalMs, lifetimeMs, deltaFrom, onError } = options
+  const publishers = new Map<string, CrlPublisher>()
+  const open = (issuer: IssuingAuthority): Promise<CrlPublisher> =>
     openCrlPublisher({
-      issuer,
-      authority: issuers[issuer],
+      issuer: issuer.id,
+      authority: signingIssuer(issuer),
       registry,
       now,
       lifetimeMs,
       deltaFrom,
-      deltaUrl: publicUrl + deltaCrlPath(issuer),
+      deltaUrl: publicUrl + deltaCrlPath(issuer.id),
       onError,
     })
-  const publishers = { devices: await open('devices'), services: await open('services') }
-  const all = Object.values(publishers)
+
+  async function follow({ issuers }: Authority): Promise<void> {
+    for (const [id, issuer] of issuers) if (!publishers.has(id)) publishers.set(id, await open(issuer))
+    for (const [id, publisher] of publishers) {
+      if (issuers.has(id)) continue
+      publishers.delete(id)
+      await publisher.close()
+    }
+    refresh()
+  }
 
   const isBehind = (publisher: CrlPublisher): boolean =>
-    feed.heads().revocations[publisher.issuer] > publisher.complete().eventId
+    (feed.heads().revocations[publisher.issuer] ?? 0) > publisher.complete().eventId
   const refresh = (): void => {
-    for (const publisher of all) if (isBehind(publisher)) publisher.changed()
+    for (const publisher of publishers.values()) if (isBehind(publisher)) publisher.changed()
   }
-  const stop = feed.onChange(refresh)
-  refresh()
 
   /** A list that nothing has changed since it was made includes every event until now. */
   function upToDate(published: PublishedCrl, publisher: CrlPublisher): PublishedCrl {
@@ -59,19 +68,30 @@ export async function openCrlPublication(options: PublicationOptions): Promise<C
     return { ...published, eventId: Math.max(published.eventId, feed.heads().last) }
   }
 
+  await follow(authority)
+  const stop = feed.onChange(refresh)
   return {
-    complete: (issuer) => upToDate(publishers[issuer].complete(), publishers[issuer]),
+    complete: (issuer) => {
+      const publisher = publishers.get(issuer)
+      return publisher && upToDate(publisher.complete(), publisher)
+    },
     delta: (issuer) => {
-      const delta = publishers[issuer].delta()
-      return delta && upToDate(delta, publishers[issuer])
+      const publisher = publishers.get(issuer)
+      const delta = publisher?.delta()
+      return publisher && delta && upToDate(delta, publisher)
     },
     renewDue: async () => {
-      const due = all.filter((one) => now().getTime() - one.complete().crl.thisUpdate.getTime() >= intervalMs)
+      // One from the future was made before the clock was set back: nobody whose clock is right takes it.
+      const due = [...publishers.values()].filter((one) => {
+        const ageMs = now().getTime() - one.complete().crl.thisUpdate.getTime()
+        return ageMs < 0 || ageMs >= intervalMs
+      })
       await Promise.all(due.map((publisher) => publisher.renew()))
     },
+    follow,
     close: async () => {
       stop()
-      await Promise.all(all.map((publisher) => publisher.close()))
+      await Promise.all([...publishers.values()].map((publisher) => publisher.close()))
     },
   }
 }

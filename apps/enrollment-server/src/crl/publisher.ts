@@ -1,5 +1,5 @@
 import { createCrl, type Crl, CrlEntries, deltaEntries, type Issuer, type SerialNumber } from '@fleetroot/pki'
-import type { IssuerName } from '../authority/authority.ts'
+import type { IssuerId } from '../authority/ca-id.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { CrlPublication } from '../registry/revocation-table.ts'
 import { createCoalescer } from './coalescer.ts'
@@ -13,7 +13,7 @@ export interface PublishedCrl {
 
 /** The newest lists of one issuing CA. */
 export interface CrlPublisher {
-  readonly issuer: IssuerName
+  readonly issuer: IssuerId
   complete(): PublishedCrl
   /** What changed since an older complete list; undefined while the complete one is small. */
   delta(): PublishedCrl | undefined
@@ -26,7 +26,7 @@ export interface CrlPublisher {
 
 /** What a publisher works with. */
 export interface PublisherOptions {
-  readonly issuer: IssuerName
+  readonly issuer: IssuerId
   readonly authority: Issuer
   readonly registry: Pick<Registry, 'startCrl' | 'lapsedRevocations'>
   readonly now: () => Date
@@ -37,6 +37,12 @@ export interface PublisherOptions {
   readonly deltaUrl: string
   readonly onError: (error: unknown) => void
 }
+
+/**
+ * How long a certificate stays on the lists after it has expired by our clock, in milliseconds: a broker whose clock is
+ * behind ours takes it for valid that much longer.
+ */
+const keptMs = 3_600_000
 
 /** Under a storm of revocations a list is made this often; the events of each go out at once. */
 const apartMs = 100
@@ -77,13 +83,33 @@ export async function openCrlPublisher(options: PublisherOptions): Promise<CrlPu
     )
   }
 
+  /** A clock that is set back says that less has expired than a list from before said. */
+  const expiredBy = (atMs: number): number => Math.min(atMs, now().getTime()) - keptMs
+
+  /** Takes in what was left out as expired while the clock was ahead. */
+  function reload(started: Awaited<ReturnType<Registry['startCrl']>>): void {
+    const before = entries
+    load(started)
+    for (const { serial } of started.changes) {
+      if (before.has(serial)) continue
+      base?.changed.add(serial)
+      nextBase?.changed.add(serial)
+    }
+    prunedMs = 0
+    prunedEventId = 0
+  }
+
   async function make(): Promise<void> {
+    const nowMs = expiredBy(Number.POSITIVE_INFINITY)
+    const isSetBack = nowMs < prunedMs
     const started = await registry.startCrl({
       issuer,
-      after: published?.eventId ?? 0,
-      ...(published && { published: { atMs: published.atMs, eventId: published.eventId } }),
+      after: isSetBack ? 0 : (published?.eventId ?? 0),
+      nowMs,
+      ...(published && { published: { atMs: expiredBy(published.atMs), eventId: published.eventId } }),
     })
-    if (published) apply(started)
+    if (isSetBack) reload(started)
+    else if (published) apply(started)
     else load(started)
     const thisUpdate = now()
     const number = BigInt(started.number)
@@ -118,11 +144,11 @@ export async function openCrlPublisher(options: PublisherOptions): Promise<CrlPu
       issuer,
       fromMs: prunedMs,
       fromEventId: prunedEventId,
-      atMs,
+      atMs: expiredBy(atMs),
       eventId,
     })
     for (const serial of lapsed) entries.delete(serial)
-    prunedMs = atMs
+    prunedMs = Math.max(prunedMs, expiredBy(atMs))
     prunedEventId = eventId
   }
 

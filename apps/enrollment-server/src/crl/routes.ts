@@ -1,20 +1,22 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { IssuerName } from '../authority/authority.ts'
-import { crlPath, deltaCrlPath } from '../authority/urls.ts'
+import { isIssuerId } from '../authority/ca-id.ts'
 import { resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import type { CrlPublication } from './publication.ts'
 import type { PublishedCrl } from './publisher.ts'
 
-const issuers: readonly IssuerName[] = ['devices', 'services']
-
 /**
- * Serves the CRLs in DER (RFC 5280, section 4.2.1.13; media type of RFC 2585, section 4.2). Caches may keep them and
- * must ask each time whether they are still new: a list is made anew within a second of a revocation, and the
- * answer to `If-None-Match` is short.
+ * Serves the CRLs in DER (RFC 5280, section 4.2.1.13; media type of RFC 2585, section 4.2), each under the id of its
+ * CA. Caches may keep them and must ask each time whether they are still new: a list is made anew within a second of a
+ * revocation, and the answer to `If-None-Match` is short.
  * @param publication undefined until the server has made the first lists
+ * @param refresh resolves when this process knows of every CA
  */
-export function crlRoutes(app: FastifyInstance, publication: () => CrlPublication | undefined): void {
+export function crlRoutes(
+  app: FastifyInstance,
+  publication: () => CrlPublication | undefined,
+  refresh: () => Promise<void>,
+): void {
   const ready = (): CrlPublication => {
     const made = publication()
     if (made) return made
@@ -24,24 +26,35 @@ export function crlRoutes(app: FastifyInstance, publication: () => CrlPublicatio
       retryAfterSeconds: 1,
     })
   }
-  for (const issuer of issuers) {
-    resource(app, crlPath(issuer), {
-      GET: { access: 'public', handler: (request, reply) => send(request, reply, ready().complete(issuer)) },
-    })
-    resource(app, deltaCrlPath(issuer), {
-      GET: {
-        access: 'public',
-        handler: (request, reply) => {
-          const delta = ready().delta(issuer)
-          if (delta) return send(request, reply, delta)
-          throw new RequestRefused({
-            code: 'path-unknown',
-            detail: `path: there is no delta; the list of ${issuer} is small`,
-          })
-        },
+  resource(app, '/crl/:file', {
+    GET: {
+      access: 'public',
+      handler: async (request, reply) => {
+        const { issuer, isDelta } = fileOf(request)
+        const lists = ready()
+        // Another process may have just introduced it.
+        if (!lists.complete(issuer)) await refresh()
+        const complete = lists.complete(issuer)
+        if (!complete) throw unknownPath(`path: no CRL is made for ${issuer}`)
+        const list = isDelta ? lists.delta(issuer) : complete
+        if (list) return send(request, reply, list)
+        throw unknownPath(`path: there is no delta; the list of ${issuer} is small`)
       },
-    })
-  }
+    },
+  })
+}
+
+/** `devices-2.crl` and `devices-2-delta.crl`. */
+function fileOf(request: FastifyRequest): { issuer: string; isDelta: boolean } {
+  const { file } = request.params as { file: string }
+  const [, issuer = '', delta] = /^(.*?)(-delta)?\.crl$/.exec(file) ?? []
+  if (!isIssuerId(issuer))
+    throw unknownPath('path: CRLs are at /crl/devices.crl, /crl/services.crl and so on')
+  return { issuer, isDelta: delta !== undefined }
+}
+
+function unknownPath(detail: string): RequestRefused {
+  return new RequestRefused({ code: 'path-unknown', detail })
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, { crl, eventId }: PublishedCrl): FastifyReply {

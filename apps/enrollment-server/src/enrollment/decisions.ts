@@ -1,6 +1,7 @@
 import type { Logger } from '@fleetroot/service'
 import type { AuditRefusal } from '../audit/refusals.ts'
 import type { AuditEntry } from '../registry/audit-log.ts'
+import type { Metrics } from '../server/metrics.ts'
 import type { CertificateRequest, EnrollmentOutcome, Origin } from './request.ts'
 
 /** The one way to a certificate. */
@@ -17,6 +18,8 @@ export function withDecisions(
     logger: Logger
     /** Told every decision: `issued`, `repeated` or the code of the refusal. */
     decided: (protocol: string, decision: string) => void
+    /** Told of every certificate that was recorded, and of what it used up. */
+    counted: Pick<Metrics, 'certificates' | 'credentialUsed'>
     /** Told when a certificate was recorded. */
     committed: () => void
     /** Writes down that an answer was given again; what changes something writes itself down. */
@@ -24,7 +27,7 @@ export function withDecisions(
     refused: AuditRefusal
   },
 ): Enroll {
-  const { now, logger, decided, committed, repeated, refused } = options
+  const { now, logger, decided, counted, committed, repeated, refused } = options
   async function audit(
     { credential }: Pick<CertificateRequest, 'credential'>,
     outcome: EnrollmentOutcome,
@@ -43,11 +46,17 @@ export function withDecisions(
     const outcome = await enroll({ ...request, origin }, now())
     const decision = outcome.ok ? (outcome.repeated ? 'repeated' : 'issued') : outcome.code
     decided(origin.protocol, decision)
+    if (outcome.ok && !outcome.repeated) {
+      const { kind } = request.credential
+      counted.certificates(kind === 'certificate' ? 'renewed' : 'issued')
+      if (kind === 'token' || kind === 'claim') counted.credentialUsed(kind)
+    }
     logger.info(
       {
         decision,
         deviceId: outcome.ok ? outcome.certificate.deviceId : outcome.deviceId,
         credentialKind: request.credential.kind,
+        ...(request.credential.kind === 'certificate' && request.credential.isLate && { inGrace: true }),
         ...origin,
         ...(outcome.ok ? { serial: outcome.certificate.serial } : { detail: outcome.detail }),
       },

@@ -1,17 +1,16 @@
-import type { KeyObject } from 'node:crypto'
 import type { Profile } from '@fleetroot/pki'
-import type { Authority, IssuerName } from '../authority/authority.ts'
+import type { Authority } from '../authority/authority.ts'
 import type { RegistryError } from '../registry/registry-error.ts'
 import type { Registry } from '../registry/registry.ts'
 import { openSqliteRegistry } from '../registry/sqlite-registry.ts'
 import { openThread } from '../registry/thread.ts'
 import type { CertificateRequest, EnrollmentOutcome } from './request.ts'
+import { sendAuthority, type SentAuthority } from './signing-authority.ts'
 
-/** What the enrollment thread starts with. A private key travels as the object that it is. */
+/** What the enrollment thread starts with. */
 export interface EnrollmentThreadData {
   readonly file: string
-  readonly issuers: Readonly<Record<IssuerName, { certificate: Uint8Array; privateKey: KeyObject }>>
-  readonly authorityKeys: ReadonlySet<string>
+  readonly authority: SentAuthority
   readonly profiles: ReadonlyMap<string, Profile>
   readonly trustDomain: string
   readonly publicUrl: string
@@ -35,16 +34,13 @@ export async function openEnrollment(
 ): Promise<{
   readonly registry: Registry
   readonly enroll: (request: CertificateRequest, now: Date) => Promise<EnrollmentOutcome>
+  /** Signs with other CAs from now on. */
+  readonly useAuthority: (authority: Authority) => Promise<void>
 }> {
   const { file, authority, profiles, trustDomain, publicUrl } = options
-  const issuerOf = (name: IssuerName) => {
-    const { certificate, privateKey } = authority.issuers[name]
-    return { certificate: new Uint8Array(certificate.der), privateKey }
-  }
   const data: EnrollmentThreadData = {
     file,
-    issuers: { devices: issuerOf('devices'), services: issuerOf('services') },
-    authorityKeys: authority.keys,
+    authority: sendAuthority(authority),
     profiles,
     trustDomain,
     publicUrl,
@@ -53,6 +49,7 @@ export async function openEnrollment(
   const registry = await openSqliteRegistry(file, onFailure, async () => thread)
   return {
     registry,
+    useAuthority: async (next) => void (await thread.ask('useAuthority', sendAuthority(next))),
     enroll: async ({ credential, csr, ...request }, now) => {
       // Copies: a view of a pooled Buffer would take the whole pool along.
       const copied = {

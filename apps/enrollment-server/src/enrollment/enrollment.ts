@@ -2,35 +2,48 @@ import {
   type Csr,
   type DeviceId,
   issueCertificate,
-  type Issuer,
   newSerial,
   parseCsr,
   PkiError,
   type Profile,
 } from '@fleetroot/pki'
 import { admit, type Verdict } from '../admission/admission.ts'
+import { claimedId } from '../admission/claim.ts'
 import { authenticate } from '../admission/credential.ts'
 import { retryWindowMs } from '../admission/inventory.ts'
-import { issuerNameOf, type IssuerName } from '../authority/authority.ts'
+import { issuerKindOf } from '../authority/authority.ts'
+import { type IssuerId, isIssuerId } from '../authority/ca-id.ts'
 import { certificateUrls } from '../authority/urls.ts'
 import { csrRefusal } from '../problem/csr-refusal.ts'
 import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type Caller, identify } from './identify.ts'
-import type { CertificateRequest, EnrollmentOutcome, IssuedCertificate } from './request.ts'
+import type {
+  CertificateRequest,
+  EnrollmentOutcome,
+  IssuedCertificate,
+  PresentedCredential,
+} from './request.ts'
+import type { SigningAuthority } from './signing-authority.ts'
 
 /** What an enrollment needs of a registry. */
 export type EnrollmentRegistry = Pick<
   Registry,
-  'findToken' | 'findCertificate' | 'findDevice' | 'findKeyHolder' | 'recordCertificate'
+  | 'findToken'
+  | 'findCertificate'
+  | 'findDevice'
+  | 'findKeyHolder'
+  | 'findClaim'
+  | 'findClaimUse'
+  | 'isLeftBehind'
+  | 'recordCertificate'
 >
 
 /** What enrollment works with. */
 export interface EnrollmentDependencies {
   readonly registry: EnrollmentRegistry
-  readonly issuers: Readonly<Record<IssuerName, Issuer>>
-  /** Fingerprints of every CA key. */
-  readonly authorityKeys: ReadonlySet<string>
+  /** As it is at this moment: CAs are replaced while the server runs. */
+  readonly authority: () => SigningAuthority
   readonly profiles: ReadonlyMap<string, Profile>
   readonly trustDomain: string
   /** Base of the URLs that go into certificates (AIA caIssuers), without a trailing slash. */
@@ -48,13 +61,28 @@ export interface EnrollmentDependencies {
 export function createEnrollment(
   dependencies: EnrollmentDependencies,
 ): (request: CertificateRequest, now: Date) => Promise<EnrollmentOutcome> {
-  const { registry, issuers, authorityKeys, profiles, trustDomain, publicUrl, cryptoThread } = dependencies
+  const { registry, authority, profiles, trustDomain, publicUrl, cryptoThread } = dependencies
 
   async function decide(caller: Caller, csr: Csr, request: CertificateRequest, now: Date): Promise<Verdict> {
     const keyHolder = await registry.findKeyHolder(csr.publicKeyFingerprint)
-    const inventory = { device: caller.device, keyHolder, authorityKeys, profiles, trustDomain }
+    const inventory = {
+      device: caller.device,
+      keyHolder,
+      authorityKeys: authority().keys,
+      profiles,
+      trustDomain,
+    }
     const asked = { csr, ...(request.profile !== undefined && { profile: request.profile }) }
     return admit(caller.credential, asked, inventory, now)
+  }
+
+  /** A claim says nothing of the device that it is used for: the CSR does. */
+  async function aim(caller: Caller, csr: Csr): Promise<Caller> {
+    const { credential } = caller
+    const id = credential.kind === 'claim' ? claimedId(csr) : undefined
+    if (credential.kind !== 'claim' || id === undefined) return caller
+    const [device, use] = await Promise.all([registry.findDevice(id), registry.findClaimUse(id)])
+    return { credential: { ...credential, ...(use && { use }) }, device }
   }
 
   async function issue(
@@ -63,23 +91,23 @@ export function createEnrollment(
     { profile, subject }: Extract<Verdict, { verdict: 'issue' }>,
     now: Date,
   ): Promise<EnrollmentOutcome> {
-    const issuer = issuerNameOf(profile)
-    if (!issuer)
-      return { ok: false, code: 'role-not-allowed', detail: `profile: ${profile.name} is for a CA` }
+    const kind = issuerKindOf(profile)
+    if (!kind) return { ok: false, code: 'role-not-allowed', detail: `profile: ${profile.name} is for a CA` }
+    const issuer = authority().issuing[kind]
     const signed = await issueCertificate({
       profile,
-      issuer: issuers[issuer],
+      issuer,
       subject,
       publicKey: csr.publicKey,
       serial: newSerial(),
       now,
-      urls: certificateUrls(publicUrl, issuer),
+      urls: certificateUrls(publicUrl, issuer.id),
     })
     const certificate = {
       serial: signed.serial,
       deviceId: subject.id,
       profile: profile.name,
-      issuer,
+      issuer: issuer.id,
       publicKey: csr.publicKeyFingerprint,
       notBeforeMs: signed.notBefore.getTime(),
       notAfterMs: signed.notAfter.getTime(),
@@ -91,7 +119,12 @@ export function createEnrollment(
       certificate,
       origin,
       ...(credential.kind === 'token' && { tokenHash: credential.hash }),
-      ...(credential.kind === 'certificate' && { renews: credential.serial }),
+      ...(credential.kind === 'certificate' && {
+        renews: credential.serial,
+        ...(credential.isLate && { inGrace: true }),
+      }),
+      ...(credential.kind === 'claim' && { claim: { id: credential.id, serial: credential.serial } }),
+      ...(credential.kind === 'operator' && { by: credential.by }),
       retryWindowMs,
     })
     if (outcome.outcome === 'refused') {
@@ -99,18 +132,23 @@ export function createEnrollment(
       return { ok: false, code, detail: changedMeanwhile[code], deviceId: subject.id }
     }
     // Another request with this key was first: what was just signed is forgotten, and nobody has seen it.
-    if (outcome.outcome === 'repeated') return again(outcome.certificate, subject.id)
-    return given(certificate, issuer, false)
+    if (outcome.outcome === 'repeated') return again(outcome.certificate, credential, subject.id)
+    return given(certificate, issuer.id, false)
   }
 
   /** The answer of an earlier request, as long as its certificate may be given out. */
-  function again(record: CertificateRecord | undefined, id: DeviceId | undefined): EnrollmentOutcome {
-    const issuer = record && issuerNameOf(record)
-    if (!record || !issuer || record.revocation) {
+  function again(
+    record: CertificateRecord | undefined,
+    { kind }: PresentedCredential,
+    id: DeviceId | undefined,
+  ): EnrollmentOutcome {
+    const issuer = record?.issuer ?? ''
+    const isGood = isIssuerId(issuer) && authority().trusted.has(issuer) && !record?.revocation
+    if (!record || !isGood) {
       return {
         ok: false,
-        code: 'token-used',
-        detail: 'token: its certificate is not valid any more; ask for a new one',
+        code: kind === 'claim' ? 'device-enrolled' : 'token-used',
+        detail: `${kind}: its certificate is not valid any more; ask for a new token`,
         ...(id !== undefined && { deviceId: id }),
       }
     }
@@ -118,9 +156,9 @@ export function createEnrollment(
   }
 
   return async (request, now) => {
-    const caller = await identify(request.credential, registry)
-    const deviceId = caller.device?.id
-    const known = deviceId !== undefined && { deviceId }
+    const caller = await identify(request.credential, registry, profiles)
+    let deviceId = caller.device?.id
+    let known = deviceId !== undefined && { deviceId }
     // Before the CSR is looked at, which costs more: a stranger gets no signature verified.
     const authentication = authenticate(caller.credential, now)
     if (!authentication.ok) return { ...authentication, ...known }
@@ -131,12 +169,15 @@ export function createEnrollment(
       if (error instanceof PkiError) return { ok: false, ...csrRefusal(error), ...known }
       throw error
     }
-    const verdict = await decide(caller, csr, request, now)
+    const aimed = await aim(caller, csr)
+    deviceId = aimed.device?.id
+    known = deviceId !== undefined && { deviceId }
+    const verdict = await decide(aimed, csr, request, now)
     switch (verdict.verdict) {
       case 'refuse':
         return { ok: false, code: verdict.code, detail: verdict.detail, ...known }
       case 'repeat':
-        return again(await registry.findCertificate(verdict.serial), deviceId)
+        return again(await registry.findCertificate(verdict.serial), request.credential, deviceId)
       case 'issue':
         return issue(request, csr, verdict, now)
       default:
@@ -147,7 +188,7 @@ export function createEnrollment(
 
 function given(
   { der, serial, deviceId, notBeforeMs, notAfterMs }: Omit<IssuedCertificate, 'issuer'>,
-  issuer: IssuerName,
+  issuer: IssuerId,
   isRepeated: boolean,
 ): EnrollmentOutcome {
   const certificate = { der, serial, deviceId, notBeforeMs, notAfterMs, issuer }
@@ -163,4 +204,7 @@ const changedMeanwhile = {
   'device-inactive': 'id: it is suspended or retired',
   'key-in-use': 'csr: its public key is certified for another device',
   'certificate-inactive': 'client certificate: it was revoked',
+  'claim-exhausted': 'claim: others have used up what was left of it',
+  'claim-not-for-device': 'csr: its CN is not a device of the batch of this claim',
+  'device-enrolled': 'id: another request enrolled it first; renew its certificate, or enroll with a token',
 } as const

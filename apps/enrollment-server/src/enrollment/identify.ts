@@ -1,6 +1,6 @@
-import { parseCertificate } from '@fleetroot/pki'
-import type { Credential } from '../admission/credential.ts'
-import type { DeviceRecord } from '../registry/records.ts'
+import { parseCertificate, type Profile } from '@fleetroot/pki'
+import type { Credential, Grace } from '../admission/credential.ts'
+import type { CertificateRecord, DeviceRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { PresentedCredential } from './request.ts'
 
@@ -13,7 +13,8 @@ export interface Caller {
 /** Looks up what was presented. Decides nothing: what is not found is undefined. */
 export async function identify(
   presented: PresentedCredential,
-  registry: Pick<Registry, 'findToken' | 'findCertificate' | 'findDevice'>,
+  registry: Pick<Registry, 'findToken' | 'findCertificate' | 'findDevice' | 'findClaim' | 'isLeftBehind'>,
+  profiles: ReadonlyMap<string, Profile>,
 ): Promise<Caller> {
   switch (presented.kind) {
     case 'token': {
@@ -21,17 +22,44 @@ export async function identify(
       return { credential: { ...presented, token: found?.token }, device: found?.device }
     }
     case 'certificate': {
-      const { kind, id, role, der } = presented
+      const { kind, id, role, der, isLate } = presented
       const certificate = parseCertificate(der)
       const record = await registry.findCertificate(certificate.serial)
       return {
-        credential: { kind, id, role, certificate, record },
+        credential: {
+          kind,
+          id,
+          role,
+          certificate,
+          record,
+          ...(isLate && { grace: await graceOf(record, registry, profiles) }),
+        },
         device: await registry.findDevice(id),
       }
     }
+    case 'claim': {
+      const { kind, id, der } = presented
+      const certificate = parseCertificate(der)
+      const record = await registry.findCertificate(certificate.serial)
+      // Whose device it is, only the CSR says.
+      const credential = { kind, id, certificate, record, claim: await registry.findClaim(id) } as const
+      return { credential, device: undefined }
+    }
+    case 'operator':
     case 'local':
       return { credential: presented, device: await registry.findDevice(presented.id) }
     default:
       return presented satisfies never
   }
+}
+
+/** What the profile of an expired certificate, and what happened to its successors, leave of it. */
+export async function graceOf(
+  record: CertificateRecord | undefined,
+  registry: Pick<Registry, 'isLeftBehind'>,
+  profiles: ReadonlyMap<string, Profile>,
+): Promise<Grace> {
+  if (!record) return { lengthMs: 0, isLeftBehind: true }
+  const lengthMs = (profiles.get(record.profile)?.renewalGraceSeconds ?? 0) * 1000
+  return { lengthMs, isLeftBehind: await registry.isLeftBehind(record.serial) }
 }

@@ -1,7 +1,7 @@
 import type { DeviceId, Role } from '@fleetroot/pki'
-import type { IssuerName } from '../authority/authority.ts'
+import type { IssuerId } from '../authority/ca-id.ts'
 import type { Refusal } from '../problem/refusal.ts'
-import type { CertificateRecord } from '../registry/records.ts'
+import type { Actor, CertificateRecord } from '../registry/records.ts'
 
 // What goes in and comes out of an enrollment is plain values: they cross from thread to thread.
 
@@ -9,13 +9,24 @@ import type { CertificateRecord } from '../registry/records.ts'
 export type PresentedCredential =
   /** A one-time token by its hash, and the id that was sent with it (EST's user name). */
   | { readonly kind: 'token'; readonly hash: string; readonly sentId?: string }
-  /** The identity of a client certificate (DER) whose chain and validity TLS has proven. */
+  /** The identity of a client certificate (DER) whose chain TLS has proven, and validity, unless `isLate`. */
   | {
       readonly kind: 'certificate'
       readonly id: DeviceId
       readonly role: Role
       readonly serial: string
       readonly der: Uint8Array
+      /** It has expired, and was let in by the one route where that may be forgiven. */
+      readonly isLate?: true
+    }
+  /** A claim certificate, as above. */
+  | { readonly kind: 'claim'; readonly id: DeviceId; readonly serial: string; readonly der: Uint8Array }
+  /** An operator that makes a claim of this id: the routes of operators say so, nobody else. */
+  | {
+      readonly kind: 'operator'
+      readonly id: DeviceId
+      readonly lifetimeSeconds?: number
+      readonly by: Actor
     }
   /** The server process itself, which owns the data directory and the issuing keys. */
   | { readonly kind: 'local'; readonly id: DeviceId }
@@ -40,7 +51,7 @@ export interface Origin {
 export type IssuedCertificate = Pick<
   CertificateRecord,
   'der' | 'serial' | 'deviceId' | 'notBeforeMs' | 'notAfterMs'
-> & { readonly issuer: IssuerName }
+> & { readonly issuer: IssuerId }
 
 /** The answer: a certificate, or why there is none. */
 export type EnrollmentOutcome =

@@ -1,6 +1,7 @@
 import { encodeCertsOnly, type Profile } from '@fleetroot/pki'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Authority } from '../authority/authority.ts'
+import type { Authorities } from '../authority/authorities.ts'
+import { transitionSet } from '../authority/authority.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { type Operation, resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
@@ -8,7 +9,7 @@ import { decodeCsrBody, encodeBody } from './body.ts'
 
 /** What EST serves from. */
 export interface EstDependencies {
-  readonly authority: Authority
+  readonly authorities: Authorities
   readonly enroll: Enroll
   readonly profiles: ReadonlyMap<string, Profile>
 }
@@ -23,14 +24,14 @@ export async function estRoutes(app: FastifyInstance, dependencies: EstDependenc
   app.addContentTypeParser('application/pkcs10', { parseAs: 'buffer' }, (_request, body, done) => {
     done(null, body)
   })
-  const { root, issuers } = dependencies.authority
-  const cas = encodeCertsOnly([root, issuers.devices.certificate, issuers.services.certificate])
+  const { authorities } = dependencies
   const operations = {
     cacerts: {
       access: 'public',
-      handler: (request, reply) => {
+      handler: async (request, reply) => {
         labelled(request, dependencies)
-        return sendPkcs7(request, reply, cas)
+        await authorities.refresh()
+        return sendPkcs7(request, reply, encodeCertsOnly(transitionSet(authorities.current())))
       },
     },
     simpleenroll: {
@@ -38,7 +39,7 @@ export async function estRoutes(app: FastifyInstance, dependencies: EstDependenc
       handler: (request, reply) => enroll(request, reply, dependencies),
     },
     simplereenroll: {
-      access: 'certificate',
+      access: 'renewal',
       handler: (request, reply) => enroll(request, reply, dependencies),
     },
     // RFC 7030, section 4.5.2: 204 says that any CSR will do, as only its key and its names are looked at.

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
 import type { Logger } from '@fleetroot/service'
 import { resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
+import type { Metrics } from '../server/metrics.ts'
 import type { RegistryEvent } from '../registry/event-log.ts'
 import type { Registry } from '../registry/registry.ts'
 import { securityOf } from '../rest/endpoint.ts'
@@ -19,6 +20,7 @@ export interface EventDependencies {
   readonly logger: Logger
   /** Rejects when the client certificate of a request, which may be hours old, is not good any more. */
   readonly recheck: (request: FastifyRequest) => Promise<unknown>
+  readonly watchStreams: Metrics['watchStreams']
 }
 
 /**
@@ -26,8 +28,13 @@ export interface EventDependencies {
  * services and operators. `Last-Event-ID`, or `?after=`, says where to go on.
  */
 export function eventRoutes(app: FastifyInstance, dependencies: EventDependencies): void {
-  const { registry, feed, logger, recheck } = dependencies
-  let streams = 0
+  const { registry, feed, logger, recheck, watchStreams } = dependencies
+  /** The open streams, each with the last event that it was sent. */
+  const streams = new Map<object, number>()
+  watchStreams(() => ({
+    open: streams.size,
+    behind: Math.max(0, ...[...streams.values()].map((seen) => feed.heads().last - seen)),
+  }))
   resource(app, '/v1/events', {
     GET: {
       access: 'service',
@@ -39,7 +46,7 @@ export function eventRoutes(app: FastifyInstance, dependencies: EventDependencie
         const after = readAfter(request)
         const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }
         if (request.method === 'HEAD') return reply.headers(headers).send()
-        if (streams >= maxStreams) {
+        if (streams.size >= maxStreams) {
           const detail = `events: ${maxStreams} streams are open; close one`
           throw new RequestRefused({ code: 'streams-limited', detail, retryAfterSeconds: 5 })
         }
@@ -50,19 +57,21 @@ export function eventRoutes(app: FastifyInstance, dependencies: EventDependencie
         // Proxies that buffer would hold events back.
         response.writeHead(200, { ...headers, 'x-accel-buffering': 'no' })
         response.write(heartbeat)
-        streams += 1
+        const stream = {}
+        streams.set(stream, after ?? feed.heads().last)
         streamEvents({
           registry,
           feed,
           response,
           after,
+          progress: (seen) => void streams.set(stream, seen),
           concerns: ({ type, deviceId }: RegistryEvent) =>
-            deviceId === id && type !== 'issued' && type !== 'renewed',
+            type === 'authorities' || (deviceId === id && type !== 'issued' && type !== 'renewed'),
           recheck: async () => void (await recheck(request)),
         })
           .catch((error: unknown) => logger.error({ err: error }, 'an event stream failed'))
           .finally(() => {
-            streams -= 1
+            streams.delete(stream)
           })
         return reply
       },

@@ -17,6 +17,8 @@ export interface StreamOptions {
   readonly response: ServerResponse
   /** The last event that the subscriber has seen; left out: it wants those from now on. */
   readonly after: number | undefined
+  /** Told the id of the last event that was sent, or that the subscriber had seen before. */
+  readonly progress: (id: number) => void
   /** True if an event may end the right to listen. */
   readonly concerns: (event: RegistryEvent) => boolean
   /** Rejects when the subscriber may not listen any more. */
@@ -29,7 +31,7 @@ export interface StreamOptions {
  * by the deletion of old events gets `reset`. Never rejects for what the subscriber does.
  */
 export async function streamEvents(options: StreamOptions): Promise<void> {
-  const { registry, feed, response, concerns, recheck } = options
+  const { registry, feed, response, progress, concerns, recheck } = options
   const gone = new Promise<void>((resolve) => {
     response.once('close', resolve)
   })
@@ -65,6 +67,7 @@ export async function streamEvents(options: StreamOptions): Promise<void> {
       if (!(await send(formatReset(last)))) return
     }
     while (!feed.isClosed) {
+      progress(seen)
       const events = await registry.listEvents({ after: seen, limit: pageSize })
       const [oldest] = events
       if (oldest && oldest.id !== seen + 1) {
@@ -74,6 +77,7 @@ export async function streamEvents(options: StreamOptions): Promise<void> {
       }
       if (events.length > 0 && !(await send(events.map(formatEvent).join('')))) return
       seen = events.at(-1)?.id ?? seen
+      progress(seen)
       if (events.some(concerns)) await check()
       if (events.length < pageSize) await Promise.race([feed.changed(seen), gone])
       if (response.destroyed || response.writableEnded) return

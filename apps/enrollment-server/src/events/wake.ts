@@ -3,7 +3,7 @@ import type { EventFeed } from './feed.ts'
 
 /** The registry, with the feed told of every event that this process commits: subscribers need not wait for its poll. */
 export function wakingRegistry(registry: Registry, feed: EventFeed): Registry {
-  const { changeDevice, revokeCertificate, recordCertificate } = registry
+  const { changeDevice, revokeCertificate, revokeAll, recordCertificate, recordAuthorityChanges } = registry
   const waking =
     <Input, Result>(operation: (input: Input) => Promise<Result>) =>
     async (input: Input): Promise<Result> => {
@@ -15,6 +15,8 @@ export function wakingRegistry(registry: Registry, feed: EventFeed): Registry {
     ...registry,
     changeDevice: waking(changeDevice),
     revokeCertificate: waking(revokeCertificate),
+    revokeAll: waking(revokeAll),
     recordCertificate: waking(recordCertificate),
+    recordAuthorityChanges: waking(recordAuthorityChanges),
   }
 }

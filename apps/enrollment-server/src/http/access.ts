@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { TLSSocket } from 'node:tls'
+import type { Profile } from '@fleetroot/pki'
 import { authenticate } from '../admission/credential.ts'
+import { graceOf } from '../enrollment/identify.ts'
 import type { PresentedCredential } from '../enrollment/request.ts'
 import type { ProblemCode } from '../problem/codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
@@ -11,11 +13,13 @@ import type { PeerReader } from './peer.ts'
 
 /**
  * Who may use a route: `public` everybody; `basic-token` and `bearer-token` whoever sends what can be a one-time
- * token in that scheme (enrollment looks it up, and uses it up in the transaction that records the certificate);
- * `certificate` every identity with a valid certificate of this hierarchy; `operator` those with that role; `service`
+ * token in that scheme (enrollment looks it up, and uses it up in the transaction that records the certificate), and
+ * whoever sends none but has a claim certificate, which gets in nowhere else;
+ * `renewal` every identity with a certificate of this
+ * hierarchy that is valid, or has expired and is still within the grace of its profile; `operator` those with that role; `service`
  * those with the role service or operator.
  */
-export type Access = 'public' | 'basic-token' | 'bearer-token' | 'certificate' | 'service' | 'operator'
+export type Access = 'public' | 'basic-token' | 'bearer-token' | 'renewal' | 'service' | 'operator'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -30,6 +34,7 @@ declare module 'fastify' {
 /** What the gate asks. */
 export interface AccessGate {
   readonly registry: Registry
+  readonly profiles: ReadonlyMap<string, Profile>
   readonly readPeer: PeerReader
   readonly now: () => Date
   /** Throws when this address has sent too many tokens that failed. */
@@ -82,11 +87,11 @@ async function admitCaller(
     case 'public':
       return undefined
     case 'basic-token':
-      return presentedToken(request, gate, 'basic')
+      return presentedClaim(request, gate) ?? presentedToken(request, gate, 'basic')
     case 'bearer-token':
-      return presentedToken(request, gate, 'bearer')
-    case 'certificate':
-      return callerByCertificate(request, gate)
+      return presentedClaim(request, gate) ?? presentedToken(request, gate, 'bearer')
+    case 'renewal':
+      return callerByCertificate(request, gate, { mayBeLate: true })
     case 'service':
     case 'operator': {
       const caller = await callerByCertificate(request, gate)
@@ -102,6 +107,20 @@ async function admitCaller(
       // Fails closed: nothing was declared, or something that this gate does not know.
       throw new RequestRefused({ code: 'internal', detail: 'this route is closed' })
   }
+}
+
+/** A claim counts where no token is sent: libest sends its certificate along with a token, too. */
+function presentedClaim(request: FastifyRequest, gate: AccessGate): Promise<PresentedCredential> | undefined {
+  if (request.headers.authorization !== undefined) return undefined
+  const seen = gate.readPeer(request.raw.socket as TLSSocket)
+  const peer = seen.kind === 'refused' ? seen.expired : seen
+  if (peer?.kind !== 'identity' || peer.role !== 'claim') return undefined
+  return callerByCertificate(request, gate).then(({ id, serial, der }) => ({
+    kind: 'claim',
+    id,
+    serial,
+    der,
+  }))
 }
 
 async function presentedToken(
@@ -132,8 +151,10 @@ export async function recheckCaller(request: FastifyRequest, gate: AccessGate): 
 async function callerByCertificate(
   request: FastifyRequest,
   gate: AccessGate,
+  { mayBeLate = false } = {},
 ): Promise<Extract<PresentedCredential, { kind: 'certificate' }>> {
-  const peer = gate.readPeer(request.raw.socket as TLSSocket)
+  const seen = gate.readPeer(request.raw.socket as TLSSocket)
+  const peer = mayBeLate && seen.kind === 'refused' && seen.expired ? seen.expired : seen
   if (peer.kind === 'none') {
     throw new RequestRefused({
       code: 'certificate-required',
@@ -148,7 +169,10 @@ async function callerByCertificate(
     gate.registry.findCertificate(serial),
     gate.registry.findDevice(id),
   ])
-  const authentication = authenticate({ kind: 'certificate', id, role, certificate, record }, gate.now())
+  const now = gate.now()
+  const isLate = mayBeLate && certificate.notAfter <= now
+  const grace = isLate && { grace: await graceOf(record, gate.registry, gate.profiles) }
+  const authentication = authenticate({ kind: 'certificate', id, role, certificate, record, ...grace }, now)
   if (!authentication.ok) throw new RequestRefused(authentication)
   if (!device || device.state === 'suspended' || device.state === 'retired') {
     throw new RequestRefused({
@@ -156,5 +180,5 @@ async function callerByCertificate(
       detail: `id: ${id} is ${device?.state ?? 'unknown'}`,
     })
   }
-  return { kind: 'certificate', id, role, serial, der: certificate.der }
+  return { kind: 'certificate', id, role, serial, der: certificate.der, ...(isLate && { isLate }) }
 }

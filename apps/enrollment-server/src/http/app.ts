@@ -3,12 +3,14 @@ import { createServer as createSecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TlsOptions } from 'node:tls'
 import rateLimit from '@fastify/rate-limit'
-import { fastify, type FastifyInstance } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Logger } from '@fleetroot/service'
 import { type ProblemCode, problemKinds } from '../problem/codes.ts'
 import { refusalOf } from '../problem/from-error.ts'
-import { RequestRefused } from '../problem/refusal.ts'
+import { type Refusal, RequestRefused } from '../problem/refusal.ts'
+import { drainBody } from './body-drain.ts'
 import { bodyLimitBytes, type RateLimits, serverLimits } from './limits.ts'
+import { createRefusalLog } from './refusal-log.ts'
 import { occurrence, sendRefusal } from './refuse.ts'
 
 /**
@@ -19,8 +21,19 @@ export async function createApp(options: {
   logger: Logger
   limits: RateLimits
   tls?: TlsOptions
+  /** Told the code of every refusal. */
+  refused?: (code: string) => void
 }): Promise<FastifyInstance> {
-  const { logger, limits, tls } = options
+  const { logger, limits, tls, refused = () => {} } = options
+  const logRefusal = createRefusalLog(logger)
+  const refuse = (request: FastifyRequest, reply: FastifyReply, refusal: Refusal): FastifyReply => {
+    refused(refusal.code)
+    const path = request.routeOptions.url ?? request.url.split('?', 1)[0]?.slice(0, 200) ?? ''
+    const { method, ip: address, credential } = request
+    const id = credential && 'id' in credential ? credential.id : undefined
+    logRefusal(refusal, { method, path, address, ...(id !== undefined && { id }) })
+    return sendRefusal(request, reply, refusal)
+  }
   const app = fastify({
     bodyLimit: bodyLimitBytes,
     logger: false,
@@ -31,10 +44,21 @@ export async function createApp(options: {
       tls
         ? createSecureServer({ ...tls, ...serverLimits }, handler)
         : createPlainServer(serverLimits, handler),
-    clientErrorHandler: (error, socket) => refuseMalformed(error, socket),
-    frameworkErrors: (error, request, reply) => void sendRefusal(request, reply, refusalOf(error)),
+    clientErrorHandler: (error, socket) => {
+      const code = refuseMalformed(error, socket)
+      if (!code) return
+      refused(code)
+      logRefusal({ code, detail: error.message }, { address: socket.remoteAddress })
+    },
+    frameworkErrors: (error, request, reply) => void refuse(request, reply, refusalOf(error)),
   })
-  app.setErrorHandler((error, request, reply) => {
+  // Node would answer this by itself, without a word.
+  app.addHook('onRequest', async ({ raw }) => {
+    if (raw.httpVersion !== '1.1' || raw.headers.host !== undefined) return
+    const detail = 'Host: send it, as HTTP/1.1 asks (RFC 9112, section 3.2)'
+    throw new RequestRefused({ code: 'request-malformed', detail })
+  })
+  app.setErrorHandler(async (error, request, reply) => {
     const refusal = refusalOf(error)
     if (refusal.code === 'internal' || refusal.code === 'registry-unavailable') {
       logger.error(
@@ -42,7 +66,9 @@ export async function createApp(options: {
         refusal.code,
       )
     }
-    return sendRefusal(request, reply, refusal)
+    if (refusal.code === 'body-too-large' && !(await drainBody(request.raw)))
+      reply.header('connection', 'close')
+    return refuse(request, reply, refusal)
   })
   await app.register(rateLimit, {
     max: limits.requestsPerMinute,
@@ -62,7 +88,7 @@ export async function createApp(options: {
   })
   // Scanners count like everybody else.
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) =>
-    sendRefusal(request, reply, {
+    refuse(request, reply, {
       code: 'path-unknown',
       detail: 'path: nothing is here; see docs/enrollment.md',
     }),
@@ -70,11 +96,11 @@ export async function createApp(options: {
   return app
 }
 
-/** What Node's parser refuses never becomes a request: the answer is written to the socket as it is. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+/** What Node's parser refuses never becomes a request: the answer is written to the socket as it is. Undefined: nobody hears it. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): ProblemCode | undefined {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy()
-    return
+    return undefined
   }
   const code = parserCodes[error.code ?? ''] ?? 'request-malformed'
   const { status, title, fix } = problemKinds[code]
@@ -85,6 +111,7 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   )
   // A client that does not close its side must not keep ours.
   socket.setTimeout(1000, () => socket.destroy())
+  return code
 }
 
 /** What Node's parser and its timers call the refusals that have a code of their own. */

@@ -164,6 +164,80 @@ describe('a body', () => {
     testbed.reconnect()
   })
 
+  it('that is too large, sent whole before anything is read, still hears the answer, and the connection ends', async () => {
+    const token = await testbed.token('pusher')
+    const body = 'A'.repeat(700 * 1024)
+    const authorization = `Authorization: Bearer ${token}\r\nContent-Type: application/json\r\n`
+    const head = `POST /v1/enrollments HTTP/1.1\r\nHost: localhost\r\n${authorization}`
+    for (const framing of [
+      `Content-Length: ${body.length}\r\n\r\n${body}`,
+      `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+    ]) {
+      const { text, error } = await push(head + framing)
+      expect(error).toBeUndefined()
+      expect(text).toMatch(/^HTTP\/1\.1 413 /)
+      expect(text).toContain('"code":"body-too-large"')
+    }
+  })
+
+  it('that has no end is not read for ever', async () => {
+    const token = await testbed.token('endless')
+    const authorization = `Authorization: Bearer ${token}\r\nContent-Type: application/json\r\n`
+    const head = `POST /v1/enrollments HTTP/1.1\r\nHost: localhost\r\n${authorization}Content-Length: 1000000000\r\n\r\n`
+    const { sent } = await push(head, 'A'.repeat(64 * 1024))
+    // What the server reads, and what the sockets between hold.
+    expect(sent).toBeLessThan(32 * 1024 * 1024)
+  })
+
+  /** Sends without reading first, then `more` until the connection is over. */
+  async function push(
+    bytes: string,
+    more?: string,
+  ): Promise<{ text: string; error: Error | undefined; sent: number }> {
+    const socket = connect({
+      host: 'localhost',
+      port: testbed.port,
+      ca: testbed.root,
+      servername: 'localhost',
+    })
+    let [text, sent] = ['', 0]
+    let error: Error | undefined
+    const over = new Promise<void>((resolve) => {
+      socket.once('close', () => resolve())
+    })
+    socket.on('error', (reason) => (error = reason))
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      if (more === undefined && text.includes('"code":')) socket.end()
+    })
+    await once(socket, 'secureConnect')
+    const feed = (): void => {
+      if (more === undefined) return
+      sent += more.length
+      socket.write(more, (failed) => {
+        if (!failed && !socket.destroyed) feed()
+      })
+    }
+    socket.write(bytes, feed)
+    await over
+    return { text, error, sent }
+  }
+
+  it.each([
+    [{ id: 7 }, 'body.id: must be a string'],
+    [{}, 'body.id: is missing'],
+    [[], 'body: must be a JSON object'],
+    [{ id: 'x', dns: 'y' }, 'body.dns: must be a list'],
+    [{ id: 'x', labels: { a: 7 } }, 'body.labels.a: must be a string'],
+    [{ id: 'x', labels: { '': 'a' } }, 'body.labels.: has a name that it must not have: 1 to 63 characters'],
+    [{ id: 'x', lables: {} }, 'body: has fields that are not known here: "lables"'],
+    [{ id: 'x', labels: { a: 'b'.repeat(300) } }, 'body.labels.a: must be at most 256 characters long'],
+  ])('with %j is refused in our words', async (json, detail) => {
+    const { operator: identity } = testbed
+    const answer = await testbed.request('/v1/devices', { method: 'POST', identity, json })
+    expect(answer).toMatchObject({ status: 400, json: { code: 'field-invalid', detail } })
+  })
+
   it('of nobody is not read: the credential comes first', async () => {
     const answer = await testbed.request(est, {
       method: 'POST',
@@ -273,6 +347,18 @@ describe('a connection', () => {
     )
   })
 
+  it('of HTTP/1.1 without Host is refused in words, and one of HTTP/1.0 is not', async () => {
+    const bare = (version: string, path = '/v1/ca') =>
+      talk(`GET ${path} HTTP/${version}\r\nConnection: close\r\n\r\n`)
+    expect(await bare('1.1')).toMatch(
+      /^HTTP\/1\.1 400 [\s\S]*"detail":"Host: send it, as HTTP\/1\.1 asks \(RFC 9112, section 3\.2\)"/,
+    )
+    expect(await bare('1.1', '/.well-known/est/cacerts')).toMatch(
+      /^HTTP\/1\.1 400 [\s\S]*request-malformed: Host: /,
+    )
+    expect(await bare('1.0')).toMatch(/^HTTP\/1\.1 200 /)
+  })
+
   it('with two lengths, as request smuggling has, is refused', async () => {
     const smuggled =
       'POST /v1/enrollments HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
@@ -286,6 +372,34 @@ describe('a connection', () => {
     socket.write('GET /v1/ca HTTP/1.1\r\nHost: localhost\r\n\r\n')
     await once(socket, 'close')
     expect((await testbed.request('/v1/ca')).status).toBe(200)
+  })
+})
+
+describe('a refusal', () => {
+  it('is one warning in the log, with its code, wherever it was refused', async () => {
+    const own = await openTestbed()
+    try {
+      const refusals = () =>
+        own.lines
+          .filter(({ msg, level }) => msg === 'request refused' && level === 'warn')
+          .map(({ decision, path, id }) => [decision, path, ...(id === undefined ? [] : [id])])
+      const { operator: identity } = own
+      await own.request('/v1/devices')
+      await own.request('/nothing/here?secret=1')
+      await own.request('/v1/devices/ghost', { identity })
+      await own.request('/v1/devices', { method: 'POST', identity, json: {} })
+      await restEnroll(own, 'A'.repeat(43), csrFor('x'))
+      await own.request(est, { method: 'POST' })
+      expect(refusals()).toEqual([
+        ['certificate-required', '/v1/devices'],
+        ['path-unknown', '/nothing/here'],
+        ['device-unknown', '/v1/devices/:id', 'operator'],
+        ['field-invalid', '/v1/devices', 'operator'],
+        ['token-invalid', '/v1/enrollments'],
+      ])
+    } finally {
+      await own.close()
+    }
   })
 })
 

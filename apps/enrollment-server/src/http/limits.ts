@@ -11,6 +11,8 @@ export const serverLimits = {
   requestTimeout: 20_000,
   keepAliveTimeout: 60_000,
   connectionsCheckingInterval: 1000,
+  // Looked at where the answer can say so.
+  requireHostHeader: false,
 } as const
 
 /** How often one client address may ask within a minute. */

@@ -20,7 +20,8 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
     reply.header('www-authenticate', isEst ? 'Basic realm="est"' : 'Bearer realm="fleetroot"')
   if (refusal.retryAfterSeconds !== undefined) reply.header('retry-after', String(refusal.retryAfterSeconds))
   reply.code(status).header('cache-control', 'no-store')
-  if (isEst) return reply.type('text/plain; charset=utf-8').send(`${refusal.code}: ${refusal.detail}\n`)
+  if (isEst)
+    return reply.type('text/plain; charset=utf-8').send(`${refusal.code}: ${oneLine(refusal.detail)}\n`)
   const body = {
     type: `urn:fleetroot:problem:${refusal.code}`,
     title,
@@ -31,6 +32,14 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
     ...(refusal.code === 'internal' && { instance: `urn:uuid:${occurrence(request)}` }),
   }
   return reply.type('application/problem+json').send(JSON.stringify(body))
+}
+
+// What would end the line, or steer the terminal of whoever reads it.
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+
+function oneLine(text: string): string {
+  return text.replace(controls, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 const occurrences = new WeakMap<FastifyRequest, string>()

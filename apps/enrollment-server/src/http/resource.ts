@@ -6,6 +6,8 @@ import type { Access } from './access.ts'
 export interface Operation {
   readonly access: Access
   readonly schema?: FastifySchema
+  /** Where a body may be larger than that of other routes. */
+  readonly bodyLimitBytes?: number
   readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown
 }
 
@@ -18,11 +20,18 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 export function resource(
   app: FastifyInstance,
   url: string,
-  operations: Partial<Record<'GET' | 'POST', Operation>>,
+  operations: Partial<Record<'GET' | 'POST' | 'PUT', Operation>>,
 ): void {
   const served = Object.entries(operations)
-  for (const [method, { access, schema, handler }] of served) {
-    app.route({ method, url, config: { access }, handler, ...(schema && { schema }) })
+  for (const [method, { access, schema, bodyLimitBytes, handler }] of served) {
+    app.route({
+      method,
+      url,
+      config: { access },
+      handler,
+      ...(schema && { schema }),
+      ...(bodyLimitBytes !== undefined && { bodyLimit: bodyLimitBytes }),
+    })
   }
   const allowed = [...served.map(([method]) => method), ...('GET' in operations ? ['HEAD'] : [])]
   app.route({

@@ -17,7 +17,7 @@ import {
 } from '@fleetroot/pki'
 import type { DataDirectory } from '@fleetroot/service'
 import { AuthorityError } from '../authority/authority-error.ts'
-import type { IssuerName } from '../authority/authority.ts'
+import { type IssuingAuthority, signingIssuer } from '../authority/authority.ts'
 import { certificateUrls } from '../authority/urls.ts'
 import type { Registry } from '../registry/registry.ts'
 
@@ -25,7 +25,6 @@ import type { Registry } from '../registry/registry.ts'
 export interface ResponderDependencies {
   readonly data: DataDirectory
   readonly registry: Registry
-  readonly issuers: Readonly<Record<IssuerName, Issuer>>
   readonly trustDomain: string
   readonly publicUrl: string
   readonly now: () => Date
@@ -40,10 +39,11 @@ export interface ResponderDependencies {
  * @throws {AuthorityError} when the registry refuses it
  */
 export async function ensureResponder(
-  name: IssuerName,
+  issuer: IssuingAuthority,
   dependencies: ResponderDependencies,
 ): Promise<Issuer> {
-  const { data, registry, issuers, now, made } = dependencies
+  const { data, registry, now, made } = dependencies
+  const { id: name } = issuer
   const keyFile = `ocsp/${name}.key`
   const certificateFile = `ocsp/${name}.crt`
   const current = await readCertificate(data.file(certificateFile))
@@ -57,22 +57,24 @@ export async function ensureResponder(
   const fingerprint = publicKeyFingerprint(createPublicKey(privateKey))
   const isGood =
     current?.publicKeyFingerprint === fingerprint &&
-    current.authorityKeyId === issuers[name].certificate.subjectKeyId &&
+    current.authorityKeyId === issuer.certificate.subjectKeyId &&
     record !== undefined &&
+    now() >= current.notBefore &&
     now().getTime() < record.issuedAtMs + ((record.notAfterMs - record.issuedAtMs) * 2) / 3
   if (isGood) return { certificate: current, signer }
 
-  const certificate = await issueResponder(name, privateKey, dependencies)
+  const certificate = await issueResponder(issuer, privateKey, dependencies)
   await data.write(certificateFile, certificate.pem)
   made(certificateFile)
   return { certificate, signer }
 }
 
 async function issueResponder(
-  name: IssuerName,
+  issuer: IssuingAuthority,
   privateKey: Parameters<typeof keySigner>[0],
-  { registry, issuers, trustDomain, publicUrl, now }: ResponderDependencies,
+  { registry, trustDomain, publicUrl, now }: ResponderDependencies,
 ): Promise<Certificate> {
+  const { id: name } = issuer
   const id = `ocsp-${name}` as DeviceId
   const profile = defaultProfiles.ocsp
   const issuedAt = now()
@@ -80,7 +82,7 @@ async function issueResponder(
   const { caIssuers } = certificateUrls(publicUrl, name)
   const certificate = await issueCertificate({
     profile,
-    issuer: issuers[name],
+    issuer: signingIssuer(issuer),
     subject: { id, trustDomain },
     publicKey,
     serial: newSerial(),

@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto'
-import { maxOcspRequestBytes, ocspErrorResponse } from '@fleetroot/pki'
+import { maxOcspRequestBytes } from '@fleetroot/pki'
 import type { Logger } from '@fleetroot/service'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { ocspPath } from '../authority/urls.ts'
 import { resource } from '../http/resource.ts'
-import type { OcspAnswer, OcspResponder } from './responder.ts'
+import { type OcspAnswer, ocspError, type OcspResponder } from './responder.ts'
 
 /** What OCSP is served from. */
 export interface OcspRouteDependencies {
   /** Undefined until the server has its signers. */
   readonly responder: () => OcspResponder | undefined
   readonly logger: Logger
+  /** Told of every answer: its status, and how long it took. */
+  readonly answered: (status: string, seconds: number) => void
 }
 
 /**
@@ -19,7 +21,10 @@ export interface OcspRouteDependencies {
  * need not understand anything else; `tryLater` and `internalError` say that it is our fault.
  * The instance must be one of its own: it takes no other body from then on.
  */
-export function ocspRoutes(app: FastifyInstance, { responder, logger }: OcspRouteDependencies): void {
+export function ocspRoutes(
+  app: FastifyInstance,
+  { responder, logger, answered }: OcspRouteDependencies,
+): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     'application/ocsp-request',
@@ -29,15 +34,22 @@ export function ocspRoutes(app: FastifyInstance, { responder, logger }: OcspRout
     },
   )
 
-  async function answer(request: Uint8Array): Promise<OcspAnswer> {
+  async function ask(request: Uint8Array): Promise<OcspAnswer> {
     const answering = responder()
-    if (!answering) return { der: ocspErrorResponse('tryLater') }
+    if (!answering) return ocspError('tryLater')
     try {
       return await answering(request)
     } catch (error) {
       logger.error({ err: error }, 'cannot answer an OCSP request')
-      return { der: ocspErrorResponse('internalError') }
+      return ocspError('internalError')
     }
+  }
+
+  async function answer(request: Uint8Array): Promise<OcspAnswer> {
+    const startedMs = performance.now()
+    const given = await ask(request)
+    answered(given.status, (performance.now() - startedMs) / 1000)
+    return given
   }
 
   resource(app, ocspPath, {
@@ -45,8 +57,8 @@ export function ocspRoutes(app: FastifyInstance, { responder, logger }: OcspRout
       access: 'public',
       schema: { hide: true },
       handler: async ({ body }, reply) => {
-        const { der } = await answer(Buffer.isBuffer(body) ? body : Buffer.alloc(0))
-        return send(reply, { der })
+        const { der, status } = await answer(Buffer.isBuffer(body) ? body : Buffer.alloc(0))
+        return send(reply, { der, status })
       },
     },
   })

@@ -88,7 +88,7 @@ export const problemKinds = {
   'profile-unknown': {
     status: 404,
     title: 'No profile has this name.',
-    fix: 'Use the label `device` or `service`, or none.',
+    fix: 'Use a label that the refusal lists, or none.',
   },
   'profile-mismatch': {
     status: 403,
@@ -99,6 +99,31 @@ export const problemKinds = {
     status: 403,
     title: 'A renewal must ask for the same subject, and for the same subjectAltName or none.',
     fix: 'Take the subject of the current certificate; leave the subjectAltName out, or copy it too (RFC 7030, section 4.2.2).',
+  },
+  'claim-exists': {
+    status: 409,
+    title: 'The id of the claim is in the inventory.',
+    fix: 'Choose another id for the claim.',
+  },
+  'claim-unknown': {
+    status: 404,
+    title: 'No claim has this id.',
+    fix: 'Look it up in `GET /v1/claims`.',
+  },
+  'claim-not-for-device': {
+    status: 403,
+    title: 'The claim is not for this device.',
+    fix: 'Register the device with the batch of the claim, or use the claim of its batch.',
+  },
+  'claim-exhausted': {
+    status: 403,
+    title: 'The claim has enrolled as many devices as it may.',
+    fix: 'Ask the operator for another claim for this batch.',
+  },
+  'device-enrolled': {
+    status: 409,
+    title: 'The device has been enrolled; a claim enrolls each device once.',
+    fix: 'Renew its certificate; if that is lost, ask for a token. A retry with the same key is answered for 10 minutes.',
   },
   'key-in-use': {
     status: 409,
@@ -115,6 +140,41 @@ export const problemKinds = {
     status: 404,
     title: 'No certificate has this serial number.',
     fix: 'Write the serial in hexadecimal, as the certificate shows it.',
+  },
+  'authority-unknown': {
+    status: 404,
+    title: 'No CA has this id.',
+    fix: 'Take an id of `GET /v1/ca`.',
+  },
+  'authority-state': {
+    status: 409,
+    title: 'The CA is not in the state that this needs.',
+    fix: 'Do first what `detail` says.',
+  },
+  'authority-issuing': {
+    status: 409,
+    title: 'The CA is the one that issues.',
+    fix: 'Rotate first; retire it when its successor issues.',
+  },
+  'authority-in-use': {
+    status: 409,
+    title: 'Certificates in use would end with this CA.',
+    fix: 'Wait until `detail` counts none, or send `{"force": true}` and enroll those devices again.',
+  },
+  'authority-refused': {
+    status: 400,
+    title: 'A certificate is not what a CA here must have, or one is missing.',
+    fix: 'Make it as `fleetctl ca rotate` does; `detail` names the certificate.',
+  },
+  'rotation-pending': {
+    status: 409,
+    title: 'A CA of this kind is on its way already, or too many are retiring.',
+    fix: 'Finish that rotation first: activate the new one, or retire the one that `detail` names.',
+  },
+  'root-key-absent': {
+    status: 409,
+    title: 'The key of the root is not on this server, or does not open.',
+    fix: 'Sign on the machine that has it: `fleetctl ca rotate --root-key FILE`.',
   },
   'body-missing': {
     status: 400,

@@ -2,7 +2,7 @@ import type { ProblemCode } from './codes.ts'
 import { csrProblemKinds } from './csr-codes.ts'
 
 /**
- * What a request with a one-time token and a CSR can be refused with, besides what every request can be. A test
+ * What a request with a one-time token, or a claim, and a CSR can be refused with, besides what every request can be. A test
  * compares this with the source that decides.
  */
 export const enrollmentCodes: readonly ProblemCode[] = [
@@ -19,6 +19,11 @@ export const enrollmentCodes: readonly ProblemCode[] = [
   'device-inactive',
   'profile-unknown',
   'role-not-allowed',
+  'certificate-inactive',
+  'certificate-refused',
+  'claim-not-for-device',
+  'claim-exhausted',
+  'device-enrolled',
   'key-in-use',
   'key-of-authority',
   ...(Object.keys(csrProblemKinds) as (keyof typeof csrProblemKinds)[]),

@@ -7,6 +7,7 @@ import {
   emptyAuditChain,
   nextAuditRecord,
 } from '@fleetroot/service'
+import type { AuthorityChangeType } from '../authority/hierarchy-record.ts'
 import type { Actor } from './records.ts'
 
 /** What is written down: every decision, and what it was taken under. */
@@ -15,6 +16,7 @@ export type AuditType =
   | 'config-loaded'
   | 'registered'
   | 'token-made'
+  | 'claim-made'
   | 'issued'
   | 'renewed'
   | 'repeated'
@@ -24,6 +26,7 @@ export type AuditType =
   | 'suspended'
   | 'resumed'
   | 'retired'
+  | AuthorityChangeType
 
 /** One decision. `about` holds what there is to say about it: never a secret. */
 export interface AuditEntry {

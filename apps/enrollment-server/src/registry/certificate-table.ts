@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { AppendAudit } from './audit-log.ts'
 import { certificateFromRow, selectCertificates } from './certificate-row.ts'
+import type { UseClaim } from './claim-table.ts'
 import type { AppendEvent } from './event-log.ts'
 import type { Actor, DeviceRecord, DeviceState } from './records.ts'
 import type { CertificatePage, NewCertificate, RecordOutcome, RegistryOperations } from './registry.ts'
@@ -8,8 +9,15 @@ import type { CertificatePage, NewCertificate, RecordOutcome, RegistryOperations
 /** The operations on certificates. */
 export function certificateOperations(
   database: DatabaseSync,
-  { appendEvent, appendAudit }: { appendEvent: AppendEvent; appendAudit: AppendAudit },
-): Pick<RegistryOperations, 'findCertificate' | 'findKeyHolder' | 'listCertificates' | 'recordCertificate'> {
+  {
+    appendEvent,
+    appendAudit,
+    useClaim,
+  }: { appendEvent: AppendEvent; appendAudit: AppendAudit; useClaim: UseClaim },
+): Pick<
+  RegistryOperations,
+  'findCertificate' | 'findKeyHolder' | 'isLeftBehind' | 'listCertificates' | 'recordCertificate'
+> {
   const bySerial = database.prepare(`${selectCertificates} WHERE c.serial = ?`)
   const keyHolder = database.prepare('SELECT device_id FROM certificates WHERE public_key = ? LIMIT 1')
   const otherHolder = database.prepare(
@@ -17,6 +25,11 @@ export function certificateOperations(
   )
   const holder = database.prepare('SELECT state, certificate FROM devices WHERE id = ?')
   const reasonOf = database.prepare('SELECT reason FROM revocations WHERE serial = ?')
+  const revokedSince = database.prepare(
+    `SELECT 1 FROM certificates held JOIN certificates c ON c.device_id = held.device_id
+       JOIN revocations r ON r.serial = c.serial
+     WHERE held.serial = ? AND c.issued_at >= held.issued_at AND r.reason <> 'certificateHold' LIMIT 1`,
+  )
   const insert = database.prepare(
     `INSERT INTO certificates
        (serial, device_id, profile, issuer, public_key, not_before, not_after, status, issued_at, der)
@@ -45,15 +58,18 @@ export function certificateOperations(
       : { outcome: 'refused', code: 'token-used' }
   }
 
+  const isLeftBehind = (serial: string): boolean => revokedSince.get(serial) !== undefined
+
   return {
     findCertificate: (serial) => {
       const row = bySerial.get(serial)
       return row && certificateFromRow(row)
     },
     findKeyHolder: (publicKey) => keyHolder.get(publicKey)?.['device_id'] as DeviceRecord['id'] | undefined,
+    isLeftBehind,
     listCertificates: (page) => listCertificates(database, page),
     recordCertificate: (input) => {
-      const { certificate, tokenHash, renews } = input
+      const { certificate, tokenHash, renews, inGrace } = input
       const { serial, deviceId, publicKey, issuedAtMs, notBeforeMs, notAfterMs } = certificate
       // Refusals that write nothing come before the statement that consumes the token.
       const device = holder.get(deviceId) as { state: DeviceState; certificate: string | null } | undefined
@@ -64,21 +80,32 @@ export function certificateOperations(
       if (renews !== undefined && (reasonOf.get(renews)?.['reason'] ?? null) !== null) {
         return { outcome: 'refused', code: 'certificate-inactive' }
       }
+      if (renews !== undefined && inGrace && isLeftBehind(renews)) {
+        return { outcome: 'refused', code: 'certificate-inactive' }
+      }
       if (otherHolder.get(publicKey, deviceId)) return { outcome: 'refused', code: 'key-in-use' }
       if (tokenHash !== undefined) {
         const { changes } = consume.run(issuedAtMs, publicKey, serial, tokenHash, deviceId, issuedAtMs)
         if (changes !== 1) return explainUnconsumed(input, tokenHash)
       }
+      const used = useClaim(input)
+      if (used && 'outcome' in used) return used
+      if (used) {
+        const winner = bySerial.get(used.serial)
+        if (!winner) return { outcome: 'refused', code: 'device-enrolled' }
+        return { outcome: 'repeated', certificate: certificateFromRow(winner) }
+      }
       const { profile, issuer, der } = certificate
       insert.run(serial, deviceId, profile, issuer, publicKey, notBeforeMs, notAfterMs, issuedAtMs, der)
       noteOnDevice.run(serial, notAfterMs, deviceId)
       const type = tokenHash === undefined && device.certificate !== null ? 'renewed' : 'issued'
-      appendEvent({ type, atMs: issuedAtMs, deviceId, certificates: [{ issuer, serial }] })
+      const grace = inGrace && { inGrace }
+      appendEvent({ type, atMs: issuedAtMs, deviceId, certificates: [{ issuer, serial, ...grace }] })
       appendAudit({
         type,
         atMs: issuedAtMs,
-        by: requester(input),
-        about: { deviceId, serial, issuer, profile, publicKey, protocol: input.origin?.protocol },
+        by: input.by ?? requester(input),
+        about: { deviceId, serial, issuer, profile, publicKey, protocol: input.origin?.protocol, ...grace },
       })
       return { outcome: 'recorded' }
     },
@@ -86,16 +113,23 @@ export function certificateOperations(
 }
 
 /** Who a certificate is issued to: the device itself, unless the server makes it for its own use. */
-function requester({ certificate, renews, origin }: NewCertificate): Actor {
+function requester({ certificate, renews, claim, origin }: NewCertificate): Actor {
+  const address = origin?.address !== undefined && { address: origin.address }
+  if (claim) return { kind: 'claim', ...claim, ...address }
   const isLocal = origin === undefined || origin.protocol === 'local'
-  const { deviceId, profile } = certificate
-  const kind = isLocal ? 'server' : profile === 'operator' || profile === 'service' ? profile : 'device'
+  const { deviceId, profile, issuer } = certificate
+  const kind = isLocal ? 'server' : profile === 'operator' ? profile : kindOfIssuer(issuer)
   return {
     kind,
     id: deviceId,
     ...(renews !== undefined && { serial: renews }),
-    ...(origin?.address !== undefined && { address: origin.address }),
+    ...address,
   }
+}
+
+/** What a CA issues for, from its id: `services`, or `services-2` after a rotation. */
+function kindOfIssuer(issuer: string): 'device' | 'service' {
+  return issuer.startsWith('services') ? 'service' : 'device'
 }
 
 const conditions: Readonly<Record<NonNullable<CertificatePage['status']>, string>> = {

@@ -10,6 +10,7 @@ interface DeviceRow {
   dns: string
   ip: string
   labels: string
+  batch: string | null
   created_at: number
   certificate: string | null
   not_after: number | null
@@ -17,7 +18,7 @@ interface DeviceRow {
 
 /** The columns of a device, for a SELECT that joins it. */
 export const deviceColumns =
-  'd.id, d.profile, d.state, d.dns, d.ip, d.labels, d.created_at, d.certificate, d.not_after'
+  'd.id, d.profile, d.state, d.dns, d.ip, d.labels, d.batch, d.created_at, d.certificate, d.not_after'
 
 /** A row selected with {@link deviceColumns}, as a record. Ids were parsed before they were stored. */
 export function deviceFromRow(row: unknown): DeviceRecord {
@@ -29,6 +30,7 @@ export function deviceFromRow(row: unknown): DeviceRecord {
     dns: JSON.parse(device.dns) as string[],
     ip: JSON.parse(device.ip) as string[],
     labels: JSON.parse(device.labels) as Record<string, string>,
+    ...(device.batch !== null && { batch: device.batch }),
     createdAtMs: device.created_at,
     ...(device.certificate !== null &&
       device.not_after !== null && {
@@ -43,8 +45,8 @@ export function deviceOperations(
   appendAudit: AppendAudit,
 ): Pick<RegistryOperations, 'addDevice' | 'findDevice' | 'listDevices' | 'renameDevice'> {
   const insert = database.prepare(
-    `INSERT INTO devices (id, profile, state, dns, ip, labels, created_at)
-     VALUES (?, ?, 'registered', ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO devices (id, profile, state, dns, ip, labels, batch, created_at)
+     VALUES (?, ?, 'registered', ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   )
   const byId = database.prepare(`SELECT ${deviceColumns} FROM devices d WHERE id = ?`)
   const page = database.prepare(`SELECT ${deviceColumns} FROM devices d WHERE id > ? ORDER BY id LIMIT ?`)
@@ -53,10 +55,10 @@ export function deviceOperations(
   )
   const rename = database.prepare('UPDATE devices SET dns = ?, ip = ? WHERE id = ?')
   return {
-    addDevice: ({ id, profile, dns, ip, labels, createdAtMs, by }) => {
+    addDevice: ({ id, profile, dns, ip, labels, batch, createdAtMs, by }) => {
       const texts = [dns, ip, labels].map((value) => JSON.stringify(value))
-      if (insert.run(id, profile, ...texts, createdAtMs).changes !== 1) return false
-      const about = { deviceId: id, profile, dns, ip, labels }
+      if (insert.run(id, profile, ...texts, batch ?? null, createdAtMs).changes !== 1) return false
+      const about = { deviceId: id, profile, dns, ip, labels, ...(batch !== undefined && { batch }) }
       appendAudit({ type: 'registered', atMs: createdAtMs, by, about })
       return true
     },

@@ -1,18 +1,30 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DeviceId, RevocationReason } from '@fleetroot/pki'
-import type { IssuerName } from '../authority/authority.ts'
 
-/** What can happen to the certificates of a device. */
-export const eventTypes = ['issued', 'renewed', 'revoked', 'suspended', 'resumed', 'retired'] as const
+/** What can happen to the certificates of a device; `authorities`: the set of CAs has changed. */
+export const eventTypes = [
+  'issued',
+  'renewed',
+  'revoked',
+  'suspended',
+  'resumed',
+  'retired',
+  'authorities',
+] as const
 
 /** One of {@link eventTypes}. */
 export type EventType = (typeof eventTypes)[number]
+
+/** What happens to a device. */
+export type DeviceEventType = Exclude<EventType, 'authorities'>
 
 /** A certificate that an event is about; `reason` where it is revoked or held by it. */
 export interface EventCertificate {
   readonly issuer: string
   readonly serial: string
   readonly reason?: RevocationReason
+  /** It was asked for with a certificate that had expired. */
+  readonly inGrace?: boolean
 }
 
 /** Something that happened, in the order of `id`: 1, 2, 3 … without gaps, over all processes on one registry. */
@@ -20,7 +32,8 @@ export interface RegistryEvent {
   readonly id: number
   readonly type: EventType
   readonly atMs: number
-  readonly deviceId: DeviceId
+  /** Left out of `authorities`, which is about no device. */
+  readonly deviceId?: DeviceId
   readonly certificates: readonly EventCertificate[]
 }
 
@@ -30,8 +43,10 @@ export interface EventHeads {
   readonly last: number
   /** Id of the oldest event that is kept. */
   readonly first: number
-  /** For each issuing CA, id of the newest event that changed who is on its CRL. */
-  readonly revocations: Readonly<Record<IssuerName, number>>
+  /** For each issuing CA that has ever revoked, id of the newest event that changed who is on its CRL. */
+  readonly revocations: Readonly<Record<string, number>>
+  /** The newest change of the set of CAs that is written down. */
+  readonly authorities: number
 }
 
 /** The operations on events. */
@@ -58,11 +73,16 @@ export function createEventLog(database: DatabaseSync): {
     'INSERT INTO events (type, at, device_id, certificates) VALUES (?, ?, ?, ?)',
   )
   const page = database.prepare('SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?')
-  // One statement, so that all four belong to one moment.
+  // One statement, so that all belong to one moment; it jumps from issuer to issuer, however many were revoked.
   const heads = database.prepare(
-    `SELECT (SELECT max(id) FROM events) AS last, (SELECT min(id) FROM events) AS first,
-       (SELECT max(event) FROM revocations WHERE issuer = 'devices') AS devices,
-       (SELECT max(event) FROM revocations WHERE issuer = 'services') AS services`,
+    `WITH RECURSIVE issuers(name) AS (
+       SELECT min(issuer) FROM revocations
+       UNION ALL
+       SELECT (SELECT min(issuer) FROM revocations WHERE issuer > name) FROM issuers WHERE name IS NOT NULL)
+     SELECT (SELECT max(id) FROM events) AS last, (SELECT min(id) FROM events) AS first,
+       (SELECT max(revision) FROM authority_changes) AS authorities,
+       (SELECT json_group_object(name, (SELECT max(event) FROM revocations WHERE issuer = name))
+        FROM issuers WHERE name IS NOT NULL) AS revocations`,
   )
   // Oldest first and nothing in between, whatever the clock did: the ids that are left have no gap.
   const prune = database.prepare(
@@ -74,22 +94,25 @@ export function createEventLog(database: DatabaseSync): {
   )
   return {
     append: ({ type, atMs, deviceId, certificates }) =>
-      Number(insert.run(type, atMs, deviceId, JSON.stringify(certificates)).lastInsertRowid),
+      Number(insert.run(type, atMs, deviceId ?? '', JSON.stringify(certificates)).lastInsertRowid),
     operations: {
       listEvents: ({ after, limit }) =>
         page.all(after, limit).map((row) => ({
           id: row['id'] as number,
           type: row['type'] as EventType,
           atMs: row['at'] as number,
-          deviceId: row['device_id'] as DeviceId,
+          ...(row['device_id'] !== '' && { deviceId: row['device_id'] as DeviceId }),
           certificates: JSON.parse(row['certificates'] as string) as EventCertificate[],
         })),
       eventHeads: () => {
-        const { last, first, devices, services } = heads.get() as Record<string, number | null>
+        const { last, first, authorities, revocations } = heads.get() as Record<string, number | null> & {
+          revocations: string
+        }
         return {
           last: last ?? 0,
           first: first ?? 0,
-          revocations: { devices: devices ?? 0, services: services ?? 0 },
+          revocations: JSON.parse(revocations) as EventHeads['revocations'],
+          authorities: authorities ?? 0,
         }
       },
       pruneEvents: ({ beforeMs, keep, limit }) =>

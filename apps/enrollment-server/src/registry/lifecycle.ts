@@ -3,7 +3,7 @@ import type { DeviceId, RevocationReason } from '@fleetroot/pki'
 import { type DeviceChange, transition } from '../lifecycle/transition.ts'
 import type { AppendAudit } from './audit-log.ts'
 import { deviceColumns, deviceFromRow } from './device-table.ts'
-import type { AppendEvent, EventCertificate, EventType } from './event-log.ts'
+import type { AppendEvent, EventCertificate, DeviceEventType } from './event-log.ts'
 import type { Actor, DeviceRecord, DeviceState } from './records.ts'
 import type { RevocationWriter } from './revocation-table.ts'
 
@@ -19,7 +19,13 @@ export interface DeviceChangeRequest {
 
 /** What became of it. `changed` is false when it was so before. */
 export type DeviceChangeOutcome =
-  | { readonly ok: true; readonly changed: boolean; readonly device: DeviceRecord }
+  | {
+      readonly ok: true
+      readonly changed: boolean
+      readonly device: DeviceRecord
+      /** How many certificates were revoked, held or released by it. */
+      readonly certificates: number
+    }
   | { readonly ok: false; readonly code: 'device-unknown' | 'device-retired' }
 
 /** The operations that end, or interrupt, the life of certificates: each is one transaction with its event. */
@@ -32,17 +38,36 @@ export interface LifecycleOperations {
     atMs: number
     by: Actor
   }): 'revoked' | 'unchanged' | 'serial-unknown'
+  /**
+   * Revokes certificates, and whole devices, in one transaction, with one event and one audit record for each
+   * device. What is not known does not keep the rest from being revoked.
+   */
+  revokeAll(input: {
+    serials: readonly string[]
+    deviceIds: readonly DeviceId[]
+    reason: RevocationReason
+    atMs: number
+    by: Actor
+  }): RevokedAll
+}
+
+/** What became of each: the keys are those that were asked for. */
+export interface RevokedAll {
+  /** How many certificates were good, or on hold, before. */
+  readonly certificates: number
+  readonly serials: ReadonlyMap<string, 'revoked' | 'unchanged' | 'serial-unknown'>
+  readonly devices: ReadonlyMap<DeviceId, 'revoked' | 'unchanged' | 'device-unknown'>
 }
 
 interface CertificateRow {
   serial: string
   issuer: string
   not_after: number
-  device_id: string
+  device_id: DeviceId
   reason: RevocationReason | null
 }
 
-const eventTypes: Readonly<Record<DeviceChange, EventType>> = {
+const eventTypes: Readonly<Record<DeviceChange, DeviceEventType>> = {
   revoke: 'revoked',
   suspend: 'suspended',
   resume: 'resumed',
@@ -69,7 +94,7 @@ export function lifecycleOperations(
   )
 
   function write(
-    type: EventType,
+    type: DeviceEventType,
     deviceId: DeviceId,
     rows: readonly CertificateRow[],
     reason: RevocationReason | undefined,
@@ -101,20 +126,53 @@ export function lifecycleOperations(
 
       const all = ofDevice.all(id, atMs) as unknown as CertificateRow[]
       const affected = all.filter((one) => isAffected(one, next.certificates))
-      if (next.state === device.state && affected.length === 0) return { ok: true, changed: false, device }
+      if (next.state === device.state && affected.length === 0)
+        return { ok: true, changed: false, device, certificates: 0 }
       if (next.state !== device.state) {
         setState.run(next.state, next.state === 'suspended' ? device.state : null, id)
       }
       const given = { hold: 'certificateHold', revoke: reason, release: undefined, keep: undefined } as const
       write(eventTypes[change], id, affected, given[next.certificates], request)
-      return { ok: true, changed: true, device: { ...device, state: next.state } }
+      return {
+        ok: true,
+        changed: true,
+        device: { ...device, state: next.state },
+        certificates: affected.length,
+      }
+    },
+
+    revokeAll: (request) => {
+      const serials = new Map<string, 'revoked' | 'unchanged' | 'serial-unknown'>()
+      const devices = new Map<DeviceId, 'revoked' | 'unchanged' | 'device-unknown'>()
+      // By device, and by serial number, so that nothing is revoked twice and each device has one event.
+      const affected = new Map<DeviceId, Map<string, CertificateRow>>()
+      const take = (row: CertificateRow): boolean => {
+        if (!isAffected(row, 'revoke')) return false
+        const rows = affected.get(row.device_id) ?? new Map<string, CertificateRow>()
+        affected.set(row.device_id, rows.set(row.serial, row))
+        return true
+      }
+      for (const id of request.deviceIds) {
+        const rows = deviceById.get(id) && (ofDevice.all(id, request.atMs) as unknown as CertificateRow[])
+        devices.set(id, rows ? (rows.filter(take).length > 0 ? 'revoked' : 'unchanged') : 'device-unknown')
+      }
+      for (const serial of request.serials) {
+        const row = bySerial.get(serial) as CertificateRow | undefined
+        serials.set(serial, row ? (take(row) ? 'revoked' : 'unchanged') : 'serial-unknown')
+      }
+      let certificates = 0
+      for (const [id, rows] of affected) {
+        write('revoked', id, [...rows.values()], request.reason, request)
+        certificates += rows.size
+      }
+      return { certificates, serials, devices }
     },
 
     revokeCertificate: (request) => {
       const row = bySerial.get(request.serial) as CertificateRow | undefined
       if (!row) return 'serial-unknown'
       if (!isAffected(row, 'revoke')) return 'unchanged'
-      write('revoked', row.device_id as DeviceId, [row], request.reason, request)
+      write('revoked', row.device_id, [row], request.reason, request)
       return 'revoked'
     },
   }

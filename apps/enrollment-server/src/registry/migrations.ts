@@ -82,6 +82,34 @@ const migrations: readonly string[] = [
     hash   TEXT NOT NULL
   ) STRICT;
   `,
+  // A claim is an identity of the inventory, so that its certificate is revoked, held and listed as every other.
+  `
+  ALTER TABLE devices ADD COLUMN batch TEXT;
+
+  CREATE TABLE claims (
+    id         TEXT PRIMARY KEY REFERENCES devices (id),
+    batch      TEXT NOT NULL,
+    quota      INTEGER NOT NULL,
+    used       INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE claim_uses (
+    device_id   TEXT PRIMARY KEY REFERENCES devices (id),
+    claim       TEXT NOT NULL REFERENCES claims (id),
+    used_at     INTEGER NOT NULL,
+    public_key  TEXT NOT NULL,
+    certificate TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX claim_uses_by_claim ON claim_uses (claim);
+  `,
+  // Which changes of ca/authorities.json are in the audit and the events.
+  `
+  CREATE TABLE authority_changes (
+    revision INTEGER PRIMARY KEY,
+    event    INTEGER NOT NULL
+  ) STRICT;
+  `,
 ]
 
 /** The version that this program writes. */

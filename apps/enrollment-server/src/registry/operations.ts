@@ -1,6 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { createAuditLog } from './audit-log.ts'
+import { authorityOperations } from './authority-table.ts'
 import { certificateOperations } from './certificate-table.ts'
+import { createClaimTable } from './claim-table.ts'
 import { deviceOperations } from './device-table.ts'
 import { createEventLog } from './event-log.ts'
 import { lifecycleOperations } from './lifecycle.ts'
@@ -18,14 +20,22 @@ const writes = {
   recordCertificate: true,
   findCertificate: false,
   findKeyHolder: false,
+  isLeftBehind: false,
   listCertificates: false,
+  addClaim: true,
+  findClaim: false,
+  listClaims: false,
+  findClaimUse: false,
   changeDevice: true,
   revokeCertificate: true,
+  revokeAll: true,
   startCrl: true,
   lapsedRevocations: false,
   listEvents: false,
   eventHeads: false,
   pruneEvents: true,
+  recordAuthorityChanges: true,
+  countHolders: false,
   appendAudit: true,
   listAudit: false,
   auditHead: false,
@@ -44,6 +54,7 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
   const audit = createAuditLog(database)
   const events = createEventLog(database)
   const revocations = createRevocationTable(database)
+  const claims = createClaimTable(database, audit.append)
   const journal = {
     appendEvent: events.append,
     appendAudit: audit.append,
@@ -52,8 +63,10 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
   return {
     ...deviceOperations(database, audit.append),
     ...tokenOperations(database, audit.append),
-    ...certificateOperations(database, journal),
+    ...claims.operations,
+    ...certificateOperations(database, { ...journal, useClaim: claims.use }),
     ...lifecycleOperations(database, journal),
+    ...authorityOperations(database, journal),
     ...revocations.operations,
     ...events.operations,
     ...audit.operations,

@@ -22,6 +22,8 @@ export interface DeviceRecord {
   readonly dns: readonly string[]
   readonly ip: readonly string[]
   readonly labels: Readonly<Record<string, string>>
+  /** The production batch whose claims may enroll it. */
+  readonly batch?: string | undefined
   readonly createdAtMs: number
   /** The newest certificate, if there is one. */
   readonly certificate?: { readonly serial: string; readonly notAfterMs: number }
@@ -33,6 +35,33 @@ export interface TokenRecord {
   readonly expiresAtMs: number
   /** Set once it was exchanged for a certificate. */
   readonly used?: { readonly atMs: number; readonly publicKey: string; readonly serial: string }
+}
+
+/** A claim: its certificate enrolls devices of one production batch, each once, up to a quota. */
+export interface ClaimRecord {
+  readonly id: DeviceId
+  readonly batch: string
+  readonly quota: number
+  /** How many devices it has enrolled. */
+  readonly used: number
+  readonly createdAtMs: number
+  /** Of the claim as an identity of the inventory. */
+  readonly state: DeviceState
+  /** Left out until its certificate is issued. */
+  readonly certificate?: {
+    readonly serial: string
+    readonly notAfterMs: number
+    /** Revoked for good. */
+    readonly isRevoked: boolean
+  }
+}
+
+/** That a claim has enrolled a device. `publicKey` as in a certificate's record. */
+export interface ClaimUse {
+  readonly claim: DeviceId
+  readonly atMs: number
+  readonly publicKey: string
+  readonly serial: string
 }
 
 /** A certificate that was issued. `publicKey` is the SHA-256 of its SubjectPublicKeyInfo, in hex. */
@@ -54,7 +83,7 @@ export interface CertificateRecord {
 
 /** Who caused something: an identity, or the server by itself. */
 export interface Actor {
-  readonly kind: 'operator' | 'service' | 'device' | 'server'
+  readonly kind: 'operator' | 'service' | 'device' | 'claim' | 'server'
   readonly id: string
   /** Of the certificate that proved the identity. */
   readonly serial?: string

@@ -1,12 +1,17 @@
 import type { DeviceId } from '@fleetroot/pki'
 import type { AuditOperations } from './audit-log.ts'
+import type { AuthorityOperations } from './authority-table.ts'
+import type { ClaimOperations } from './claim-table.ts'
 import type { EventOperations } from './event-log.ts'
 import type { LifecycleOperations } from './lifecycle.ts'
 import type { Actor, CertificateRecord, DeviceRecord, DeviceState, TokenRecord } from './records.ts'
 import type { RevocationOperations } from './revocation-table.ts'
 
 /** A device to add to the inventory; `by` goes into the audit, `server` if it is left out. */
-export type NewDevice = Pick<DeviceRecord, 'id' | 'profile' | 'dns' | 'ip' | 'labels' | 'createdAtMs'> & {
+export type NewDevice = Pick<
+  DeviceRecord,
+  'id' | 'profile' | 'dns' | 'ip' | 'labels' | 'batch' | 'createdAtMs'
+> & {
   readonly by?: Actor
 }
 
@@ -30,8 +35,14 @@ export interface CertificatePage {
 export interface NewCertificate {
   readonly certificate: Omit<CertificateRecord, 'status' | 'revocation'>
   readonly tokenHash?: string
+  /** The claim that it uses up one of, and the serial of the certificate that proved it. */
+  readonly claim?: { readonly id: DeviceId; readonly serial: string }
+  /** Who caused it, if it is not the one who gets it. */
+  readonly by?: Actor
   /** Serial of the certificate that this one renews: it must not have been revoked since it was looked at. */
   readonly renews?: string
+  /** That certificate has expired: nothing that its device got since may have been revoked either. */
+  readonly inGrace?: boolean
   /** Who asked and how, for the audit. */
   readonly origin?: { readonly protocol: string; readonly address?: string }
   /** How long ago the token may have been used for the same key to be answered again. */
@@ -44,7 +55,7 @@ export interface NewCertificate {
  */
 export type RecordOutcome =
   | { readonly outcome: 'recorded' }
-  /** Another request with the same token and the same key was first: this is its certificate. */
+  /** Another request with the same token, or claim, and the same key was first: this is its certificate. */
   | { readonly outcome: 'repeated'; readonly certificate: CertificateRecord }
   | {
       readonly outcome: 'refused'
@@ -54,6 +65,9 @@ export type RecordOutcome =
         | 'device-unknown'
         | 'device-inactive'
         | 'key-in-use'
+        | 'claim-exhausted'
+        | 'claim-not-for-device'
+        | 'device-enrolled'
         | 'certificate-inactive'
     }
 
@@ -62,7 +76,13 @@ export type RecordOutcome =
  * write are durable before they answer. Every store (SQLite, PostgreSQL) offers exactly these.
  */
 export interface RegistryOperations
-  extends LifecycleOperations, RevocationOperations, EventOperations, AuditOperations {
+  extends
+    LifecycleOperations,
+    RevocationOperations,
+    AuthorityOperations,
+    EventOperations,
+    AuditOperations,
+    ClaimOperations {
   /** Adds a device; `false` if the id exists, which leaves the existing record as it is. */
   addDevice(device: NewDevice): boolean
   findDevice(id: DeviceId): DeviceRecord | undefined
@@ -82,6 +102,11 @@ export interface RegistryOperations
   findToken(hash: string): { token: TokenRecord; device: DeviceRecord } | undefined
   findCertificate(serial: string): CertificateRecord | undefined
   listCertificates(page: CertificatePage): { items: CertificateRecord[]; next?: number }
+  /**
+   * True if a certificate that the same device got at the same time as this one, or later, was revoked for good. An
+   * expired certificate is on no list; whether it may still renew itself is seen by that.
+   */
+  isLeftBehind(serial: string): boolean
   /** The device that a public key was certified for first. */
   findKeyHolder(publicKey: string): DeviceId | undefined
   /** Records a certificate and consumes its token in one transaction. */

@@ -1,6 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { RevocationReason, SerialNumber } from '@fleetroot/pki'
-import type { IssuerName } from '../authority/authority.ts'
 
 /** A change of who is on a CRL. Without a reason a hold was taken off. */
 export interface RevocationChange {
@@ -21,9 +20,9 @@ export interface RevocationOperations {
    * Takes the next CRL number of an issuing CA and reads, in the same transaction, what changed after the event
    * `after`: a larger number never says less. `published` is what the caller has published before: from now on
    * certificates that had expired by then need not be listed (RFC 5280, section 3.3), and with `after` 0
-   * those are left out.
+   * those are left out, unless they expire after `nowMs`: a clock that was ahead then has been set back.
    */
-  startCrl(input: { issuer: IssuerName; after: number; published?: CrlPublication }): {
+  startCrl(input: { issuer: string; after: number; nowMs: number; published?: CrlPublication }): {
     readonly number: number
     /** The newest event of the registry. */
     readonly eventId: number
@@ -34,7 +33,7 @@ export interface RevocationOperations {
    * includes `eventId`: later lists need not. Only those that expired since `fromMs` or changed since `fromEventId`.
    */
   lapsedRevocations(
-    input: { issuer: IssuerName; fromMs: number; fromEventId: number } & CrlPublication,
+    input: { issuer: string; fromMs: number; fromEventId: number } & CrlPublication,
   ): SerialNumber[]
 }
 
@@ -94,12 +93,12 @@ export function createRevocationTable(database: DatabaseSync): {
     operations: {
       lapsedRevocations: ({ issuer, fromMs, fromEventId, atMs, eventId }) =>
         lapsed.all(issuer, atMs, eventId, fromMs, fromEventId).map(({ serial }) => serial as SerialNumber),
-      startCrl: ({ issuer, after, published = { atMs: 0, eventId: 0 } }) => {
+      startCrl: ({ issuer, after, nowMs, published = { atMs: 0, eventId: 0 } }) => {
         const taken = takeNumber.get(issuer, published.atMs, published.eventId) as Record<string, number>
         const rows =
           after > 0
             ? changed.all(issuer, after)
-            : listed.all(issuer, taken['published_at'] ?? 0, taken['published_event'] ?? 0)
+            : listed.all(issuer, Math.min(taken['published_at'] ?? 0, nowMs), taken['published_event'] ?? 0)
         return {
           number: taken['number'] ?? 0,
           eventId: Number(newestEvent.get()?.['id'] ?? 0),

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { managedIds } from '../admission/inventory.ts'
+import { isManagedId } from '../admission/inventory.ts'
 import { resource } from '../http/resource.ts'
 import type { DeviceChange } from '../lifecycle/transition.ts'
 import { RequestRefused } from '../problem/refusal.ts'
@@ -42,7 +42,7 @@ export function deviceChangeRoutes(
         refusals: ['field-invalid', 'role-not-allowed', 'device-unknown', 'device-managed', 'device-retired'],
         handle: async ({ params: { id }, body: { reason }, request }) => {
           // The server and its operator must not lock each other out; certificates of theirs can be revoked.
-          if (managedIds.has(id) && change !== 'revoke') {
+          if (isManagedId(id) && change !== 'revoke') {
             throw new RequestRefused({ code: 'device-managed', detail: `id: ${id} is the server's own` })
           }
           const outcome = await registry.changeDevice({

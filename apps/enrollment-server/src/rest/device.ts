@@ -1,41 +1,47 @@
-import { isDeviceId, parseDeviceId } from '@fleetroot/pki'
+import { deviceIdPattern, parseDeviceId, type Profile } from '@fleetroot/pki'
 import { z } from 'zod'
+import { isHostName, isIpAddress } from '../config/names.ts'
+import { registrableProfiles } from '../config/profiles.ts'
 import { deviceStates, type DeviceRecord } from '../registry/records.ts'
 
 /** A device id in a request, parsed into the branded type. */
 export const deviceId = z
-  .string({ error: 'must be a string' })
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
+  .string()
+  .regex(deviceIdPattern, {
     error: 'must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or a digit',
     abort: true,
   })
-  .refine(isDeviceId, { error: 'is not a device id' })
   .transform(parseDeviceId)
 
-const dnsName = z
-  .string()
-  .max(253)
-  .regex(
-    /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/,
-    {
-      error: 'must be a host name without wildcards, such as broker.example',
-    },
-  )
+/** The name of a production batch. */
+export const batchName = z.string().regex(deviceIdPattern, {
+  error: 'must be 1 to 64 letters, digits, ".", "_" or "-", and begin with a letter or a digit',
+})
 
-const ipAddress = z.union([z.ipv4(), z.ipv6()], { error: 'must be an IPv4 or IPv6 address' })
+const dnsName = z
+  .string({ error: 'must be a string' })
+  .refine(isHostName, { error: 'must be a host name without wildcards, such as broker.example' })
+
+const ipAddress = z
+  .string({ error: 'must be a string' })
+  .refine(isIpAddress, { error: 'must be an IPv4 or IPv6 address' })
 
 const labels = z
   .record(z.string().min(1).max(63), z.string().max(256))
   .refine((all) => Object.keys(all).length <= 32, { error: 'must be at most 32' })
 
-/** What a device is registered with. */
-export const newDevice = z.strictObject({
-  id: deviceId,
-  profile: z.enum(['device', 'service'], { error: 'must be device or service' }).default('device'),
-  dns: z.array(dnsName).max(32, { error: 'must be at most 32' }).default([]),
-  ip: z.array(ipAddress).max(32, { error: 'must be at most 32' }).default([]),
-  labels: labels.default({}),
-})
+/** What a device is registered with; the profile is one of those configured. */
+export function newDevice(profiles: ReadonlyMap<string, Profile>) {
+  const names = registrableProfiles(profiles).map(({ name }) => name)
+  return z.strictObject({
+    id: deviceId,
+    profile: z.enum(names, { error: `must be ${names.join(' or ')}` }).default('device'),
+    dns: z.array(dnsName).max(32, { error: 'must be at most 32' }).default([]),
+    ip: z.array(ipAddress).max(32, { error: 'must be at most 32' }).default([]),
+    labels: labels.default({}),
+    batch: batchName.optional().meta({ description: 'The production batch whose claims may enroll it' }),
+  })
+}
 
 /** A device as the API shows it. */
 export const device = z
@@ -46,6 +52,7 @@ export const device = z
     dns: z.array(z.string()),
     ip: z.array(z.string()),
     labels: z.record(z.string(), z.string()),
+    batch: z.string().optional(),
     createdAt: z.iso.datetime(),
     certificate: z.object({ serial: z.string(), notAfter: z.iso.datetime() }).optional(),
   })
@@ -53,7 +60,7 @@ export const device = z
 
 /** The record of a device as the API shows it. */
 export function showDevice(record: DeviceRecord): z.input<typeof device> {
-  const { id, profile, state, dns, ip, labels, createdAtMs, certificate } = record
+  const { id, profile, state, dns, ip, labels, batch, createdAtMs, certificate } = record
   return {
     id,
     profile,
@@ -61,6 +68,7 @@ export function showDevice(record: DeviceRecord): z.input<typeof device> {
     dns: [...dns],
     ip: [...ip],
     labels: { ...labels },
+    ...(batch !== undefined && { batch }),
     createdAt: isoTime(createdAtMs),
     ...(certificate && {
       certificate: { serial: certificate.serial, notAfter: isoTime(certificate.notAfterMs) },

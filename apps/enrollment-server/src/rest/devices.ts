@@ -1,7 +1,8 @@
 import type { Profile } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { managedIds } from '../admission/inventory.ts'
+import { isManagedId } from '../admission/inventory.ts'
+import { registrableProfiles } from '../config/profiles.ts'
 import { resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import { deviceStates } from '../registry/records.ts'
@@ -24,12 +25,12 @@ export function deviceRoutes(
     POST: endpoint({
       access: 'operator',
       summary: 'Register a device',
-      body: newDevice,
+      body: newDevice(profiles),
       answer: { status: 201, schema: device },
       refusals: ['field-invalid', 'role-not-allowed', 'device-exists', 'device-managed'],
       handle: async ({ body, request, reply }) => {
-        checkNames(body, profiles.get(body.profile))
-        if (managedIds.has(body.id)) {
+        checkNames(body, profiles)
+        if (isManagedId(body.id)) {
           throw new RequestRefused({ code: 'device-managed', detail: `id: ${body.id} is the server's own` })
         }
         const record = { ...body, createdAtMs: now().getTime() }
@@ -87,13 +88,18 @@ export function deviceRoutes(
 }
 
 /** Names that no certificate of the profile may carry are refused here, not at the first enrollment. */
-function checkNames(body: z.output<typeof newDevice>, profile: Profile | undefined): void {
+function checkNames(
+  body: { profile: string; dns: readonly string[]; ip: readonly string[] },
+  profiles: ReadonlyMap<string, Profile>,
+): void {
+  const carries = (profile: Profile | undefined, kind: 'dns' | 'ip') =>
+    profile?.subjectAltNames.includes(kind)
   for (const kind of ['dns', 'ip'] as const) {
-    if (body[kind].length > 0 && !profile?.subjectAltNames.includes(kind)) {
-      throw new RequestRefused({
-        code: 'field-invalid',
-        detail: `body.${kind}: certificates of the profile ${body.profile} carry none; use the profile service`,
-      })
-    }
+    if (body[kind].length === 0 || carries(profiles.get(body.profile), kind)) continue
+    const others = registrableProfiles(profiles).filter((profile) => carries(profile, kind))
+    throw new RequestRefused({
+      code: 'field-invalid',
+      detail: `body.${kind}: certificates of the profile ${body.profile} carry none; use the profile ${others.map(({ name }) => name).join(' or ')}`,
+    })
   }
 }

@@ -4,6 +4,7 @@ import type { Access } from '../http/access.ts'
 import type { Operation } from '../http/resource.ts'
 import { problemKinds, type ProblemCode } from '../problem/codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
+import { fieldComplaint } from './complaint.ts'
 
 /** What a handler gets: the parts of the request, parsed by their schemas. */
 interface Parsed<Params, Query, Body> {
@@ -27,6 +28,8 @@ export interface Endpoint<
   readonly params?: Params
   readonly query?: Query
   readonly body?: Body
+  /** Where a body may be larger than that of other routes. */
+  readonly bodyLimitBytes?: number
   readonly answer: { readonly status: 200 | 201; readonly schema: Answer }
   /** The codes that this endpoint answers with, besides those that every endpoint may give. */
   readonly refusals?: readonly ProblemCode[]
@@ -48,6 +51,7 @@ export function endpoint<
   const { access, params, query, body, answer, handle } = options
   return {
     access,
+    ...(options.bodyLimitBytes !== undefined && { bodyLimitBytes: options.bodyLimitBytes }),
     schema: openApiSchema(options),
     handler: async (request, reply) => {
       const value = await handle({
@@ -79,7 +83,7 @@ function parseBody(schema: z.ZodType | undefined, value: unknown): unknown {
 
 function parse(schema: z.ZodType | undefined, value: unknown, where: string): unknown {
   if (!schema) return undefined
-  const parsed = schema.safeParse(value)
+  const parsed = schema.safeParse(value, { error: fieldComplaint })
   if (parsed.success) return parsed.data
   const detail = parsed.error.issues.map((issue) => `${[where, ...issue.path].join('.')}: ${issue.message}`)
   throw new RequestRefused({ code: 'field-invalid', detail: detail.slice(0, 5).join('; ') })
@@ -147,9 +151,9 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): object {
 /** How the OpenAPI document names what each access needs. */
 export const securityOf: Readonly<Record<Access, readonly object[]>> = {
   public: [],
-  'basic-token': [{ basicToken: [] }],
-  'bearer-token': [{ token: [] }],
-  certificate: [{ certificate: [] }],
+  'basic-token': [{ basicToken: [] }, { claimCertificate: [] }],
+  'bearer-token': [{ token: [] }, { claimCertificate: [] }],
+  renewal: [{ certificate: [] }],
   service: [{ serviceCertificate: [] }],
   operator: [{ operatorCertificate: [] }],
 }

@@ -1,7 +1,8 @@
 import { toPem } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import type { Authority } from '../authority/authority.ts'
+import type { Authorities } from '../authority/authorities.ts'
+import { chainOf } from '../authority/authority.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { decodeCsrBody } from '../est/body.ts'
 import { resource } from '../http/resource.ts'
@@ -13,12 +14,12 @@ import { endpoint } from './endpoint.ts'
 /** Serves enrollment in JSON, for firmware that has no use for PKCS#7. */
 export function enrollmentRoutes(
   app: FastifyInstance,
-  { enroll, authority }: { enroll: Enroll; authority: Authority },
+  { enroll, authorities }: { enroll: Enroll; authorities: Pick<Authorities, 'current'> },
 ): void {
   resource(app, '/v1/enrollments', {
     POST: endpoint({
       access: 'bearer-token',
-      summary: 'Exchange a one-time token and a CSR for a certificate',
+      summary: 'Exchange a one-time token, or one of a claim, and a CSR for a certificate',
       body: z.strictObject({
         csr: z
           .string({ error: 'must be a PKCS#10 request as text: PEM, or DER in base64' })
@@ -59,7 +60,7 @@ export function enrollmentRoutes(
           deviceId,
           serial,
           certificate: toPem('CERTIFICATE', der),
-          chain: [authority.issuers[issuer].certificate.pem],
+          chain: chainOf(authorities.current(), issuer).map(({ pem }) => pem),
           notBefore: isoTime(notBeforeMs),
           notAfter: isoTime(notAfterMs),
         }

@@ -1,41 +1,44 @@
 import swagger from '@fastify/swagger'
 import type { Profile } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
-import type { Authority } from '../authority/authority.ts'
+import type { Authorities } from '../authority/authorities.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { resource } from '../http/resource.ts'
 import type { Registry } from '../registry/registry.ts'
 import { auditRoutes } from './audit.ts'
 import { caRoutes } from './ca.ts'
 import { certificateRoutes } from './certificates.ts'
+import { claimRoutes } from './claims.ts'
 import { deviceChangeRoutes } from './device-changes.ts'
 import { deviceRoutes } from './devices.ts'
 import { useEndpoints } from './endpoint.ts'
 import { enrollmentRoutes } from './enrollments.ts'
+import { revocationRoutes } from './revocations.ts'
+import { type RotationDependencies, rotationRoutes } from './rotations.ts'
 import { tokenRoutes } from './tokens.ts'
 
 /** What the REST API serves from. */
-export interface RestDependencies {
-  readonly authority: Authority
+export interface RestDependencies extends RotationDependencies {
+  readonly authorities: Authorities
   readonly registry: Registry
   readonly enroll: Enroll
   readonly profiles: ReadonlyMap<string, Profile>
   readonly trustDomain: string
   readonly tokenLifetimeMs: number
   readonly version: string
-  readonly now: () => Date
 }
 
 /** OpenAPI 3.1 has this type; the typings of OpenAPI 3.0 do not. */
 const mutualTls = {
   certificate: { type: 'mutualTLS', description: 'Any certificate of this hierarchy' },
+  claimCertificate: { type: 'mutualTLS', description: 'A certificate with the role claim' },
   serviceCertificate: { type: 'mutualTLS', description: 'A certificate with the role service or operator' },
   operatorCertificate: { type: 'mutualTLS', description: 'A certificate with the role operator' },
 } as object
 
 /** Serves `/v1` and its OpenAPI 3.1 document, which is made once, when the server is ready. */
 export async function restRoutes(app: FastifyInstance, dependencies: RestDependencies): Promise<void> {
-  const { authority, registry, enroll, profiles, trustDomain, tokenLifetimeMs, version, now } = dependencies
+  const { authorities, registry, enroll, profiles, trustDomain, tokenLifetimeMs, version, now } = dependencies
   useEndpoints(app)
   await app.register(swagger, {
     openapi: {
@@ -50,13 +53,16 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
       },
     },
   })
-  caRoutes(app, { authority, trustDomain })
+  caRoutes(app, { authorities, trustDomain })
+  rotationRoutes(app, dependencies)
   deviceRoutes(app, { registry, profiles, now })
   deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
   auditRoutes(app, { registry })
+  claimRoutes(app, { registry, enroll, authorities, now })
+  revocationRoutes(app, { registry, now })
   certificateRoutes(app, { registry, now })
-  enrollmentRoutes(app, { enroll, authority })
+  enrollmentRoutes(app, { enroll, authorities })
 
   let document = ''
   app.addHook('onReady', async () => {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { managedIds } from '../admission/inventory.ts'
+import { isManagedId } from '../admission/inventory.ts'
 import { resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -36,12 +36,15 @@ export function tokenRoutes(
       },
       refusals: ['field-invalid', 'role-not-allowed', 'device-unknown', 'device-inactive', 'device-managed'],
       handle: async ({ params: { id }, body: { expiresInSeconds }, request, reply }) => {
-        if (managedIds.has(id)) {
+        if (isManagedId(id)) {
           throw new RequestRefused({ code: 'device-managed', detail: `id: ${id} is the server's own` })
         }
         const device = await registry.findDevice(id)
         if (!device)
           throw new RequestRefused({ code: 'device-unknown', detail: `id: ${id} is not registered` })
+        if (device.profile === 'claim') {
+          throw new RequestRefused({ code: 'role-not-allowed', detail: `id: ${id} is a claim, not a device` })
+        }
         if (device.state === 'suspended' || device.state === 'retired') {
           throw new RequestRefused({ code: 'device-inactive', detail: `id: ${id} is ${device.state}` })
         }

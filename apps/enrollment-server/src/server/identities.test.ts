@@ -81,26 +81,6 @@ describe('the operator’s certificate', () => {
   })
 })
 
-describe('the trust domain', () => {
-  it('is compared: an identity of another one is refused, and the own identities are made again', async () => {
-    const other = await openTestbed({ trustDomain: 'other.example' }, 0, testbed)
-    try {
-      const refused = await other.request('/v1/devices', { identity: testbed.operator })
-      expect(refused).toMatchObject({
-        status: 403,
-        json: {
-          code: 'certificate-refused',
-          detail: expect.stringContaining('the trust domain fleet.example, and this is other.example'),
-        },
-      })
-      other.reconnect()
-      expect((await other.request('/v1/devices', { identity: other.operator })).status).toBe(200)
-    } finally {
-      await other.close()
-    }
-  })
-})
-
 describe('a bootstrap token', () => {
   it('is for the broker, with its names, and for the simulator', async () => {
     for (const id of ['broker', 'simulator']) {

@@ -1,5 +1,6 @@
 import type { DeviceId } from '@fleetroot/pki'
 import { loadIdentity, type TlsIdentity } from '@fleetroot/tls-config'
+import { dataLock } from '../authority/authorities.ts'
 import { bootstrapServices, ensureBootstrapToken } from '../authority/bootstrap-tokens.ts'
 import {
   ensureOwnIdentity,
@@ -38,7 +39,7 @@ export async function refreshIdentities(
     dns: [],
     ip: [],
   }
-  return data.locked(identityLock, async () => {
+  return data.locked(dataLock, async () => {
     await ensureOwnIdentity(own, dependencies)
     await ensureOwnIdentity(operator, dependencies)
     for (const service of bootstrapServices(splitNames(settings.brokerNames))) {
@@ -49,6 +50,3 @@ export async function refreshIdentities(
     return loadIdentity({ certFile: file('cert.pem'), keyFile: file('key.pem') }, now())
   })
 }
-
-/** The lock under which the server writes to its data directory. */
-export const identityLock = 'enrollment-server'

@@ -3,8 +3,8 @@ import type { Server as SecureServer } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
 import { serverTlsOptions, type TlsIdentity } from '@fleetroot/tls-config'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { AuditRefusal } from '../audit/refusals.ts'
-import type { Authority } from '../authority/authority.ts'
+import type { Authorities } from '../authority/authorities.ts'
+import { type Authority, trustAnchors } from '../authority/authority.ts'
 import type { CrlPublication } from '../crl/publication.ts'
 import { crlRoutes } from '../crl/routes.ts'
 import { estRoutes } from '../est/routes.ts'
@@ -19,6 +19,7 @@ import type { RateLimits } from '../http/limits.ts'
 import { createPeerReader } from '../http/peer.ts'
 import type { OcspResponder } from '../ocsp/responder.ts'
 import { ocspRoutes } from '../ocsp/routes.ts'
+import type { Metrics } from './metrics.ts'
 import { type RestDependencies, restRoutes } from '../rest/routes.ts'
 
 /** A listener that serves. */
@@ -31,10 +32,10 @@ export interface Listener {
 export interface ListenerOptions {
   readonly host: string
   readonly port: number
+  readonly authorities: Authorities
   readonly logger: Logger
   readonly limits: RateLimits
-  /** Told every refusal of the access gate. */
-  readonly refusedAtGate: (code: string) => void
+  readonly metrics: Pick<Metrics, 'refusedAtGate' | 'refused' | 'ocspAnswered' | 'watchStreams'>
 }
 
 /** Where both listeners take what they say about certificates from; undefined while the server starts. */
@@ -43,30 +44,37 @@ export interface StatusSources {
   readonly ocsp: () => OcspResponder | undefined
 }
 
-/** Starts the HTTPS listener with EST and REST. `setIdentity` swaps its certificate for new connections. */
+/** Starts the HTTPS listener with EST and REST. `setIdentity` swaps its certificate, and whom it trusts, for new connections. */
 export async function startSecureListener(
-  options: ListenerOptions &
-    RestDependencies &
-    StatusSources & { identity: TlsIdentity; feed: EventFeed; auditRefusal: AuditRefusal },
+  options: ListenerOptions & RestDependencies & StatusSources & { identity: TlsIdentity; feed: EventFeed },
 ): Promise<Listener & { setIdentity(identity: TlsIdentity): void }> {
-  const { authority, trustDomain, registry, now, logger, limits, refusedAtGate } = options
-  const app = await createApp({ logger, limits, tls: tlsOptions(authority, options.identity) })
+  const { authorities, trustDomain, registry, now, logger, limits, metrics } = options
+  const app = await createApp({
+    logger,
+    limits,
+    refused: metrics.refused,
+    tls: tlsOptions(authorities.current(), options.identity),
+  })
   const gate = {
     registry,
-    readPeer: createPeerReader(authority, trustDomain, now),
+    profiles: options.profiles,
+    readPeer: createPeerReader(() => authorities.current(), trustDomain, now),
     now,
     ...createAttempts(app, limits),
     refused: (request: FastifyRequest, code: string) => {
-      refusedAtGate(code)
+      metrics.refusedAtGate(code)
       options.auditRefusal({ code, address: request.ip, path: request.routeOptions.url })
-      logger.info({ decision: code, address: request.ip, path: request.routeOptions.url }, 'request refused')
     },
   }
   guardRoutes(app, gate)
   await app.register(async (scope) => estRoutes(scope, options))
   await app.register(async (scope) => {
     await restRoutes(scope, options)
-    eventRoutes(scope, { ...options, recheck: (request) => recheckCaller(request, gate) })
+    eventRoutes(scope, {
+      ...options,
+      recheck: (request) => recheckCaller(request, gate),
+      watchStreams: metrics.watchStreams,
+    })
   })
   await registerStatus(app, options)
   const drain = drainable(app.server)
@@ -77,16 +85,15 @@ export async function startSecureListener(
   return {
     port,
     close: () => drain(() => app.close()),
-    setIdentity: (identity) => server.setSecureContext(tlsOptions(authority, identity)),
+    setIdentity: (identity) => server.setSecureContext(tlsOptions(authorities.current(), identity)),
   }
 }
 
 /** Starts the plain HTTP listener, which serves public files and nothing else. */
-export async function startPlainListener(
-  options: ListenerOptions & StatusSources & { authority: Authority },
-): Promise<Listener> {
-  const app = await createApp(options)
-  caCertificateRoutes(app, options.authority)
+export async function startPlainListener(options: ListenerOptions & StatusSources): Promise<Listener> {
+  const { logger, limits, metrics } = options
+  const app = await createApp({ logger, limits, refused: metrics.refused })
+  caCertificateRoutes(app, options.authorities)
   await registerStatus(app, options)
   const drain = drainable(app.server)
   return { port: await listen(app, options), close: () => drain(() => app.close()) }
@@ -94,10 +101,12 @@ export async function startPlainListener(
 
 async function registerStatus(
   app: FastifyInstance,
-  { crls, ocsp, logger }: StatusSources & ListenerOptions,
+  { authorities, crls, ocsp, logger, metrics }: StatusSources & ListenerOptions,
 ): Promise<void> {
-  crlRoutes(app, crls)
-  await app.register(async (scope) => ocspRoutes(scope, { responder: ocsp, logger }))
+  crlRoutes(app, crls, () => authorities.refresh())
+  await app.register(async (scope) =>
+    ocspRoutes(scope, { responder: ocsp, logger, answered: metrics.ocspAnswered }),
+  )
 }
 
 async function listen(app: FastifyInstance, { host, port }: ListenerOptions): Promise<number> {
@@ -106,14 +115,13 @@ async function listen(app: FastifyInstance, { host, port }: ListenerOptions): Pr
 }
 
 /**
- * The issuing CAs are trust anchors beside the root, because simpleenroll answers with the certificate alone
+ * The issuing CAs are trust anchors beside the roots, because simpleenroll answers with the certificate alone
  * (RFC 7030, section 4.2.3), and a device may send just that.
  */
 function tlsOptions(authority: Authority, identity: TlsIdentity) {
-  const { root, issuers } = authority
   return serverTlsOptions({
     identity,
-    trust: [root.pem, issuers.devices.certificate.pem, issuers.services.certificate.pem],
+    trust: trustAnchors(authority),
     mode: 'compatible',
     clientCertificate: 'optional',
   })

@@ -4,9 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createLogger, loadConfig, openDataDirectory } from '@fleetroot/service'
+import { createLogger, createOperations, loadConfig, openDataDirectory } from '@fleetroot/service'
 import { expect, it } from 'vitest'
 import { settings } from '../config/settings.ts'
+import { createMetrics } from './metrics.ts'
 import { startServer } from './start.ts'
 
 it('a start that fails leaves nothing open that its caller cannot close', async () => {
@@ -17,6 +18,7 @@ it('a start that fails leaves nothing open that its caller cannot close', async 
   const argv = [`--port=${port}`, '--http-port=0']
   const loaded = loadConfig({ app: 'x', version: '1', summary: '', settings, argv, env: {} })
   if (loaded.kind !== 'config') throw new Error('the flags ask for nothing else')
+  const operations = createOperations({ port: 0 })
   const opened: [what: string, close: () => Promise<void>][] = []
   try {
     const data = await openDataDirectory(folder)
@@ -25,7 +27,7 @@ it('a start that fails leaves nothing open that its caller cannot close', async 
       data,
       version: '0.0.0',
       logger: createLogger({ name: 'enrollment-server', level: 'silent' }),
-      metrics: { decided: () => {}, refusedAtGate: () => {} },
+      metrics: createMetrics(operations.register),
       now: () => new Date(),
       made: () => {},
       onStop: (what, close) => opened.unshift([what, close]),
@@ -41,6 +43,7 @@ it('a start that fails leaves nothing open that its caller cannot close', async 
     expect(existsSync(data.file('registry.db-wal'))).toBe(false)
   } finally {
     other.close()
+    await operations.close()
     await rm(folder, { recursive: true })
   }
 })

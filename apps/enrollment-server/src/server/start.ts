@@ -1,17 +1,21 @@
 import { existsSync } from 'node:fs'
 import type { Config, DataDirectory, Logger } from '@fleetroot/service'
 import { createRefusalAudit } from '../audit/refusals.ts'
-import { signingIssuers } from '../authority/authority.ts'
-import { openHierarchy } from '../authority/hierarchy.ts'
+import { dataLock, openAuthorities } from '../authority/authorities.ts'
+import type { Authority } from '../authority/authority.ts'
+import { createRotation } from '../authority/rotation.ts'
 import { configuredProfiles } from '../config/profiles.ts'
 import { settings } from '../config/settings.ts'
+import type { CrlPublication } from '../crl/publication.ts'
 import { withDecisions } from '../enrollment/decisions.ts'
 import { openEnrollment } from '../enrollment/enrollment-thread.ts'
 import type { Registry } from '../registry/registry.ts'
-import { identityLock, refreshIdentities } from './identities.ts'
+import { countedRegistry } from './counted-registry.ts'
+import { refreshIdentities } from './identities.ts'
 import { startPlainListener, startSecureListener } from './listeners.ts'
-import type { Metrics } from './metrics.ts'
+import type { CrlFigures, Metrics } from './metrics.ts'
 import { openStatus, type StatusServices } from './status.ts'
+import { checkTrustDomain } from './trust-domain.ts'
 
 /** What a server is started with. */
 export interface ServerOptions {
@@ -40,28 +44,25 @@ export interface EnrollmentServer {
 /** Starts the server on a data directory, in which it makes whatever is missing. */
 export async function startServer(options: ServerOptions): Promise<EnrollmentServer> {
   const { config, data, version, logger, metrics, now, made, onStop, onFailure } = options
+  checkTrustDomain(data, config.trustDomain)
 
-  const authority = await data.locked(identityLock, () =>
-    openHierarchy(data, {
-      passphrase: config.caPassphrase,
-      algorithm: config.caKeyAlgorithm,
-      now: now(),
-      made,
-    }),
-  )
+  const authorities = await openAuthorities(data, {
+    passphrase: config.caPassphrase,
+    algorithm: config.caKeyAlgorithm,
+    now: now(),
+    made,
+  })
 
   const { host, trustDomain } = config
   const limits = {
     requestsPerMinute: config.rateLimit,
     failedTokensPerMinute: config.failedTokenLimit,
   }
-  const { refusedAtGate, decided } = metrics
-  const listenerOptions = { host, logger, limits, refusedAtGate }
+  const listenerOptions = { host, authorities, logger, limits, metrics }
   const sources: { status?: StatusServices } = {}
   const plain = await startPlainListener({
     ...listenerOptions,
     port: config.httpPort,
-    authority,
     crls: () => sources.status?.crls,
     ocsp: () => sources.status?.ocsp,
   })
@@ -76,16 +77,16 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     )
   }
   const publicUrl = publicUrlOf(config, plain.port)
-  const profiles = configuredProfiles(config)
-  const opened = await data.locked(identityLock, () =>
-    openEnrollment({ file, authority, profiles, trustDomain, publicUrl }, onFailure),
+  const profiles = configuredProfiles(config, config.profiles)
+  const opened = await data.locked(dataLock, () =>
+    openEnrollment({ file, authority: authorities.current(), profiles, trustDomain, publicUrl }, onFailure),
   )
   onStop('registry', () => opened.registry.close())
   await auditStart(options, opened.registry)
   const status = await openStatus({
     registry: opened.registry,
     data,
-    issuers: signingIssuers(authority),
+    authorities,
     trustDomain,
     publicUrl,
     made,
@@ -95,7 +96,9 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     onStop,
   })
   sources.status = status
-  const { registry, feed, crls, ocsp } = status
+  const { feed, crls, ocsp } = status
+  const registry = countedRegistry(status.registry, metrics)
+  metrics.watchCrls(() => crlFigures(authorities.current(), crls), now)
   const auditRefusal = createRefusalAudit({
     registry,
     now,
@@ -104,11 +107,14 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   const enroll = withDecisions(opened.enroll, {
     now,
     logger,
-    decided,
+    decided: metrics.decided,
+    counted: metrics,
     committed: () => feed.wake(),
     repeated: (entry) => registry.appendAudit(entry),
     refused: auditRefusal,
   })
+  const rotation = createRotation(authorities, registry)
+  const authority = () => authorities.current()
   const refreshed = () =>
     refreshIdentities(config, { data, registry, authority, enroll, trustDomain, now, made })
   let identity = await refreshed()
@@ -116,8 +122,9 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     ...listenerOptions,
     port: config.port,
     identity,
-    authority,
     registry,
+    rotation,
+    introductionMs: config.caIntroduction,
     enroll,
     profiles,
     trustDomain,
@@ -133,18 +140,51 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   // Before the listeners: an event stream never ends by itself.
   onStop('event streams', () => feed.close())
 
+  async function renewIdentity(): Promise<void> {
+    const next = await refreshed()
+    if (next.cert === identity.cert) return
+    identity = next
+    secure.setIdentity(next)
+    logger.info({ serial: next.certificate.serial }, 'serving with a new certificate')
+  }
+  authorities.onChange(async (current) => {
+    await opened.useAuthority(current)
+    await status.follow(current)
+    await renewIdentity()
+    // Whom it trusts has changed in any case.
+    secure.setIdentity(identity)
+    logger.info({ revision: current.revision }, 'the set of CAs has changed')
+  })
+  // Another process changed it.
+  feed.onChange(() => {
+    if (feed.heads().authorities <= authorities.current().revision) return
+    authorities.refresh().catch((error: unknown) => logger.error({ err: error }, 'cannot follow the CAs'))
+  })
+  await rotation.refresh(now())
+
   return {
     port: secure.port,
     httpPort: plain.port,
     refresh: async () => {
-      await status.refresh()
-      const next = await refreshed()
-      if (next.cert === identity.cert) return
-      identity = next
-      secure.setIdentity(next)
-      logger.info({ serial: next.certificate.serial }, 'serving with a new certificate')
+      // Each has its own work: that one fails is no reason to let lists or certificates run out.
+      const failed: unknown[] = []
+      for (const step of [() => rotation.refresh(now()), () => status.refresh(), renewIdentity]) {
+        await step().catch((error: unknown) => failed.push(error))
+      }
+      if (failed.length > 0)
+        throw failed.length === 1 ? failed[0] : new AggregateError(failed, 'cannot refresh')
     },
   }
+}
+
+/** The list of every CA that is trusted. */
+function crlFigures({ issuers }: Authority, crls: CrlPublication): CrlFigures[] {
+  return [...issuers.keys()].flatMap((ca) => {
+    const crl = crls.complete(ca)?.crl
+    if (!crl) return []
+    const { number, revoked, thisUpdate, nextUpdate } = crl
+    return [{ ca, number, entries: revoked.size, thisUpdate, nextUpdate }]
+  })
 }
 
 /** Writes down what the server runs with, before it decides anything; secrets are no part of it. */

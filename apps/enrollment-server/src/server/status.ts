@@ -1,14 +1,13 @@
-import type { Issuer } from '@fleetroot/pki'
 import { type Config, type DataDirectory, type Logger, ServiceError } from '@fleetroot/service'
-import type { IssuerName } from '../authority/authority.ts'
+import type { Authority } from '../authority/authority.ts'
+import { type Authorities, dataLock } from '../authority/authorities.ts'
 import type { settings } from '../config/settings.ts'
 import { type CrlPublication, openCrlPublication } from '../crl/publication.ts'
 import { type EventFeed, openEventFeed } from '../events/feed.ts'
 import { wakingRegistry } from '../events/wake.ts'
-import { createOcspResponder, type OcspResponder } from '../ocsp/responder.ts'
+import { type CaResponder, createOcspResponder, type OcspResponder } from '../ocsp/responder.ts'
 import { ensureResponder } from '../ocsp/responder-identity.ts'
 import type { Registry } from '../registry/registry.ts'
-import { identityLock } from './identities.ts'
 
 /** The part of the server that says what became of certificates. */
 export interface StatusServices {
@@ -19,6 +18,8 @@ export interface StatusServices {
   readonly ocsp: OcspResponder
   /** Renews signers and lists that are due, and deletes events that are too old. */
   refresh(): Promise<void>
+  /** Has lists and signers for the CAs as they are now. */
+  follow(authority: Authority): Promise<void>
 }
 
 /** Events that are kept at the most, whatever their age. */
@@ -33,7 +34,7 @@ const prunedAtOnce = 5000
 export async function openStatus(options: {
   readonly data: DataDirectory
   readonly registry: Registry
-  readonly issuers: Readonly<Record<IssuerName, Issuer>>
+  readonly authorities: Pick<Authorities, 'current'>
   readonly trustDomain: string
   readonly publicUrl: string
   readonly config: Config<typeof settings>
@@ -42,7 +43,7 @@ export async function openStatus(options: {
   readonly made: (file: string) => void
   readonly onStop: (what: string, close: () => Promise<void>) => void
 }): Promise<StatusServices> {
-  const { config, data, issuers, now, logger, onStop } = options
+  const { authorities, config, data, now, logger, onStop } = options
   if (config.crlLifetime <= config.crlInterval) {
     throw new ServiceError('config', 'crlLifetime: must be longer than crlInterval, so that lists overlap')
   }
@@ -52,7 +53,7 @@ export async function openStatus(options: {
   onStop('event feed', () => feed.close())
   const registry = wakingRegistry(options.registry, feed)
   const crls = await openCrlPublication({
-    issuers,
+    authority: authorities.current(),
     registry,
     feed,
     publicUrl: options.publicUrl,
@@ -64,15 +65,17 @@ export async function openStatus(options: {
   })
   onStop('CRLs', () => crls.close())
 
-  const openResponders = () =>
-    data.locked(identityLock, async () => ({
-      devices: await ensureResponder('devices', { ...options, registry }),
-      services: await ensureResponder('services', { ...options, registry }),
-    }))
+  const openResponders = (): Promise<CaResponder[]> =>
+    data.locked(dataLock, async () => {
+      const opened: CaResponder[] = []
+      for (const issuer of authorities.current().issuers.values()) {
+        opened.push({ issuer, responder: await ensureResponder(issuer, { ...options, registry }) })
+      }
+      return opened
+    })
   let responders = await openResponders()
   const ocsp = createOcspResponder({
     registry,
-    issuers,
     responders: () => responders,
     lifetimeMs: config.ocspLifetime,
     now,
@@ -94,6 +97,10 @@ export async function openStatus(options: {
       responders = await openResponders()
       await crls.renewDue()
       await pruneEvents()
+    },
+    follow: async (authority) => {
+      await crls.follow(authority)
+      responders = await openResponders()
     },
   }
 }

@@ -1,8 +1,9 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Config, createLogger, openDataDirectory } from '@fleetroot/service'
+import { type Config, createLogger, createOperations, openDataDirectory } from '@fleetroot/service'
 import type { settings } from '../config/settings.ts'
+import { createMetrics } from '../server/metrics.ts'
 import type { ServerOptions } from '../server/start.ts'
 import { startServer } from '../server/start.ts'
 import { type Answer, createRequester, type Identity, type Request } from './request.ts'
@@ -15,6 +16,8 @@ export interface Testbed {
   readonly operator: Identity
   readonly lines: readonly Record<string, unknown>[]
   readonly decisions: readonly string[]
+  /** What `/metrics` would say. */
+  metrics(): Promise<string>
   /** The files that the server made, each with the reason, if it gave one. */
   readonly made: readonly [file: string, why: string | undefined][]
   /** Moves the server's clock. */
@@ -39,10 +42,13 @@ const defaults = {
   trustDomain: 'fleet.example',
   publicUrl: undefined,
   caKeyAlgorithm: 'P-256',
+  caIntroduction: 600_000,
   caPassphrase: 'a passphrase for tests',
   deviceLifetime: 30 * 86_400_000,
+  renewalGrace: 0,
   serviceLifetime: 30 * 86_400_000,
   operatorLifetime: 86_400_000,
+  profiles: [],
   tokenLifetime: 86_400_000,
   crlInterval: 3_600_000,
   crlLifetime: 86_400_000,
@@ -70,6 +76,8 @@ export async function openTestbed(
   const decisions: string[] = []
   const made: [string, string | undefined][] = []
   let offsetMs = -startedAgoMs
+  const operations = createOperations({ port: 0 })
+  const counted = createMetrics(operations.register)
   const server = await startServer({
     config: { ...defaults, ...config },
     data,
@@ -80,8 +88,15 @@ export async function openTestbed(
       stream: { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) },
     }),
     metrics: {
-      decided: (_protocol, decision) => decisions.push(decision),
-      refusedAtGate: (code) => decisions.push(code),
+      ...counted,
+      decided: (protocol, decision) => {
+        decisions.push(decision)
+        counted.decided(protocol, decision)
+      },
+      refusedAtGate: (code) => {
+        decisions.push(code)
+        counted.refusedAtGate(code)
+      },
     },
     now: () => new Date(Date.now() + offsetMs),
     made: (file, why) => made.push([file, why]),
@@ -107,6 +122,7 @@ export async function openTestbed(
     operator,
     lines,
     decisions,
+    metrics: () => operations.register.metrics(),
     made,
     advance: (ms) => {
       offsetMs += ms
@@ -122,6 +138,7 @@ export async function openTestbed(
     close: async () => {
       requester.close()
       for (const close of closers) await close()
+      await operations.close()
       if (sharing === undefined) await rm(folder, { recursive: true })
     },
   }

@@ -6,6 +6,7 @@ import {
   type Enrollment,
   serveCommands,
   type StoredIdentity,
+  type Trust,
 } from '@fleetroot/device-client'
 import type { KeyAlgorithm } from '@fleetroot/pki'
 import type { Census } from '../accounting/census.ts'
@@ -30,8 +31,9 @@ export interface LifeContext {
   readonly renewing: Renewing
   readonly enrollmentUrl: string
   readonly brokerUrl: string
-  /** Trust anchors, PEM. */
-  readonly trust: readonly string[]
+  readonly trust: Trust
+  /** Looks whether there are other trust anchors. */
+  readonly refreshTrust: () => Promise<unknown>
   readonly keyAlgorithm: KeyAlgorithm
   /** Time between two messages of a device, in milliseconds. */
   readonly intervalMs: number
@@ -123,6 +125,7 @@ export function createLife(context: LifeContext): Life {
     const connection = await connectMqtt({
       url: context.brokerUrl,
       trust,
+      refreshTrust: context.refreshTrust,
       identity,
       firstConnection: 'retry',
       signal: giveUp,

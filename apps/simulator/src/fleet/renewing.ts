@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import {
-  createEstClient,
   createRenewals,
   type DeviceConnection,
+  type EstClient,
   type IdentityStore,
   type StoredIdentity,
 } from '@fleetroot/device-client'
@@ -29,14 +29,13 @@ const closeWithinMs = 1_000
 export function createRenewing(options: {
   census: Census
   commander: Commander
-  enrollmentUrl: string
-  trust: readonly string[]
+  /** Asked by all of them, and the caller's to close. */
+  est: EstClient
   concurrency: number
   /** The run is stopped from outside: servers may go away from now on, which is no failure. */
   stop: AbortSignal
 }): Renewing {
-  const { census, commander, enrollmentUrl, trust, concurrency, stop } = options
-  const est = createEstClient({ url: enrollmentUrl, trust })
+  const { census, commander, est, concurrency, stop } = options
   const renewals = createRenewals({ maxAtOnce: concurrency })
 
   const failed = (device: string, thrown: unknown): void => {
@@ -82,7 +81,6 @@ export function createRenewing(options: {
 
     async close() {
       await Promise.race([renewals.close(), delay(closeWithinMs, undefined, { ref: false })])
-      est.close()
     },
   }
 }

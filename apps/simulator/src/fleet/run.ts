@@ -1,3 +1,4 @@
+import { createEstClient, openTrustAnchors } from '@fleetroot/device-client'
 import type { DataDirectory } from '@fleetroot/service'
 import type { Census } from '../accounting/census.ts'
 import { openOperator } from '../operator/operator.ts'
@@ -49,11 +50,15 @@ export async function runFleet(options: {
 
   const operator = openOperator({ data, url: enrollmentUrl, signal })
   resources.defer(() => operator.close())
-  const { trust } = operator
-  const own = await serviceIdentity({ data, enrollmentUrl, operator, signal })
+  // One for the fleet: what its devices learn of the roots they would all learn alike.
+  const trust = await openTrustAnchors({ file: data.file('simulator/anchors.pem'), pin: operator.trust })
+  const est = createEstClient({ url: enrollmentUrl, trust })
+  resources.defer(() => est.close())
+  const own = await serviceIdentity({ data, enrollmentUrl, operator, trust, signal })
   const subscriber = await openSubscriber({
     url: brokerUrl,
     trust,
+    refreshTrust: () => est.refreshTrust(),
     identity: own.identity,
     onTrouble: (code, message) => {
       // Ctrl-C reaches the servers as well: that they go away then is no failure.
@@ -79,7 +84,7 @@ export async function runFleet(options: {
   view.say('register', preparedWords(census, prepared))
 
   const { concurrency } = plan
-  const renewing = createRenewing({ census, commander, enrollmentUrl, trust, concurrency, stop: signal })
+  const renewing = createRenewing({ census, commander, est, concurrency, stop: signal })
   renewing.keepSubscriber(own, subscriber)
   const agenda = createAgenda(clock)
   resources.defer(() => agenda.close())
@@ -91,6 +96,7 @@ export async function runFleet(options: {
     commander,
     renewing,
     trust,
+    refreshTrust: () => est.refreshTrust(),
     intervalMs,
     stop: signal,
     giveUp,

@@ -7,8 +7,10 @@ export type Readiness =
   | { readonly state: 'ready' }
   /** One of our servers that is still starting, or stopping. */
   | { readonly state: 'not-ready'; readonly detail: string }
-  /** Nothing listens there, or it does not answer in time. */
+  /** Nothing can be reached there. */
   | { readonly state: 'absent'; readonly detail: string }
+  /** It does not answer in time: it is not there, or the machine is slow. */
+  | { readonly state: 'silent'; readonly detail: string }
   /** Something answers that is not one of our servers: waiting will not help. */
   | { readonly state: 'foreign'; readonly detail: string }
 
@@ -79,7 +81,7 @@ function readFailure(error: NodeJS.ErrnoException): Readiness | 'hung-up' {
   // llhttp's own codes: whoever answers does not speak HTTP.
   if (error.code?.startsWith('HPE_') === true) return { state: 'foreign', detail: 'it does not speak HTTP' }
   if (error.code === 'ECONNREFUSED') return { state: 'absent', detail: 'nothing listens there' }
-  if (error.message === 'timeout') return { state: 'absent', detail: 'it does not answer' }
+  if (error.message === 'timeout') return { state: 'silent', detail: 'it does not answer' }
   if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return 'hung-up'
   return { state: 'absent', detail: error.code ?? error.message }
 }

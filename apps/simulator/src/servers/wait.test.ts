@@ -113,6 +113,18 @@ describe('waitForServers', () => {
     })
   })
 
+  test('goes on waiting for a server that was starting and is too busy to answer', async () => {
+    let asked = 0
+    const url = await http((_, response) => {
+      asked += 1
+      if (asked === 1) response.writeHead(503).end('{"status":"not ready","checks":{}}')
+      // The second question is not answered, for longer than the server may be away.
+      if (asked === 3) response.end('{"status":"ready"}')
+    })
+    await wait([address('broker', url)], { goneMs: 20 })
+    expect(asked).toBe(3)
+  })
+
   test('asks nothing of a server whose URL was given', async () => {
     await expect(wait([address('broker', undefined)])).resolves.toBeUndefined()
   })
@@ -156,6 +168,6 @@ describe('askReadiness', () => {
 
   test('does not hang on a program that accepts and says nothing', async () => {
     const url = await listen(createTcpServer(() => undefined))
-    expect(await askReadiness(url, 50)).toEqual({ state: 'absent', detail: 'it does not answer' })
+    expect(await askReadiness(url, 50)).toEqual({ state: 'silent', detail: 'it does not answer' })
   })
 })

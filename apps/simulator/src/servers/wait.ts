@@ -42,8 +42,12 @@ export async function waitForServers(options: {
 
     const now = performance.now()
     for (const { server, readiness } of awaited) {
-      if (readiness.state === 'not-ready') answered.set(server.name, now)
-      else if (now - (answered.get(server.name) ?? now) > goneMs) throw gone(server)
+      const lastAnswer = answered.get(server.name)
+      const { state } = readiness
+      // A slow machine keeps a server that is starting from answering; a port at which nothing listens does not lie.
+      if (state === 'not-ready' || (state === 'silent' && lastAnswer !== undefined)) {
+        answered.set(server.name, now)
+      } else if (now - (lastAnswer ?? now) > goneMs) throw gone(server)
     }
     const names = awaited.map(({ server }) => server.name).join()
     const reasons = awaited.map(({ readiness }) => readiness.detail).join()

@@ -5,6 +5,7 @@ import {
   type IdentityStore,
   openIdentityStore,
   type StoredIdentity,
+  type Trust,
 } from '@fleetroot/device-client'
 import { parseDeviceId } from '@fleetroot/pki'
 import type { DataDirectory } from '@fleetroot/service'
@@ -24,10 +25,11 @@ export async function serviceIdentity(options: {
   data: DataDirectory
   enrollmentUrl: string
   operator: Operator
+  trust: Trust
   signal: AbortSignal
 }): Promise<{ identity: StoredIdentity; store: IdentityStore; reused: boolean }> {
-  const { data, enrollmentUrl, operator, signal } = options
-  const est = createEstClient({ url: enrollmentUrl, trust: operator.trust })
+  const { data, enrollmentUrl, operator, trust, signal } = options
+  const est = createEstClient({ url: enrollmentUrl, trust })
   const store = openIdentityStore(await data.directory('simulator', 'identity'))
   const enroll = async (token: string) => {
     const { identity, reused } = await enrollDevice({

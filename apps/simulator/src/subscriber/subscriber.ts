@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type DeviceConnection, connectMqtt } from '@fleetroot/device-client'
+import { type DeviceConnection, connectMqtt, type Trust } from '@fleetroot/device-client'
 import type { KeyAndCertificate } from '@fleetroot/tls-config'
 import { describeThrown } from '../accounting/failures.ts'
 import { SimulatorError } from '../error.ts'
@@ -20,7 +20,9 @@ export interface Subscriber {
 /** How the subscriber reaches the broker. */
 export interface SubscriberOptions {
   readonly url: string
-  readonly trust: readonly string[]
+  readonly trust: Trust
+  /** Looks whether there are other trust anchors. */
+  readonly refreshTrust: () => Promise<unknown>
   /** The `service` certificate with the id `simulator`. */
   readonly identity: KeyAndCertificate
   /** A connection that was lost, or a subscription refused on a later one. */
@@ -36,9 +38,9 @@ export interface SubscriberOptions {
  * Throws SimulatorError `subscriber-failed`.
  */
 export async function openSubscriber(options: SubscriberOptions): Promise<Subscriber> {
-  const { url, trust, identity, signal } = options
+  const { url, trust, refreshTrust, identity, signal } = options
   const clientId = `simulator.${randomUUID().slice(0, 8)}`
-  const mqtt = { url, trust, clientId, firstConnection: 'once' as const }
+  const mqtt = { url, trust, refreshTrust, clientId, firstConnection: 'once' as const }
   let inUse = identity
 
   let connection: DeviceConnection | undefined

@@ -2,7 +2,7 @@ import { type DeviceId, type KeyAlgorithm, parseDeviceId } from '@fleetroot/pki'
 
 import { DeviceClientError } from '../error.ts'
 import type { EstClient } from '../est/client.ts'
-import { buildChain } from '../identity/chain.ts'
+import { currentChain, withCurrentChain } from '../identity/current-chain.ts'
 import type { IdentityStore } from '../identity/store.ts'
 import type { StoredIdentity } from '../identity/stored-identity.ts'
 import { type Probe, renewIdentity } from '../renewal/renew-identity.ts'
@@ -46,7 +46,7 @@ export interface Enrollment {
 
 /**
  * Gives a device its identity, by the shortest way: the stored one if it is valid, for this id and issued below
- * the pinned trust; renewed over mutual TLS if two thirds of its life are over; otherwise a new one for the
+ * the trust anchors; renewed over mutual TLS if two thirds of its life are over; otherwise a new one for the
  * token; and if it has expired and no token is taken, renewed all the same if the server allows it. Idempotent: key and CSR are on disk before the first request, and a run after a crash, at whatever
  * moment, sends the same request, for which the server gives the same certificate.
  *
@@ -61,7 +61,7 @@ export async function enrollDevice(options: EnrollmentOptions): Promise<Enrollme
   const state = stored ? stateOf(stored, options.est, now) : 'unusable'
   if (stored && (state === 'valid' || (state === 'renewal-due' && options.whenDue === 'keep'))) {
     await options.store.sweep()
-    return { identity: stored, reused: true, how: 'reused' }
+    return { identity: withCurrentChain(stored, options.est.anchors, now), reused: true, how: 'reused' }
   }
   if (stored && state === 'renewal-due') return renewInTime(options, stored)
   const staged = await options.store.loadStaged()
@@ -182,7 +182,7 @@ function stateOf(
   const isExpired = now >= notAfter
   const at = isExpired ? new Date(notAfter.getTime() - 1) : now
   try {
-    buildChain(stored.certificate, { issuers: stored.chain, trust: est.trust, now: at })
+    currentChain(stored, est.anchors, at)
   } catch {
     return 'unusable'
   }

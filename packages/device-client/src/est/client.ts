@@ -1,4 +1,4 @@
-import { type Certificate, decodeCertsOnly, parseCertificates, parseCsr } from '@fleetroot/pki'
+import { type Certificate, decodeCertsOnly, parseCsr } from '@fleetroot/pki'
 import { clientTlsOptions, type KeyAndCertificate, type TlsMode } from '@fleetroot/tls-config'
 
 import { DeviceClientError } from '../error.ts'
@@ -6,6 +6,7 @@ import { type HttpsAnswer, type HttpsRequest, httpsServer } from '../https/excha
 import { refusal } from '../https/refusal.ts'
 import { parseServerUrl } from '../https/url.ts'
 import { buildChain } from '../identity/chain.ts'
+import { type AnchorChange, type Trust, type TrustAnchors, trustAnchors } from '../trust/anchors.ts'
 import { decodeBase64Body, encodeBase64Body } from './base64-body.ts'
 import { type CsrAttribute, decodeCsrAttributes } from './csr-attributes.ts'
 import { ownCertificate } from './issued.ts'
@@ -16,8 +17,11 @@ export interface EstClientOptions {
   url: string
   /** EST label (RFC 7030 section 3.2.2): the profile to enroll for, where the server wants it named. */
   label?: string
-  /** Trust anchors, PEM: for the server's TLS certificate and for the certificate that it issues. */
-  trust: readonly string[]
+  /**
+   * For the server's TLS certificate and for the certificate that it issues: PEM, pinned for good, or the anchors
+   * of `openTrustAnchors`, which follow a rollover.
+   */
+  trust: Trust
   /** For `simpleReenroll`, unless it is given one. */
   identity?: KeyAndCertificate
   /** TLS 1.2 and 1.3 (`compatible`, the default) or 1.3 only. */
@@ -43,15 +47,20 @@ export interface EstCredential {
  * `response-unexpected`, `response-too-large`, `response-invalid`.
  */
 export interface EstClient {
-  /** The pinned trust anchors. */
-  readonly trust: readonly Certificate[]
-  /** What the server calls its CAs (RFC 7030 section 4.1): root and issuing CAs, not verified. */
+  /** What is trusted now. */
+  readonly anchors: TrustAnchors
+  /** What the server calls its CAs (RFC 7030 section 4.1): roots, cross certificates and issuing CAs, not verified. */
   cacerts(): Promise<Certificate[]>
+  /**
+   * Asks for cacerts and has the anchors learn from it. Callers at the same time share one request, and one that
+   * is younger than `maxAgeMs` (default 0) is not repeated. Throws also DeviceClientError `store-failed`.
+   */
+  refreshTrust(options?: { maxAgeMs?: number }): Promise<AnchorChange>
   /** What the server wants in a CSR (section 4.5); undefined if it has no wishes (204, 404). */
   csrattrs(): Promise<CsrAttribute[] | undefined>
   /**
    * Enrolls (section 4.2.1) and gives back a certificate that was checked: for the CSR's key, for the id
-   * `username`, valid now, and issued below the pinned trust. Throws also `certificate-wrong-key`,
+   * `username`, valid now, and issued below the trust anchors. Throws also `certificate-wrong-key`,
    * `certificate-wrong-id`, `certificate-untrusted`, `certificate-not-valid-now`, and PkiError for a bad CSR.
    */
   simpleEnroll(csr: Uint8Array, credential: EstCredential): Promise<Certificate>
@@ -73,13 +82,7 @@ const MAX_RESPONSE_BYTES = 256 * 1024
  * Throws DeviceClientError `url-invalid` or `option-invalid`, TlsConfigError if `trust` holds no CA.
  */
 export function createEstClient(options: EstClientOptions): EstClient {
-  const {
-    trust: trustPem,
-    mode = 'compatible',
-    serverName,
-    timeoutMs = 30_000,
-    now = () => new Date(),
-  } = options
+  const { mode = 'compatible', serverName, timeoutMs = 30_000, now = () => new Date() } = options
   const url = parseServerUrl(options.url, ['https:'])
   if (url.pathname !== '/') {
     throw new DeviceClientError(
@@ -94,39 +97,73 @@ export function createEstClient(options: EstClientOptions): EstClient {
     )
   }
   const base = `/.well-known/est${options.label === undefined ? '' : `/${options.label}`}`
+  const anchors = trustAnchors(options.trust)
   const tlsFor = (identity?: KeyAndCertificate) =>
     clientTlsOptions({
-      trust: trustPem,
+      trust: anchors.pem,
       mode,
       ...(identity === undefined ? {} : { identity }),
       ...(serverName === undefined ? {} : { serverName }),
     })
-  const server = httpsServer(url, tlsFor(), { timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES })
-  const trust = trustPem.flatMap((pem) => parseCertificates(pem))
-  let knownIssuers: Promise<Certificate[]> | undefined
+  let anonymous = { pem: anchors.pem, options: tlsFor() }
+  const anonymousTls = () => {
+    if (anonymous.pem !== anchors.pem) anonymous = { pem: anchors.pem, options: tlsFor() }
+    return anonymous.options
+  }
+  const server = httpsServer(url, anonymousTls, { timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES })
+  let refreshing: { startedAt: number; change: Promise<AnchorChange> } | undefined
+  let refreshed: { startedAt: number; change: AnchorChange } | undefined
 
   async function cacerts(): Promise<Certificate[]> {
     const answer = await ask('cacerts', { method: 'GET', path: `${base}/cacerts` })
     return certificatesIn(answer, 'cacerts')
   }
 
-  async function issuersOf(certificate: Certificate): Promise<Certificate[]> {
-    const cached = knownIssuers
-    if (cached) {
+  async function refreshTrust({ maxAgeMs = 0 }: { maxAgeMs?: number } = {}): Promise<AnchorChange> {
+    const isRecent = refreshed !== undefined && refreshed.startedAt >= performance.now() - maxAgeMs
+    if (refreshed !== undefined && isRecent) return refreshed.change
+    return (refreshing ?? learnAnew()).change
+  }
+
+  /** By an answer to a question that was asked after `sinceMs`; those who wait for one share it. */
+  async function refreshTrustSince(sinceMs: number): Promise<void> {
+    const asked = refreshing
+    if (asked !== undefined && asked.startedAt < sinceMs) {
+      await asked.change.catch(() => undefined)
+      await refreshTrustSince(sinceMs)
+      return
+    }
+    if (refreshed !== undefined && refreshed.startedAt >= sinceMs) return
+    await (refreshing ?? learnAnew()).change
+  }
+
+  function learnAnew(): { startedAt: number; change: Promise<AnchorChange> } {
+    const startedAt = performance.now()
+    const learn = async (): Promise<AnchorChange> => {
       try {
-        return buildChain(certificate, { issuers: await cached, trust, now: now() })
-      } catch {
-        // The server may have a new issuing CA since: only a fresh list can tell.
+        const change = await anchors.learn(await cacerts())
+        refreshed = { startedAt, change }
+        return change
+      } finally {
+        refreshing = undefined
       }
     }
-    // Many devices that enroll at once share one request.
-    const fresh = knownIssuers === cached || knownIssuers === undefined ? cacerts() : knownIssuers
-    knownIssuers = fresh
+    refreshing = { startedAt, change: learn() }
+    return refreshing
+  }
+
+  function chainOf(certificate: Certificate): Certificate[] {
+    const { certificates: trust, intermediates: issuers } = anchors
+    return buildChain(certificate, { issuers, trust, now: now() })
+  }
+
+  async function issuersOf(certificate: Certificate): Promise<Certificate[]> {
     try {
-      return buildChain(certificate, { issuers: await fresh, trust, now: now() })
-    } catch (error) {
-      if (knownIssuers === fresh) knownIssuers = undefined
-      throw error
+      return chainOf(certificate)
+    } catch {
+      // The server may have a new issuing CA since: only a fresh list can tell.
+      await refreshTrust()
+      return chainOf(certificate)
     }
   }
 
@@ -158,14 +195,21 @@ export function createEstClient(options: EstClientOptions): EstClient {
       },
       body: encodeBase64Body(der),
     })
+    const issuedBeforeMs = performance.now()
     const certificate = ownCertificate(certificatesIn(answer, operation), csr, id ?? csr.commonName ?? '')
+    if (anchors.isLearning) {
+      // The server takes it that whoever was given a certificate knows the roots of that moment, and retires the old
+      // ones by it. What cannot be learned now is learned by the next look, well before that.
+      await refreshTrustSince(issuedBeforeMs).catch(() => undefined)
+    }
     await issuersOf(certificate)
     return certificate
   }
 
   return {
-    trust,
+    anchors,
     cacerts,
+    refreshTrust,
     issuersOf,
 
     async csrattrs() {

@@ -40,9 +40,41 @@ export interface HttpsLimits {
   maxResponseBytes: number
 }
 
-/** Opens no connection yet. `tls` must come from `clientTlsOptions`. */
-export function httpsServer(url: URL, tls: ConnectionOptions, limits: HttpsLimits): HttpsServer {
-  const agent = new Agent({
+/**
+ * Opens no connection yet. `tls` is asked for every request and must give what comes from `clientTlsOptions`, the
+ * same object as long as nothing changed: a connection that is kept alive serves no request with other anchors.
+ */
+export function httpsServer(url: URL, tls: () => ConnectionOptions, limits: HttpsLimits): HttpsServer {
+  let options = tls()
+  let agent = keepAliveAgent(options)
+
+  function currentAgent(): Agent {
+    const now = tls()
+    if (now !== options) {
+      retire(agent)
+      options = now
+      agent = keepAliveAgent(now)
+    }
+    return agent
+  }
+
+  return {
+    async send(request) {
+      const pool = currentAgent()
+      try {
+        return await exchange(url, pool, request, limits)
+      } catch (error) {
+        // The server closed the idle connection while we were writing: nobody read the request.
+        if (error instanceof StaleConnection) return exchange(url, pool, request, limits)
+        throw error
+      }
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+function keepAliveAgent(tls: ConnectionOptions): Agent {
+  return new Agent({
     ...tls,
     keepAlive: true,
     maxSockets: 16,
@@ -50,18 +82,13 @@ export function httpsServer(url: URL, tls: ConnectionOptions, limits: HttpsLimit
     // A resumed session skips the verification of the server; kept-alive connections save more anyway.
     maxCachedSessions: 0,
   })
+}
 
-  return {
-    async send(request) {
-      try {
-        return await exchange(url, agent, request, limits)
-      } catch (error) {
-        // The server closed the idle connection while we were writing: nobody read the request.
-        if (error instanceof StaleConnection) return exchange(url, agent, request, limits)
-        throw error
-      }
-    },
-    close: () => agent.destroy(),
+/** Closes what is idle now; what is under way is closed when it is done. */
+function retire(agent: Agent): void {
+  agent.maxFreeSockets = 0
+  for (const sockets of Object.values(agent.freeSockets)) {
+    for (const socket of sockets ?? []) socket.destroy()
   }
 }
 

@@ -12,10 +12,13 @@ const ABANDONED_AFTER_MS = 3_600_000
 const temporaryName = /^\..+\.(?<pid>\d+)\.[0-9a-f]{16}\.tmp$/
 
 /**
- * Reads a secret record; undefined if there is none. Throws DeviceClientError `store-exposed` if another
- * user may read or write it, `store-failed` on any other trouble.
+ * Reads a private record; undefined if there is none. Throws DeviceClientError `store-exposed` if another
+ * user may read or write it, with `danger` as the reason why that matters, `store-failed` on any other trouble.
  */
-export async function readRecord(path: string): Promise<string | undefined> {
+export async function readRecord(
+  path: string,
+  danger = 'others may use the private key in it',
+): Promise<string | undefined> {
   let file: FileHandle | undefined
   try {
     file = await open(path, 'r')
@@ -24,7 +27,7 @@ export async function readRecord(path: string): Promise<string | undefined> {
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       throw new DeviceClientError(
         'store-exposed',
-        `${path} has mode ${(mode & 0o777).toString(8)}, so others may use the private key in it: ` +
+        `${path} has mode ${(mode & 0o777).toString(8)}, so ${danger}: ` +
           'if nobody did, run chmod 600 on it; otherwise delete it and enroll again',
       )
     }
@@ -96,7 +99,8 @@ async function withTemporary<T>(
   } catch (error) {
     throw failed(error, 'write', path)
   } finally {
-    await rm(temporary, { force: true })
+    // What stays behind is swept; it must not hide why the write failed.
+    await rm(temporary, { force: true }).catch(() => undefined)
   }
 }
 

@@ -7,6 +7,7 @@ import type { KeyAndCertificate } from '@fleetroot/tls-config'
 import { DeviceClientError } from '../error.ts'
 import { parseServerUrl } from '../https/url.ts'
 import { fullJitterBackoff } from '../retry/backoff.ts'
+import { trustPem } from '../trust/anchors.ts'
 import { openAcceptedSocket } from './accepted-socket.ts'
 import { AckWatch } from './ack-watch.ts'
 import { checkFilter, checkTopic, type Message, type QoS } from './message.ts'
@@ -195,12 +196,12 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
 
   async #handshake(tls: BrokerTls, signal: AbortSignal): Promise<TLSSocket> {
     const { connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options
-    return openAcceptedSocket(this.#url, tls, connectTimeoutMs, signal)
+    return this.#trusting(async () => openAcceptedSocket(this.#url, tls, connectTimeoutMs, signal))
   }
 
   async #open(tls: BrokerTls, signal: AbortSignal, socket: TLSSocket | undefined): Promise<Session> {
     const { clean = true, keepaliveSeconds = 60, will } = this.#options
-    return openSession({
+    const options = {
       url: this.#url,
       tls,
       clientId: this.clientId,
@@ -209,10 +210,26 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
       connectTimeoutMs: this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       will,
       packetIds: this.#packetIds,
-      onMessage: (message) => this.#deliver(message),
+      onMessage: (message: Message) => this.#deliver(message),
       signal,
       socket,
-    })
+    }
+    return this.#trusting(async () => openSession(options))
+  }
+
+  /** Opens something; where the broker leads to no anchor that is held, once more with those that can be learned. */
+  async #trusting<T>(open: () => Promise<T>): Promise<T> {
+    const { trust, refreshTrust } = this.#options
+    const before = trustPem(trust)
+    try {
+      return await open()
+    } catch (error) {
+      const isUntrusted = error instanceof DeviceClientError && error.tlsCode === 'unknown-authority'
+      if (!isUntrusted || refreshTrust === undefined) throw error
+      await refreshTrust().catch(() => undefined)
+      if (trustPem(trust) === before) throw error
+      return open()
+    }
   }
 
   #begin(session: Session, connectMs: number): void {

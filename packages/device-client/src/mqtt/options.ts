@@ -1,6 +1,7 @@
 import type { KeyAndCertificate, TlsMode } from '@fleetroot/tls-config'
 
 import type { Backoff } from '../retry/backoff.ts'
+import type { Trust } from '../trust/anchors.ts'
 import type { Will } from './message.ts'
 import type { OutboxLimits } from './outbox.ts'
 
@@ -8,8 +9,16 @@ import type { OutboxLimits } from './outbox.ts'
 export interface MqttOptions {
   /** `mqtts://host[:8883]` or `wss://host[:443]/path`; there is no plaintext. */
   url: string
-  /** Trust anchors for the broker's certificate, PEM. */
-  trust: readonly string[]
+  /**
+   * For the broker's certificate: PEM, pinned for good, or the anchors of `openTrustAnchors`, of which every new
+   * connection uses those of now.
+   */
+  trust: Trust
+  /**
+   * Asked when the broker's certificate leads to no anchor that is held, as after a root was replaced while the
+   * device was away: `() => est.refreshTrust()`. If the anchors are others after it, the connection is tried again at once.
+   */
+  refreshTrust?: () => Promise<unknown>
   /** Key and certificate of this device, as `IdentityStore.load` gives them. */
   identity: KeyAndCertificate
   /** Default: the certificate's device id, which is what the broker expects. */

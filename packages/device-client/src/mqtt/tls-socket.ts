@@ -12,11 +12,12 @@ import { clientTlsOptions, type KeyAndCertificate, type TlsMode } from '@fleetro
 import { DeviceClientError } from '../error.ts'
 import { connectionFailure } from '../https/failure.ts'
 import { hostOf } from '../https/url.ts'
+import { type Trust, trustPem } from '../trust/anchors.ts'
 
-/** How a device speaks TLS to its broker: one context for all of its connections, and the last session. */
+/** How a device speaks TLS to its broker: one context for its connections until its trust anchors change. */
 export interface BrokerTls {
-  readonly options: ConnectionOptions
-  readonly context: SecureContext
+  /** For the anchors of now. When they changed, the last session is forgotten: other anchors have proven it. */
+  readonly current: () => { readonly options: ConnectionOptions; readonly context: SecureContext }
   /** Of the last connection; resuming it saves both sides the signatures. */
   session: VerifiedSession | undefined
 }
@@ -33,7 +34,7 @@ export interface VerifiedSession {
 
 /** Settings of `brokerTls`. */
 export interface BrokerTlsSettings {
-  trust: readonly string[]
+  trust: Trust
   identity: KeyAndCertificate
   mode: TlsMode
   serverName: string | undefined
@@ -41,19 +42,34 @@ export interface BrokerTlsSettings {
 
 /** Builds the context. Throws TlsConfigError if `trust` holds no CA, DeviceClientError `option-invalid` for a bad pair. */
 export function brokerTls(settings: BrokerTlsSettings): BrokerTls {
-  const { trust, identity, mode, serverName } = settings
+  let pem = trustPem(settings.trust)
+  let built = build(settings, pem)
+  const tls: BrokerTls = {
+    session: undefined,
+    current: () => {
+      const now = trustPem(settings.trust)
+      if (now !== pem) {
+        built = build(settings, now)
+        pem = now
+        tls.session = undefined
+      }
+      return built
+    },
+  }
+  return tls
+}
+
+function build({ identity, mode, serverName }: BrokerTlsSettings, trust: readonly string[]) {
   const tls = clientTlsOptions({ trust, identity, mode, ...(serverName === undefined ? {} : { serverName }) })
   const { key: _key, cert: _cert, ca: _ca, ...options } = tls
   try {
-    return { options, context: createSecureContext(tls), session: undefined }
+    return { options, context: createSecureContext(tls) }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     throw new DeviceClientError(
       'option-invalid',
       `identity: key and certificate are no pair that TLS takes (${why})`,
-      {
-        cause: error,
-      },
+      { cause: error },
     )
   }
 }
@@ -73,14 +89,15 @@ export async function openTlsSocket(
   if (signal.aborted) throw aborted()
   const host = hostOf(url)
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
+  const { options, context } = tls.current()
   const resumable =
     tls.session !== undefined && Date.now() < tls.session.serverNotAfterMs ? tls.session : undefined
   const socket = connect({
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...tls.options,
+    ...options,
     host,
     port: Number(url.port || (url.protocol === 'wss:' ? 443 : 8883)),
-    secureContext: tls.context,
+    secureContext: context,
     ...(resumable === undefined ? {} : { session: resumable.ticket }),
   })
   // A small PUBLISH must not wait for the acknowledgement of the one before.

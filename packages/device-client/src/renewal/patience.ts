@@ -30,6 +30,23 @@ export function renewalBackoff(identity: Lived, random: () => number): Backoff {
   })
 }
 
+const A_MINUTE_MS = 60_000
+const A_DAY_MS = 86_400_000
+
+/**
+ * How long to wait before the trust anchors are looked at: within a minute of the start, when a device may have been
+ * away for a rollover, then once a day, and never longer than the last third of the certificate's life, which
+ * is how a fleet with certificates that live for seconds keeps up.
+ */
+export function trustLookAfterMs(looks: number, identity: Lived, random: () => number): number {
+  const most = looks === 0 ? A_MINUTE_MS : A_DAY_MS
+  // At least half of it: many devices that started together part.
+  return (
+    Math.min(most, within(untilEnd(identity), 1_000, A_DAY_MS)) *
+    (looks === 0 ? random() : (1 + random()) / 2)
+  )
+}
+
 /** Milliseconds between `renewalDue` and the end: a third of the life. */
 function untilEnd(identity: Lived): number {
   return Math.max(0, identity.certificate.notAfter.getTime() - renewalDue(identity).getTime())

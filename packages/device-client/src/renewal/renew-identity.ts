@@ -9,7 +9,7 @@ import {
 import { renewalDue } from '../enrollment/lifetime.ts'
 import { DeviceClientError, type DeviceClientErrorCode } from '../error.ts'
 import type { EstClient } from '../est/client.ts'
-import { buildChain } from '../identity/chain.ts'
+import { currentChain } from '../identity/current-chain.ts'
 import type { PendingRequest } from '../identity/pending-request.ts'
 import type { IdentityStore } from '../identity/store.ts'
 import type { StoredIdentity } from '../identity/stored-identity.ts'
@@ -36,7 +36,7 @@ export interface RenewalOptions {
 }
 
 /**
- * Renews the stored identity: a new key, kept before it is asked for; simplereenroll over mutual TLS with the
+ * Renews the stored identity: the trust anchors first, where they follow a rollover; a new key, kept before it is asked for; simplereenroll over mutual TLS with the
  * identity in use; the answer staged beside that; `probe`; and only then, by one rename(2), the new identity
  * instead of the old. Whenever the process dies, `store.load` gives an identity that works, and the next call goes
  * on where this one was. `inUse` is what the caller works with, if that may differ from what is stored: when
@@ -63,6 +63,11 @@ export async function renewIdentity(
     await probe?.(stored)
     return stored
   }
+  if (est.anchors.isLearning) {
+    // Before each renewal: a fleet that renews never misses a rollover. Where cacerts cannot be had the renewal
+    // will hardly succeed either, and says why.
+    await est.refreshTrust({ maxAgeMs: TRUST_MAX_AGE_MS }).catch(() => undefined)
+  }
   const staged = (await usableStaged(store, est, now())) ?? (await request(options, stored))
   try {
     await probe?.(staged)
@@ -77,6 +82,9 @@ export async function renewIdentity(
   await store.sweep()
   return staged
 }
+
+/** Thousands of devices in one process share a client; one question a second serves them all. */
+const TRUST_MAX_AGE_MS = 1_000
 
 /** Failures of a probe that say nothing about the identity. */
 const unasked: ReadonlySet<DeviceClientErrorCode> = new Set([
@@ -155,9 +163,9 @@ function isSame(one: StoredIdentity, other: StoredIdentity): boolean {
   return one.certificate.fingerprint256 === other.certificate.fingerprint256
 }
 
-function isUsable({ certificate, chain }: StoredIdentity, est: EstClient, now: Date): boolean {
+function isUsable(identity: StoredIdentity, est: EstClient, now: Date): boolean {
   try {
-    buildChain(certificate, { issuers: chain, trust: est.trust, now })
+    currentChain(identity, est.anchors, now)
     return true
   } catch {
     return false

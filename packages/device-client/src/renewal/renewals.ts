@@ -1,8 +1,10 @@
 import { DeviceClientError } from '../error.ts'
+import { withCurrentChain } from '../identity/current-chain.ts'
 import type { StoredIdentity } from '../identity/stored-identity.ts'
 import type { Backoff } from '../retry/backoff.ts'
 import { retryVerdict } from '../retry/verdict.ts'
-import { renewalBackoff, renewalTime } from './patience.ts'
+import type { AnchorChange } from '../trust/anchors.ts'
+import { renewalBackoff, renewalTime, trustLookAfterMs } from './patience.ts'
 import { renewIdentity, type RenewalOptions } from './renew-identity.ts'
 import { type Clock, systemClock, Timetable } from './timetable.ts'
 
@@ -23,6 +25,8 @@ export interface KeptIdentity extends Omit<RenewalOptions, 'now'> {
   onRenewed?: (identity: StoredIdentity) => void
   /** An attempt failed. The identity in use stays in use; the next attempt comes after `retryInMs`. */
   onFailure?: (error: unknown, retryInMs: number) => void
+  /** A root was introduced or retired: the trust anchors of `est` are others now. */
+  onTrustChanged?: (change: AnchorChange) => void
   /** `credentials-exhausted`: only a new token helps. Nothing is tried any more. */
   onExhausted?: (error: DeviceClientError) => void
 }
@@ -47,7 +51,8 @@ export interface Renewals {
 
 /**
  * Renews identities at two thirds of their lives, with jitter. What fails is tried again with full jitter until
- * the certificate expires, and after that as long as the server may still allow it. One timer and one queue
+ * the certificate expires, and after that as long as the server may still allow it. Where the anchors of `est` follow
+ * a rollover they are looked at before each renewal, soon after the start, and once a day. One timer and one queue
  * serve any number of identities.
  *
  * @example
@@ -84,6 +89,7 @@ export function createRenewals(options: RenewalsOptions = {}): Renewals {
         random,
         now: () => clock.now(),
         at: (at) => timetable.at(at, () => enqueue(keeper)),
+        later: (at, run) => timetable.at(at, run),
         onStop: () => kept.delete(keeper),
       })
       kept.add(keeper)
@@ -104,6 +110,7 @@ interface Shared {
   now: () => number
   /** Has `attempt` called at that time; returns what cancels it. */
   at: (at: number) => () => void
+  later: (at: number, run: () => void) => () => void
   onStop: () => void
 }
 
@@ -116,6 +123,7 @@ class Keeper implements Renewal {
   #failures = 0
   #nextAt: number | undefined
   #cancel: () => void = () => undefined
+  #cancelLook: () => void = () => undefined
   #running: Promise<void> | undefined
   #stopped = false
 
@@ -125,6 +133,7 @@ class Keeper implements Renewal {
     this.#identity = kept.identity
     this.#backoff = renewalBackoff(kept.identity, shared.random)
     this.#schedule(renewalTime(kept.identity, shared.random))
+    if (kept.est.anchors.isLearning) this.#scheduleLook(0)
   }
 
   get identity(): StoredIdentity {
@@ -187,10 +196,32 @@ class Keeper implements Renewal {
     this.#cancel = this.#shared.at(at)
   }
 
+  #scheduleLook(looks: number): void {
+    const { now, random, later } = this.#shared
+    const at = now() + trustLookAfterMs(looks, this.#identity, random)
+    this.#cancelLook = later(at, () => void this.#lookAndGoOn(looks))
+  }
+
+  async #lookAndGoOn(looks: number): Promise<void> {
+    await this.#look()
+    if (!this.#stopped) this.#scheduleLook(looks + 1)
+  }
+
+  /** Never rejects: what cannot be learned now is learned the next time, at the latest before the renewal. */
+  async #look(): Promise<void> {
+    const { est, onTrustChanged } = this.#kept
+    const before = est.anchors.pem
+    const change = await est.refreshTrust({ maxAgeMs: 1_000 }).catch(() => undefined)
+    if (this.#stopped || change === undefined || est.anchors.pem === before) return
+    this.#identity = withCurrentChain(this.#identity, est.anchors, new Date(this.#shared.now()))
+    onTrustChanged?.(change)
+  }
+
   #end(): void {
     this.#stopped = true
     this.#nextAt = undefined
     this.#cancel()
+    this.#cancelLook()
     this.#shared.onStop()
   }
 }

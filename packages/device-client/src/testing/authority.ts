@@ -2,18 +2,12 @@ import { createPublicKey, type KeyObject } from 'node:crypto'
 
 import {
   type Certificate,
-  createIssuingCertificate,
-  createRootCertificate,
   defaultProfiles,
   exportPrivateKey,
   generateKeyPair,
-  issueCertificate,
   type Issuer,
-  keySigner,
-  newSerial,
-  parseDeviceId,
-  type Profile,
 } from '@fleetroot/pki'
+import { issueFor, makeHierarchy, makeRoot } from '@fleetroot/pki/testing'
 
 /** A key with its certificate and issuing CA, as TLS takes them. */
 export interface Leaf {
@@ -33,6 +27,7 @@ export interface LeafOptions {
 /** A root with two issuing CAs, made by pki as the enrollment server makes them. */
 export interface Authority {
   root: Certificate
+  rootIssuer: Issuer
   devices: Issuer
   services: Issuer
   trust: string[]
@@ -44,62 +39,36 @@ export interface Authority {
   server(options?: LeafOptions & { dns?: string[]; ip?: string[] }): Promise<Leaf>
 }
 
-const YEAR_MS = 365 * 86_400_000
+const trustDomain = 'fleet.test'
 
 /** Two authorities differ in their keys alone: every name in them is the same. */
 export async function createAuthority(): Promise<Authority> {
-  const madeAt = new Date(Date.now() - YEAR_MS)
-  const signer = keySigner(generateKeyPair('P-256').privateKey)
-  const root = await createRootCertificate({
-    signer,
-    commonName: 'Test Root',
-    serial: newSerial(),
-    now: madeAt,
-  })
+  const { root, devices, services } = await makeHierarchy()
+  return authorityOf(root, devices, services)
+}
 
-  async function issuing(commonName: string): Promise<Issuer> {
-    const { privateKey, publicKey } = generateKeyPair('P-256')
-    const issuer = { certificate: root, signer }
-    const serial = newSerial()
-    const certificate = await createIssuingCertificate({ issuer, publicKey, commonName, serial, now: madeAt })
-    return { certificate, signer: keySigner(privateKey) }
-  }
-  const devices = await issuing('Test Devices')
-  const services = await issuing('Test Services')
+/** A new root with a new key, made so many milliseconds ago. */
+export async function createRoot(agoMs: number): Promise<Issuer> {
+  return makeRoot({ commonName: 'Test Root', now: new Date(Date.now() - agoMs) })
+}
 
-  async function issue(
-    profile: Profile,
-    issuer: Issuer,
-    subject: { id: string; dns?: string[]; ip?: string[] },
-    publicKey: KeyObject,
-    { issuedAt = new Date(), lifetimeSeconds = profile.lifetimeSeconds }: LeafOptions = {},
-  ): Promise<Certificate> {
-    return issueCertificate({
-      profile: { ...profile, lifetimeSeconds },
-      issuer,
-      subject: { ...subject, id: parseDeviceId(subject.id), trustDomain: 'fleet.test' },
-      publicKey,
-      serial: newSerial(),
-      now: issuedAt,
-    })
-  }
+/** An authority of given CAs. */
+export function authorityOf(rootIssuer: Issuer, devices: Issuer, services: Issuer): Authority {
+  const root = rootIssuer.certificate
 
   async function leaf(issuer: Issuer, make: (publicKey: KeyObject) => Promise<Certificate>): Promise<Leaf> {
     const { privateKey } = generateKeyPair('P-256')
     const certificate = await make(createPublicKey(privateKey))
-    return {
-      key: exportPrivateKey(privateKey),
-      cert: certificate.pem + issuer.certificate.pem,
-      certificate,
-      privateKey,
-    }
+    const cert = certificate.pem + issuer.certificate.pem
+    return { key: exportPrivateKey(privateKey), cert, certificate, privateKey }
   }
 
   const issueDevice: Authority['issueDevice'] = async (id, publicKey, options) =>
-    issue(defaultProfiles.device, devices, { id }, publicKey, options)
+    issueFor(devices, { id, trustDomain, ...options, publicKey })
 
   return {
     root,
+    rootIssuer,
     devices,
     services,
     trust: [root.pem],
@@ -107,9 +76,9 @@ export async function createAuthority(): Promise<Authority> {
     issueDevice,
     device: async (id, options) =>
       leaf(devices, async (key) => issueDevice(id, options?.publicKey ?? key, options)),
-    server: async ({ dns = ['localhost'], ip = ['127.0.0.1'], ...options } = {}) =>
-      leaf(services, async (key) =>
-        issue(defaultProfiles.service, services, { id: 'server', dns, ip }, key, options),
-      ),
+    server: async ({ dns = ['localhost'], ip = ['127.0.0.1'], ...options } = {}) => {
+      const wish = { id: 'server', profile: defaultProfiles.service, trustDomain, dns, ip, ...options }
+      return leaf(services, async (publicKey) => issueFor(services, { ...wish, publicKey }))
+    },
   }
 }

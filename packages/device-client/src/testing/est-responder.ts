@@ -34,6 +34,10 @@ export interface EstResponder {
   instead: ((request: IncomingMessage, response: ServerResponse) => void)[]
   /** Changes what is sent back for an enrollment. */
   answer: (certificate: Certificate) => Promise<Certificate[]> | Certificate[]
+  /** What it answers to cacerts. */
+  cacerts: Certificate[]
+  /** Another certificate, and other trust in devices, for new connections. */
+  setIdentity(identity: Leaf, trust?: string[]): void
   close(): Promise<void>
 }
 
@@ -48,13 +52,9 @@ interface Token {
 
 export async function startEstResponder(authority: Authority, identity?: Leaf): Promise<EstResponder> {
   const tokens = new Map<string, Token>()
-  const tls = serverTlsOptions({
-    identity: identity ?? (await authority.server()),
-    trust: authority.trust,
-    mode: 'compatible',
-    clientCertificate: 'optional',
-  })
-  const server = createServer(tls, (request, response) => {
+  const tlsOptions = (own: Leaf, trust = authority.trust) =>
+    serverTlsOptions({ identity: own, trust, mode: 'compatible', clientCertificate: 'optional' })
+  const server = createServer(tlsOptions(identity ?? (await authority.server())), (request, response) => {
     handle(request, response).catch((error: unknown) => {
       const isRefused = error instanceof RefusedRequest
       send(response, request, isRefused ? 400 : 500, 'text/plain', isRefused ? error.message : String(error))
@@ -71,6 +71,8 @@ export async function startEstResponder(authority: Authority, identity?: Leaf): 
     issue: {},
     instead: [],
     answer: (certificate) => [certificate],
+    cacerts: authority.all,
+    setIdentity: (own, trust) => server.setSecureContext(tlsOptions(own, trust)),
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -86,7 +88,7 @@ export async function startEstResponder(authority: Authority, identity?: Leaf): 
     }
     switch (request.url ?? '') {
       case '/.well-known/est/cacerts':
-        sendCertificates(response, request, authority.all)
+        sendCertificates(response, request, responder.cacerts)
         return
       case '/.well-known/est/csrattrs':
         send(response, request, 204, 'application/csrattrs', '')

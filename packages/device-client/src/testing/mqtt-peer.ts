@@ -41,8 +41,8 @@ export interface MqttPeer {
   send(packet: Packet): void
   /** Cuts all connections, without a word. */
   drop(): void
-  /** Another certificate for new connections. */
-  setIdentity(identity: Leaf): void
+  /** Another certificate, and other trust in devices, for new connections. */
+  setIdentity(identity: Leaf, trust?: string[]): void
   close(): Promise<void>
 }
 
@@ -51,8 +51,8 @@ export async function startMqttPeer(
   authority: Authority,
   options: { identity?: Leaf; transport?: 'mqtts' | 'wss' } = {},
 ): Promise<MqttPeer> {
-  const tlsOptions = (identity: Leaf) =>
-    serverTlsOptions({ identity, trust: authority.trust, mode: 'compatible', clientCertificate: 'required' })
+  const tlsOptions = (identity: Leaf, trust = authority.trust) =>
+    serverTlsOptions({ identity, trust, mode: 'compatible', clientCertificate: 'required' })
   const tls = tlsOptions(options.identity ?? (await authority.server()))
   const waiting = new Set<() => void>()
   const transport = options.transport ?? 'mqtts'
@@ -91,7 +91,7 @@ export async function startMqttPeer(
     drop() {
       for (const socket of raw) socket.destroy()
     },
-    setIdentity: (identity) => server.setSecureContext(tlsOptions(identity)),
+    setIdentity: (identity, trust) => server.setSecureContext(tlsOptions(identity, trust)),
     async close() {
       if (!server.listening) return
       const closed = new Promise((resolve) => server.close(resolve))

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { refusalOf } from '../refusal.test-support.ts'
+import { refusalOf } from '../testing/refusal.ts'
 import { parseSerial, type SerialNumber } from '../serial.ts'
 import { CrlEntries } from './entries.ts'
 import { type CrlEntry, encodeEntry } from './entry.ts'

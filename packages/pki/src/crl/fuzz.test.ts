@@ -13,14 +13,14 @@ import {
   tlv,
   unsignedInteger,
 } from '../der/index.ts'
-import { mutated } from '../der/mutation.test-support.ts'
+import { mutated } from '../testing/mutation.ts'
 import { PkiError } from '../error.ts'
 import { encodeExtension, readExtensions } from '../extension/index.ts'
 import { encodeSignatureAlgorithm } from '../key/index.ts'
 import { encodeName } from '../name/index.ts'
 import { parseSerial } from '../serial.ts'
 import type { Crl } from './crl.ts'
-import { testCrl } from './crl.test-support.ts'
+import { testCrl } from '../testing/crl.ts'
 import type { CrlEntry } from './entry.ts'
 import { parseCrl } from './parse.ts'
 import { reasonCode } from './reason.ts'

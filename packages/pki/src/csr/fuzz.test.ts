@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { bitString, contextConstructed, integer, oid, sequence, setOf, tlv } from '../der/index.ts'
-import { mutated } from '../der/mutation.test-support.ts'
+import { mutated } from '../testing/mutation.ts'
 import { PkiError } from '../error.ts'
-import { encodeExtensionsAgain } from '../extension/again.test-support.ts'
+import { encodeExtensionsAgain } from '../testing/again.ts'
 import {
   encodeBasicConstraints,
   encodeExtendedKeyUsage,

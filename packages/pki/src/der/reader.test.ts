@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { refusalOf } from '../refusal.test-support.ts'
+import { refusalOf } from '../testing/refusal.ts'
 import { type DerReader, openDer, readDer } from './reader.ts'
 import { sequence } from './writer.ts'
 

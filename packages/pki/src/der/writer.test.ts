@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { refusalOf } from '../refusal.test-support.ts'
+import { refusalOf } from '../testing/refusal.ts'
 import { readDer } from './reader.ts'
 import type { StringType } from './string.ts'
 import { contextConstructed, Tag } from './tag.ts'

@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { fromPem, toPem } from '../pem.ts'
-import { refusalOf } from '../refusal.test-support.ts'
+import { refusalOf } from '../testing/refusal.ts'
 import { keyAlgorithms } from './algorithm.ts'
 import { generateKeyPair } from './generate.ts'
 import { exportPrivateKey, importPrivateKey } from './private-key.ts'

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { bitString, integer, nullValue, oid, sequence } from '../der/index.ts'
-import { refusalOf } from '../refusal.test-support.ts'
+import { refusalOf } from '../testing/refusal.ts'
 import { detectKeyAlgorithm, keyAlgorithm, keyAlgorithms } from './algorithm.ts'
 import { generateKeyPair, generateKeyPairAsync } from './generate.ts'
 import { exportPublicKey, importPublicKey, publicKeyFingerprint } from './public-key.ts'

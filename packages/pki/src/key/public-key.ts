@@ -1,6 +1,7 @@
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { readDer, type DerReader, rememberOids } from '../der/index.ts'
 import { PkiError } from '../error.ts'
+import { keyMemo } from './memo.ts'
 
 const rsaEncryption = '1.2.840.113549.1.1.1'
 const ecPublicKey = '1.2.840.10045.2.1'
@@ -24,7 +25,7 @@ export interface RsaNumbers {
 }
 
 // Exporting a KeyObject costs 40 µs, more than importing it; the bytes that it came from are kept beside it.
-const encodings = new WeakMap<KeyObject, Buffer>()
+const encodings = keyMemo<Buffer>('SubjectPublicKeyInfo')
 
 /**
  * Imports a SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) that has the one DER form of its key: named curve

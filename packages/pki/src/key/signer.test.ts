@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, privateEncrypt, verify } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { nullValue, oid, readDer, sequence } from '../der/index.ts'
-import { refusalOf } from '../refusal.test-support.ts'
+import { refusalOf } from '../testing/refusal.ts'
 import { keyAlgorithms } from './algorithm.ts'
 import { generateKeyPair } from './generate.ts'
 import {

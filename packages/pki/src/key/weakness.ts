@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { describeKey, detectKeyAlgorithm, keyAlgorithms } from './algorithm.ts'
+import { keyMemo } from './memo.ts'
 import { exportPublicKey, rsaNumbers } from './public-key.ts'
 import { findRsaWeakness } from './rsa-weakness.ts'
 
@@ -21,7 +22,7 @@ export interface KeyWeakness {
 }
 
 // The check of a CSR and the issuance ask about one key; for RSA-4096 the answer costs 1.9 ms.
-const verdicts = new WeakMap<KeyObject, { readonly weakness: KeyWeakness | undefined }>()
+const verdicts = keyMemo<{ readonly weakness: KeyWeakness | undefined }>('weakness')
 
 /**
  * What is wrong with a public key: its kind, its size, or numbers that show how badly it was made. Undefined

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { oid, sequence, setOf, string } from '../der/index.ts'
-import { refusalOf } from '../refusal.test-support.ts'
+import { refusalOf } from '../testing/refusal.ts'
 import { commonNames, soleCommonName, type SoleCommonName } from './common-name.ts'
 import { formatName } from './format.ts'
 import { decodeName, encodeName, type Name, type NameAttribute, nameOf } from './name.ts'

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { implicit, sequence } from '../der/index.ts'
-import { refusalOf } from '../refusal.test-support.ts'
+import { refusalOf } from '../testing/refusal.ts'
 import { formatIpAddress, parseIpAddress } from './ip-address.ts'
 import {
   decodeSubjectAltNames,

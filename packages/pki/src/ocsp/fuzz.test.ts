@@ -1,13 +1,13 @@
 import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { mutated } from '../der/mutation.test-support.ts'
+import { mutated } from '../testing/mutation.ts'
 import { PkiError } from '../error.ts'
 import { createCertId } from './cert-id.ts'
-import { answer, appoint, ask, issuing } from './ocsp.test-support.ts'
+import { answer, appoint, ask, issuing } from '../testing/ocsp.ts'
 import { type BasicOcspResponse, parseOcspResponse } from './parse-response.ts'
 import { createOcspRequest, parseOcspRequest } from './request.ts'
 import { verifyOcspResponse } from './verify-response.ts'
-import { rejectionOf } from '../refusal.test-support.ts'
+import { rejectionOf } from '../testing/refusal.ts'
 import { testNow } from '../testing/authority.ts'
 
 const question = ask(['01', '02', '04'], Buffer.from('a nonce of the usual length, 32.'))

@@ -14,9 +14,9 @@ import {
 } from '../der/index.ts'
 import { encodeExtension } from '../extension/index.ts'
 import { encodeSignatureAlgorithm } from '../key/index.ts'
-import { refusalOf } from '../refusal.test-support.ts'
+import { refusalOf } from '../testing/refusal.ts'
 import { testNow } from '../testing/authority.ts'
-import { ask, issuing } from './ocsp.test-support.ts'
+import { ask, issuing } from '../testing/ocsp.ts'
 import { parseOcspResponse } from './parse-response.ts'
 
 const when = generalizedTime(testNow)

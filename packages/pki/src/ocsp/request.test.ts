@@ -11,10 +11,10 @@ import {
   unsignedInteger,
 } from '../der/index.ts'
 import { encodeExtension } from '../extension/index.ts'
-import { refusalOf } from '../refusal.test-support.ts'
+import { refusalOf } from '../testing/refusal.ts'
 import { parseSerial } from '../serial.ts'
 import { certIdMatches, createCertId } from './cert-id.ts'
-import { issuing, root } from './ocsp.test-support.ts'
+import { issuing, root } from '../testing/ocsp.ts'
 import {
   createOcspRequest,
   maxOcspRequestBytes,

@@ -1,8 +1,9 @@
 import { createDecipheriv, pbkdf2Sync } from 'node:crypto'
 import { PkiError } from '../error.ts'
+import { pbes2Oids } from '../key/index.ts'
 import { elements, invalid, objectIdentifier, octets, smallInteger } from './ber.ts'
 import { type Asn1Node, forge } from './forge.ts'
-import { pbes2Ciphers, pkcsOids, prfHashes } from './oids.ts'
+import { pbes2Ciphers, prfHashes } from './oids.ts'
 
 /** Beyond this a file is an attempt to keep us busy; OpenSSL and Java write 2,048 to 10,000. */
 const maximumIterations = 1_000_000
@@ -26,7 +27,7 @@ export function decrypt(algorithm: Asn1Node | undefined, encrypted: Buffer, pass
   const [oidNode, parameters] = elements(algorithm, 'encryption algorithm')
   const oid = objectIdentifier(oidNode, 'encryption algorithm')
   if (parameters === undefined) throw invalid('encryption algorithm has no parameters')
-  return oid === pkcsOids.pbes2
+  return oid === pbes2Oids.pbes2
     ? decryptPbes2(parameters, encrypted, password)
     : decryptLegacy(oid, parameters, encrypted, password)
 }
@@ -34,7 +35,7 @@ export function decrypt(algorithm: Asn1Node | undefined, encrypted: Buffer, pass
 function decryptPbes2(parameters: Asn1Node, encrypted: Buffer, password: string): Buffer {
   const [derivation, scheme] = elements(parameters, 'PBES2-params')
   const [kdf, kdfParameters] = elements(derivation, 'keyDerivationFunc')
-  if (objectIdentifier(kdf, 'keyDerivationFunc') !== pkcsOids.pbkdf2) {
+  if (objectIdentifier(kdf, 'keyDerivationFunc') !== pbes2Oids.pbkdf2) {
     throw unsupported('key derivation is not PBKDF2')
   }
   const [salt, rounds, ...optional] = elements(kdfParameters, 'PBKDF2-params')

@@ -1,4 +1,4 @@
-import { createCipheriv, createHmac, createPublicKey, hash, pbkdf2Sync, randomBytes } from 'node:crypto'
+import { createHmac, createPublicKey, hash, randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import type { Certificate } from '../certificate/certificate.ts'
 import {
@@ -13,6 +13,7 @@ import {
   string,
 } from '../der/index.ts'
 import { PkiError } from '../error.ts'
+import { encryptPbes2, encryptPkcs8 } from '../key/index.ts'
 import { deriveMacKey } from './key-derivation.ts'
 import { pkcsOids } from './oids.ts'
 import { checkNewPassword } from './password.ts'
@@ -62,15 +63,13 @@ export function writePkcs12(contents: Pkcs12Contents): Buffer {
   if (!publicKeyInfo.equals(certificate.publicKeyInfo)) {
     throw new PkiError('key-mismatch', 'PKCS#12: privateKey is not the key of certificate')
   }
-  const encrypt = (plain: Uint8Array) => encryptPbes2(plain, password, iterations, random)
+  const encryption = { password, hash: 'sha256', iterations, random } as const
   const attributes = leafAttributes(certificate, contents.friendlyName)
 
   const certificates = sequence(certBag(certificate, attributes), ...chain.map((issuer) => certBag(issuer)))
-  const key = encrypt(privateKey.export({ format: 'der', type: 'pkcs8' }))
-  // EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm AlgorithmIdentifier, encryptedData OCTET STRING }
-  const shrouded = sequence(key.algorithm, octetString(key.encrypted))
+  const shrouded = encryptPkcs8(privateKey.export({ format: 'der', type: 'pkcs8' }), encryption)
   const safe = sequence(
-    encryptedData(encrypt(certificates)),
+    encryptedData(encryptPbes2(certificates, encryption)),
     data(sequence(safeBag(pkcsOids.shroudedKeyBag, shrouded, attributes))),
   )
   return sequence(integer(3), data(safe), macData(safe, password, iterations, random))
@@ -87,7 +86,7 @@ function data(content: Uint8Array): Buffer {
  *         contentType id-data, contentEncryptionAlgorithm AlgorithmIdentifier,
  *         encryptedContent [0] IMPLICIT OCTET STRING }
  */
-function encryptedData({ algorithm, encrypted }: Encrypted): Buffer {
+function encryptedData({ algorithm, encrypted }: ReturnType<typeof encryptPbes2>): Buffer {
   const info = sequence(oid(pkcsOids.data), algorithm, implicit(0, encrypted))
   return sequence(oid(pkcsOids.encryptedData), explicit(0, sequence(integer(0), info)))
 }
@@ -112,34 +111,6 @@ function leafAttributes(certificate: Certificate, friendlyName: string | undefin
     attributes.push(sequence(oid(pkcsOids.friendlyName), setOf(string('bmp', friendlyName))))
   }
   return attributes
-}
-
-interface Encrypted {
-  readonly algorithm: Buffer
-  readonly encrypted: Buffer
-}
-
-/**
- * PBES2 (RFC 8018, A.4):
- *
- *     PBES2-params  ::= SEQUENCE { keyDerivationFunc AlgorithmIdentifier, encryptionScheme AlgorithmIdentifier }
- *     PBKDF2-params ::= SEQUENCE { salt OCTET STRING, iterationCount INTEGER, prf AlgorithmIdentifier }
- */
-function encryptPbes2(
-  plain: Uint8Array,
-  password: string,
-  iterations: number,
-  random: (octets: number) => Uint8Array,
-): Encrypted {
-  const salt = random(16)
-  const iv = random(16)
-  const key = pbkdf2Sync(password, salt, iterations, 32, 'sha256')
-  const cipher = createCipheriv('aes-256-cbc', key, iv)
-  const encrypted = Buffer.concat([cipher.update(plain), cipher.final()])
-  const prf = sequence(oid(pkcsOids.hmacWithSha256), nullValue())
-  const derivation = sequence(oid(pkcsOids.pbkdf2), sequence(octetString(salt), integer(iterations), prf))
-  const scheme = sequence(oid(pkcsOids.aes256Cbc), octetString(iv))
-  return { algorithm: sequence(oid(pkcsOids.pbes2), sequence(derivation, scheme)), encrypted }
 }
 
 /** MacData over the content octets of authSafe (RFC 7292, 4 and 5.1). */

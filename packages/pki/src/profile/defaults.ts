@@ -19,6 +19,7 @@ const leaf = {
   policies: [],
   ocspNoCheck: false,
   backdateSeconds: hour,
+  renewalGraceSeconds: 0,
 } as const
 
 const authority = {

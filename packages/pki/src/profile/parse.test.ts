@@ -148,6 +148,7 @@ describe('a profile that an operator wrote', () => {
     ],
     ['a lifetime of a century', { ...gateway, lifetimeSeconds: 3e9 }, /^profile: lifetimeSeconds must be/],
     ['a lifetime of nothing', { ...gateway, lifetimeSeconds: 0 }, /^profile: lifetimeSeconds must be/],
+    ['a grace of years', { ...gateway, renewalGraceSeconds: 4e7 }, /^profile: renewalGraceSeconds must be a/],
     ['a negative backdate', { ...gateway, backdateSeconds: -1 }, /^profile: backdateSeconds must be a whole/],
   ])('is refused with %s', (_what, input, message) => {
     expect(refusal(input)).toMatch(message)
@@ -206,8 +207,10 @@ describe('the default profiles', () => {
     ])
   })
 
-  it('backdate by an hour, and are plain data', () => {
-    for (const profile of Object.values(defaultProfiles)) expect(profile.backdateSeconds).toBe(3600)
+  it('backdate by an hour, renew nothing that has expired, and are plain data', () => {
+    for (const profile of Object.values(defaultProfiles)) {
+      expect(profile).toMatchObject({ backdateSeconds: 3600, renewalGraceSeconds: 0 })
+    }
     expect(structuredClone(defaultProfiles)).toEqual(defaultProfiles)
   })
 

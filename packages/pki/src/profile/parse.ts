@@ -9,6 +9,8 @@ const minimumLifetimeSeconds = 60
 /** Ten years: as long as the issuing CA, which cuts it anyway. */
 const maximumLifetimeSeconds = 10 * 365 * 24 * 60 * 60
 const maximumBackdateSeconds = 24 * 60 * 60
+/** A certificate that may be renewed for longer than a year after its end has no end. */
+const maximumGraceSeconds = 365 * 24 * 60 * 60
 
 const fields = [
   'name',
@@ -21,6 +23,7 @@ const fields = [
   'policies',
   'lifetimeSeconds',
   'backdateSeconds',
+  'renewalGraceSeconds',
 ] as const
 
 /** Bits that a leaf here may have: the others make CAs, or mean nothing to TLS. */
@@ -36,7 +39,7 @@ const refusedPurposes = new Map<string, string>([
 
 /**
  * Checks a profile that an operator wrote and fills in what it leaves out (`keyUsage` digitalSignature,
- * `backdateSeconds` 3600, no further names, no policies). `name`, `issuer`, `role`, `extendedKeyUsage` and
+ * `backdateSeconds` 3600, `renewalGraceSeconds` 0, no further names, no policies). `name`, `issuer`, `role`, `extendedKeyUsage` and
  * `lifetimeSeconds` are required.
  *
  * Refuses everything that could make a CA, an OCSP responder or a second meaning of a built-in name, and a
@@ -74,6 +77,10 @@ export function parseProfile(input: unknown): Profile {
       written['backdateSeconds'] === undefined
         ? defaultProfiles.device.backdateSeconds
         : parseSeconds(written, 'backdateSeconds', 0, maximumBackdateSeconds),
+    renewalGraceSeconds:
+      written['renewalGraceSeconds'] === undefined
+        ? 0
+        : parseSeconds(written, 'renewalGraceSeconds', 0, maximumGraceSeconds),
   }
   return checkTogether(profile)
 }

@@ -77,4 +77,6 @@ export interface Profile {
   readonly lifetimeSeconds: number
   /** How long before the moment of issuance notBefore lies, in seconds: devices without a clock. */
   readonly backdateSeconds: number
+  /** How long after notAfter a certificate may still renew itself, in seconds; 0: not at all. */
+  readonly renewalGraceSeconds: number
 }

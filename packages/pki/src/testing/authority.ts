@@ -1,7 +1,7 @@
-import { createIssuingCertificate, createRootCertificate, type Issuer } from '../certificate/index.ts'
+import type { Issuer } from '../certificate/index.ts'
 import { parseDeviceId } from '../device-id.ts'
-import { generateKeyPair, type KeyAlgorithm, type KeyPair, keySigner } from '../key/index.ts'
-import { newSerial } from '../serial.ts'
+import { generateKeyPair, type KeyAlgorithm, type KeyPair } from '../key/index.ts'
+import { makeIssuing, makeRoot } from './hierarchy.ts'
 
 /** A fixed moment, so that expected dates can be written down. */
 export const testNow = new Date('2026-11-20T12:00:00.500Z')
@@ -24,23 +24,12 @@ export async function testAuthority(
   algorithm: KeyAlgorithm = 'P-256',
   now: Date = testNow,
 ): Promise<{ root: Issuer; issuing: Issuer }> {
-  const rootSigner = keySigner(testKeyPair(algorithm, 'root').privateKey)
-  const issuingKeys = testKeyPair(algorithm, 'issuing')
-  const rootCertificate = await createRootCertificate({
-    signer: rootSigner,
-    commonName: 'Test Root',
+  const wish = (name: string, commonName: string) => ({
+    commonName,
     organization: 'Fleetroot',
-    serial: newSerial(),
+    keys: testKeyPair(algorithm, name),
     now,
   })
-  const root = { certificate: rootCertificate, signer: rootSigner }
-  const certificate = await createIssuingCertificate({
-    issuer: root,
-    publicKey: issuingKeys.publicKey,
-    commonName: 'Test Devices',
-    organization: 'Fleetroot',
-    serial: newSerial(),
-    now,
-  })
-  return { root, issuing: { certificate, signer: keySigner(issuingKeys.privateKey) } }
+  const root = await makeRoot(wish('root', 'Test Root'))
+  return { root, issuing: await makeIssuing(root, wish('issuing', 'Test Devices')) }
 }

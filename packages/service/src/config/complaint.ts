@@ -7,9 +7,9 @@ export const sentenceOf: z.core.$ZodErrorMap = (issue) => {
     case 'invalid_type':
       return issue.input === undefined ? 'is missing' : `must be ${nameOf(issue.expected)}`
     case 'too_small':
-      return `must be at least ${bound(issue.origin, issue.minimum)}`
+      return `must ${verbOf(issue.origin)} at least ${bound(issue.origin, issue.minimum)}`
     case 'too_big':
-      return `must be at most ${bound(issue.origin, issue.maximum)}`
+      return `must ${verbOf(issue.origin)} at most ${bound(issue.origin, issue.maximum)}`
     case 'invalid_value': {
       const allowed = issue.values.map(String)
       const meant = typeof issue.input === 'string' ? suggestion(issue.input, allowed) : ''
@@ -18,7 +18,7 @@ export const sentenceOf: z.core.$ZodErrorMap = (issue) => {
     case 'invalid_format':
       return issue.format === 'regex'
         ? `must match ${String(issue.pattern)}`
-        : `must be a valid ${issue.format}`
+        : `must be ${formatNames[issue.format] ?? `a valid ${issue.format}`}`
     case 'unrecognized_keys':
       return `has unknown keys: ${issue.keys.join(', ')}`
     case 'not_multiple_of':
@@ -43,13 +43,24 @@ const typeNames: Readonly<Record<string, string>> = {
   record: 'a mapping',
 }
 
+const formatNames: Readonly<Record<string, string>> = {
+  url: 'a URL: scheme://host, and :port where it is not the usual one',
+  ipv4: 'an IPv4 address',
+  ipv6: 'an IPv6 address',
+}
+
 function nameOf(type: string): string {
   return typeNames[type] ?? type
 }
 
+function verbOf(origin: string): string {
+  return origin === 'array' ? 'have' : 'be'
+}
+
 function bound(origin: string, limit: number | bigint): string {
   if (origin === 'string') return `${limit} character${limit === 1 ? '' : 's'} long`
-  return origin === 'array' ? `${limit} long` : String(limit)
+  if (origin !== 'array') return String(limit)
+  return `${limit} ${Number(limit) === 1 ? 'entry' : 'entries'}, separated by commas`
 }
 
 /** A value for an error message: short and on one line. */

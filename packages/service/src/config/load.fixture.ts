@@ -17,6 +17,7 @@ export const settings = {
   handshakeTimeout: setting(duration('10s'), { help: 'limit of a handshake' }),
   plain: setting(z.boolean().default(false), { help: 'lines instead of a live view' }),
   dns: setting(z.array(z.string()).default([]), { env: 'FLEETROOT_BROKER_DNS', help: 'names of the broker' }),
+  names: setting(z.array(z.string().min(1)).min(1).default(['localhost']), { help: 'names of the server' }),
   limits: setting(z.strictObject({ clients: z.int() }).optional(), { help: 'upper bounds of everything' }),
   passphrase: setting(z.string().min(8).optional(), {
     env: 'FLEETROOT_PASSPHRASE',

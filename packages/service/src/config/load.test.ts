@@ -15,6 +15,7 @@ describe('the layers', () => {
       handshakeTimeout: 10_000,
       plain: false,
       dns: [],
+      names: ['localhost'],
       limits: undefined,
       passphrase: undefined,
     })
@@ -81,7 +82,13 @@ describe('errors', () => {
     [['--mode=strickt'], {}, '--mode="strickt": must be one of compatible, strict; did you mean strict?'],
     [['--handshake-timeout=20'], {}, '--handshake-timeout="20": has no unit; write 20s for seconds or 20ms'],
     [['--max-packet=big'], {}, '--max-packet="big": is not a size; write a number with a unit'],
-    [['--enrollment-url=nowhere'], {}, '--enrollment-url="nowhere": must be a valid url'],
+    [['--names='], {}, '--names=[]: must have at least 1 entry, separated by commas'],
+    [['--names=a,'], {}, '--names=["a",""] entry 2: must be at least 1 character long'],
+    [
+      ['--enrollment-url=nowhere'],
+      {},
+      '--enrollment-url="nowhere": must be a URL: scheme://host, and :port where it is not the usual one',
+    ],
     [['--limits={clients: 1.5}'], {}, '--limits={"clients":1.5} clients: must be a whole number'],
     [['--limits={clients: x}'], {}, '--limits={"clients":"x"} clients: must be a number'],
   ])('names source, value and fix for %j %j', (argv, env, message) => {

@@ -47,7 +47,7 @@ export function loadConfig<S extends Settings>(options: {
         : { value: defaultValue(declared.schema), source: 'default' }
     } else if (given) {
       for (const issue of parsed.error.issues) {
-        const where = issue.path.length > 0 ? ` ${issue.path.join('.')}` : ''
+        const where = issue.path.length > 0 ? ` ${placeOf(issue.path)}` : ''
         const what = declared.secret ? '' : `=${show(value)}`
         const name = given.source.startsWith('-') || given.isText ? given.source : `${given.source}: ${key}`
         complaints.push(`${name}${what}${where}: ${issue.message}`)
@@ -60,6 +60,11 @@ export function loadConfig<S extends Settings>(options: {
   if (complaints.length > 0) throw new ServiceError('config', listed(complaints))
   if (flags.asks === 'print-config') return { kind: 'print', text: printedConfig(settings, shown) }
   return { kind: 'config', config: config as Config<S>, warnings: environment.warnings }
+}
+
+/** Where in a value: people count the entries of a list from one. */
+function placeOf(path: readonly PropertyKey[]): string {
+  return path.map((part) => (typeof part === 'number' ? `entry ${part + 1}` : String(part))).join('.')
 }
 
 function asInput(given: Given, schema: Settings[string]['schema']): unknown {

@@ -49,7 +49,9 @@ export function readText(text: string, kind: InputKind): unknown {
       if (/^(true|yes|on|1)$/i.test(text)) return true
       return /^(false|no|off|0)$/i.test(text) ? false : text
     case 'list':
-      return text.trim().startsWith('[') ? readFlow(text) : text.split(',').map((part) => part.trim())
+      if (text.trim().startsWith('[')) return readFlow(text)
+      // Nothing is no entry, not one that is empty.
+      return text.trim() === '' ? [] : text.split(',').map((part) => part.trim())
     case 'mapping':
       return readFlow(text)
     default:

@@ -61,6 +61,29 @@ test('a port on which nothing listens', async () => {
   })
 })
 
+test('a server without TLS, whichever call hears of it', async () => {
+  const plain = createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+  await once(plain.listen(0, '127.0.0.1'), 'listening')
+  const { port } = plain.address() as AddressInfo
+  // Written to before it is connected: then it is the write that fails, with EPROTO.
+  const client = connect({ port, host: '127.0.0.1' })
+  client.write('GET / HTTP/1.1\r\n\r\n')
+  const [error] = (await once(client, 'error')) as [Error]
+  plain.close()
+  expect(explainTlsFailure(error, { side: 'client', host: 'ca.example' })).toEqual({
+    code: 'not-tls',
+    sentence:
+      'The server ca.example does not speak TLS on this port: use https or mqtts, and the TLS port, on both sides.',
+  })
+  const inMessage = Object.assign(
+    new Error(
+      'write EPROTO 40:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:../x.c:78:',
+    ),
+    { code: 'EPROTO' },
+  )
+  expect(explainTlsFailure(inMessage, { side: 'client' }).code).toBe('not-tls')
+})
+
 test('what is not an error at all is still answered', () => {
   expect(explainTlsFailure('no idea', { side: 'server' })).toEqual({
     code: 'unknown',

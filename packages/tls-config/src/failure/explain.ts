@@ -38,7 +38,10 @@ export function explainTlsFailure(error: unknown, context: TlsFailureContext): T
   if (refused !== undefined) return certificateSentence(certificateFailure(refused), peer)
   // OpenSSL has renamed the codes of alerts between versions; the number is the protocol's.
   const alert = /SSL alert number (\d+)/.exec(message)?.[1]
-  const explanation = (alert === undefined ? undefined : alerts[Number(alert)]) ?? explanations.get(code)
+  const explanation =
+    (alert === undefined ? undefined : alerts[Number(alert)]) ??
+    explanations.get(code) ??
+    explanations.get(codeInMessage(message))
   if (explanation === undefined)
     return { code: 'unknown', sentence: `TLS with ${peer} failed: ${message || code}` }
   return { code: explanation[0], sentence: capital(explanation[1].replaceAll('PEER', peer)) }
@@ -68,6 +71,12 @@ function wordsOf(error: unknown): { code: string; message: string } {
     return { code: '', message: typeof error === 'string' ? error : 'no error was given' }
   const code: unknown = 'code' in error ? error.code : undefined
   return { code: typeof code === 'string' ? code : '', message: error.message.trim() }
+}
+
+/** What fails while something is written arrives as EPROTO, with OpenSSL's reason in the message alone. */
+function codeInMessage(message: string): string {
+  const reason = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1] ?? ''
+  return `ERR_SSL_${reason.toUpperCase().replaceAll(' ', '_')}`
 }
 
 function peerOf(context: TlsFailureContext): string {

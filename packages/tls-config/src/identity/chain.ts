@@ -1,10 +1,9 @@
 import { createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { formatName } from '@fleetroot/pki'
+import { formatName, isIssuedBy } from '@fleetroot/pki'
 import type { Certificate } from '@fleetroot/pki'
 import { TlsConfigError } from '../error.ts'
 import { certificatesIn } from '../pem/certificates.ts'
-import { isSignedBy } from '../trust/signature.ts'
 
 type Chain = readonly [Certificate, ...Certificate[]]
 
@@ -62,10 +61,6 @@ export function checkChain(
 
 function outOfOrder(source: string, problem: string): TlsConfigError {
   return new TlsConfigError('chain-order', `${source}: ${problem}; order it leaf first, then each issuer`)
-}
-
-function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
-  return certificate.issuerDer.equals(issuer.subjectDer) && isSignedBy(certificate, issuer)
 }
 
 function checkDates(certificate: Certificate, source: string, now: Date): void {

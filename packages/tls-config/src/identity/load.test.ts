@@ -115,7 +115,7 @@ test('a chain with the root before the issuing CA', () => {
   expect(refusal(() => loadIdentity(files({ cert }), now))).toEqual({
     code: 'chain-order',
     message:
-      'certificate file cert.pem: CN=Fleetroot Root did not issue CN=dev-1 before it; order it leaf first, then each issuer',
+      'certificate file cert.pem: CN=Test Root did not issue CN=dev-1 before it; order it leaf first, then each issuer',
   })
 })
 

@@ -49,7 +49,7 @@ describe('an identity', () => {
         role: 'device',
         trustDomain: 'fleet.example',
         serial: leaf.certificate.serial,
-        issuer: 'CN=Fleetroot Devices',
+        issuer: 'CN=Test Devices',
         issuerKeyId: fleet.devices.certificate.subjectKeyId,
         notAfter: leaf.certificate.notAfter,
         resumed: false,
@@ -101,6 +101,7 @@ describe('no identity', () => {
       code: 'certificate-expired',
       detail:
         "The client's certificate or that of a CA above it has expired: renew it, and check the clocks of both machines.",
+      expired: expect.objectContaining({ id: 'dev-1', role: 'device', serial: expired.certificate.serial }),
     })
   })
 
@@ -123,7 +124,9 @@ describe('no identity', () => {
   ])('an expired certificate that is also %s is not taken for merely expired', async (_, flaw, code) => {
     const past = { notBefore: new Date(Date.now() - 2 * HOUR_MS), notAfter: new Date(Date.now() - HOUR_MS) }
     const certificate = await unusualCertificate(fleet.devices, { ...named('dev-1'), ...past, ...flaw })
-    expect(await seen(certificate)).toMatchObject({ kind: 'refused', code })
+    const refusal = await seen(certificate)
+    expect(refusal).toMatchObject({ kind: 'refused', code })
+    expect(refusal).not.toHaveProperty('expired')
   })
 
   test('a certificate that is not yet valid, by the clock that the caller gives', async () => {
@@ -169,7 +172,7 @@ describe('no identity', () => {
     expect(await seen(leaf)).toEqual({
       kind: 'refused',
       code: 'role-not-allowed',
-      detail: 'CN=Fleetroot Services may not issue the role device',
+      detail: 'CN=Test Services may not issue the role device',
     })
   })
 

@@ -1,10 +1,9 @@
 import type { TLSSocket } from 'node:tls'
-import { certificateIdentity, formatName, parseCertificate, PkiError } from '@fleetroot/pki'
+import { certificateIdentity, formatName, isIssuedBy, parseCertificate, PkiError } from '@fleetroot/pki'
 import type { Certificate, DeviceId, IdentityRefusalCode, Role, SerialNumber } from '@fleetroot/pki'
 import { certificateFailure } from '../failure/certificate.ts'
 import type { CertificateFailureCode } from '../failure/certificate.ts'
 import { authorizationCode, certificateSentence } from '../failure/explain.ts'
-import { isSignedBy } from '../trust/signature.ts'
 import { findIssuer } from './issuer.ts'
 import type { TrustedIssuer } from './issuer.ts'
 import { sessionFacts } from './session.ts'
@@ -51,6 +50,8 @@ export interface PeerRefusal {
   readonly kind: 'refused'
   readonly code: PeerRefusalCode
   readonly detail: string
+  /** With `certificate-expired` only: whose it was. It has no rights, unless a grace period gives it one. */
+  readonly expired?: PeerIdentity
 }
 
 /** What `peerIdentity` judges by. */
@@ -101,7 +102,7 @@ export function peerIdentity(socket: TLSSocket, trust: PeerTrust): PeerIdentity 
   const issuer = findIssuer(certificate, trust.issuers)
   if (issuer === undefined) return refuseFor('UNABLE_TO_GET_ISSUER_CERT_LOCALLY')
   const mustVerify = verified !== undefined || trust.onlyOwnAnchors !== true
-  if (mustVerify && !isSignedBy(certificate, issuer.certificate)) return refuseFor('CERT_SIGNATURE_FAILURE')
+  if (mustVerify && !isIssuedBy(certificate, issuer.certificate)) return refuseFor('CERT_SIGNATURE_FAILURE')
 
   const identity = certificateIdentity(certificate)
   if ('refused' in identity) return refuse(identity.refused, identity.detail)
@@ -113,22 +114,22 @@ export function peerIdentity(socket: TLSSocket, trust: PeerTrust): PeerIdentity 
     const domains = `the trust domain ${trustDomain}, and this is ${trust.trustDomain}`
     return refuse('trust-domain-other', `the certificate is for ${domains}`)
   }
-  return (
-    refuseForDates(certificate, issuer.certificate, trust.now, verified !== undefined) ?? {
-      kind: 'identity',
-      id,
-      role,
-      trustDomain,
-      serial: certificate.serial,
-      issuer: formatName(certificate.issuer),
-      issuerKeyId: certificate.authorityKeyId ?? '',
-      notAfter: certificate.notAfter,
-      resumed: socket.isSessionReused(),
-      tlsVersion,
-      group,
-      certificate,
-    }
-  )
+  const proven: PeerIdentity = {
+    kind: 'identity',
+    id,
+    role,
+    trustDomain,
+    serial: certificate.serial,
+    issuer: formatName(certificate.issuer),
+    issuerKeyId: certificate.authorityKeyId ?? '',
+    notAfter: certificate.notAfter,
+    resumed: socket.isSessionReused(),
+    tlsVersion,
+    group,
+    certificate,
+  }
+  const refusal = refuseForDates(certificate, issuer.certificate, trust.now, verified !== undefined)
+  return refusal?.code === 'certificate-expired' ? { ...refusal, expired: proven } : (refusal ?? proven)
 }
 
 function refuseForDates(leaf: Certificate, issuer: Certificate, now: Date, openSslSaysExpired: boolean) {

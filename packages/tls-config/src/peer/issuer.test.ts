@@ -1,14 +1,9 @@
-import { createRootCertificate, generateKeyPair, keySigner, newSerial } from '@fleetroot/pki'
-import type { Issuer } from '@fleetroot/pki'
+import { makeRoot } from '@fleetroot/pki/testing'
 import { expect, test } from 'vitest'
 import { unusualCertificate } from '../testing/unusual-certificate.ts'
 import { findIssuer } from './issuer.ts'
 
-async function createCa(): Promise<Issuer> {
-  const signer = keySigner(generateKeyPair('P-256').privateKey)
-  const names = { commonName: 'Devices', serial: newSerial(), now: new Date() }
-  return { signer, certificate: await createRootCertificate({ signer, ...names }) }
-}
+const createCa = () => makeRoot({ commonName: 'Devices' })
 
 test('two generations of a CA, with the same name and other keys, are told apart', async () => {
   const [older, newer] = [await createCa(), await createCa()]

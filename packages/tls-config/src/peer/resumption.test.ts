@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { SecureVersion, TLSSocket, TlsOptions } from 'node:tls'
+import { nameOf } from '@fleetroot/pki'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { clientTlsOptions } from '../options/client.ts'
 import { serverTlsOptions } from '../options/server.ts'
@@ -77,6 +78,27 @@ describe.each<SecureVersion>(['TLSv1.2', 'TLSv1.3'])('a resumed session over %s'
     })
     const { seen } = await resume(listen('optional'), listen('optional'), look, dial(forged))
     expect(seen).toMatchObject({ resumed: true, peer: { kind: 'refused', code: 'fake-authority' } })
+  })
+
+  test.each([
+    ['merely expired', {}, 'certificate-expired'],
+    ['forged and expired', { forged: true }, 'fake-authority'],
+  ])('that began with a certificate that was %s is judged so again', async (_, flaw, code) => {
+    const hour = 3_600_000
+    const dates = { notBefore: new Date(Date.now() - 2 * hour), notAfter: new Date(Date.now() - hour) }
+    const uri = { type: 'uri', value: 'spiffe://fleet.example/device/dev-1' } as const
+    const names = { subject: nameOf({ commonName: 'dev-1' }), subjectAltNames: [uri] }
+    const late = await unusualCertificate(fleet.devices, { ...names, ...dates, ...flaw })
+    // The cheaper judgement, where OpenSSL's word counts for what it is not silent about.
+    const judge = { ...fleet.peerTrust(), onlyOwnAnchors: true }
+    const look = (socket: TLSSocket) => ({
+      resumed: socket.isSessionReused(),
+      openSsl: (socket.authorizationError as unknown as string | null) ?? null,
+      peer: peerIdentity(socket, judge),
+    })
+    const { seen } = await resume(listen('optional'), listen('optional'), look, dial(late))
+    // OpenSSL reports the last error that it met, which hides the forgery.
+    expect(seen).toMatchObject({ resumed: true, openSsl: 'CERT_HAS_EXPIRED', peer: { code } })
   })
 
   test('is not had at a listener that would have verified in another way', async () => {

@@ -1,15 +1,6 @@
-import {
-  createIssuingCertificate,
-  createRootCertificate,
-  defaultProfiles,
-  exportPrivateKey,
-  generateKeyPair,
-  issueCertificate,
-  keySigner,
-  newSerial,
-  parseDeviceId,
-} from '@fleetroot/pki'
+import { defaultProfiles } from '@fleetroot/pki'
 import type { Certificate, Issuer, Profile } from '@fleetroot/pki'
+import { issueLeaf, makeHierarchy } from '@fleetroot/pki/testing'
 import type { PeerTrust } from '../peer/identity.ts'
 import { trustedIssuers } from '../peer/issuer.ts'
 
@@ -41,35 +32,18 @@ export interface Fleet {
   peerTrust(now?: Date): PeerTrust
 }
 
-const YEAR_MS = 365 * 86_400_000
 const trustDomain = 'fleet.example'
 
 /** Fleets have the same names in every certificate; two of them differ in their keys alone. */
 export async function createFleet(): Promise<Fleet> {
-  const madeAt = new Date(Date.now() - YEAR_MS)
-  const rootSigner = keySigner(generateKeyPair('P-256').privateKey)
-  const rootRequest = { signer: rootSigner, commonName: 'Fleetroot Root', serial: newSerial(), now: madeAt }
-  const root: Issuer = { certificate: await createRootCertificate(rootRequest), signer: rootSigner }
-  const devices = await issuingCa(root, 'Fleetroot Devices', madeAt)
-  const services = await issuingCa(root, 'Fleetroot Services', madeAt)
+  const { root, devices, services } = await makeHierarchy()
 
   async function issue(
-    request: LeafRequest = {},
+    { id = 'dev-1', profile = defaultProfiles.device, issuer, at = new Date() }: LeafRequest = {},
     names: { dns?: string[]; ip?: string[] } = {},
   ): Promise<Leaf> {
-    const { id = 'dev-1', profile = defaultProfiles.device, at = new Date() } = request
-    const issuer = request.issuer ?? (profile.issuer === 'devices' ? devices : services)
-    const { privateKey, publicKey } = generateKeyPair('P-256')
-    const subject = { id: parseDeviceId(id), trustDomain, ...names }
-    const certificate = await issueCertificate({
-      profile,
-      issuer,
-      subject,
-      publicKey,
-      serial: newSerial(),
-      now: at,
-    })
-    return { key: exportPrivateKey(privateKey), cert: certificate.pem + issuer.certificate.pem, certificate }
+    const issuing = issuer ?? (profile.issuer === 'devices' ? devices : services)
+    return issueLeaf(issuing, { id, profile, trustDomain, issuedAt: at, ...names })
   }
 
   return {
@@ -89,16 +63,4 @@ export async function createFleet(): Promise<Fleet> {
       now,
     }),
   }
-}
-
-async function issuingCa(issuer: Issuer, commonName: string, now: Date): Promise<Issuer> {
-  const { privateKey, publicKey } = generateKeyPair('P-256')
-  const certificate = await createIssuingCertificate({
-    issuer,
-    publicKey,
-    commonName,
-    serial: newSerial(),
-    now,
-  })
-  return { certificate, signer: keySigner(privateKey) }
 }

@@ -1,18 +1,13 @@
 import {
   type Certificate,
-  createIssuingCertificate,
-  createRootCertificate,
   defaultProfiles,
   generateKeyPair,
-  issueCertificate,
   type Issuer,
   type KeyAlgorithm,
   type KeyPair,
-  keySigner,
-  newSerial,
-  parseDeviceId,
   type Signer,
 } from '@fleetroot/pki'
+import { issueFor, makeIssuing, makeRoot } from '@fleetroot/pki/testing'
 import type { KeyObject } from 'node:crypto'
 
 /** A root and an issuing CA with keys of one algorithm. */
@@ -34,17 +29,9 @@ export async function makeAuthority(
   } = {},
 ): Promise<Authority> {
   const now = new Date()
-  const signer = keySigner(generateKeyPair(algorithm).privateKey)
-  const root = await createRootCertificate({ signer, commonName: names.root, serial: newSerial(), now })
-  const { publicKey, privateKey } = keys
-  const certificate = await createIssuingCertificate({
-    issuer: { certificate: root, signer },
-    publicKey,
-    commonName: names.issuer,
-    serial: newSerial(),
-    now,
-  })
-  return { root, rootSigner: signer, issuer: { certificate, signer: keySigner(privateKey) } }
+  const root = await makeRoot({ commonName: names.root, keys: generateKeyPair(algorithm), now })
+  const issuer = await makeIssuing(root, { commonName: names.issuer, keys, now })
+  return { root: root.certificate, rootSigner: root.signer, issuer }
 }
 
 export async function issueLeaf(
@@ -53,13 +40,12 @@ export async function issueLeaf(
   publicKey: KeyObject,
   names: { dns?: string[]; ip?: string[] } = {},
 ): Promise<Certificate> {
-  return issueCertificate({
+  return issueFor(authority.issuer, {
+    id: 'pump-7',
     profile: defaultProfiles[profile],
-    issuer: authority.issuer,
-    subject: { id: parseDeviceId('pump-7'), trustDomain: 'interop.example', ...names },
+    trustDomain: 'interop.example',
     publicKey,
-    serial: newSerial(),
-    now: new Date(),
     urls: { caIssuers: 'http://ca.example/ca.crt' },
+    ...names,
   })
 }

@@ -1,0 +1,14 @@
+export { PolicyError, type PolicyErrorCode } from './error.ts'
+export { readDefaultPolicy } from './default-policy.ts'
+export { explain, explainClientId, type Explanation, type ExplainedRule } from './explain.ts'
+export {
+  type Action,
+  allowsClientId,
+  authorize,
+  type DenialReason,
+  type Policy,
+  policyRoles,
+  type Subject,
+  type Verdict,
+} from './policy.ts'
+export { parsePolicy } from './policy-document.ts'
