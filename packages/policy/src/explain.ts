@@ -7,6 +7,7 @@ import {
   ruleList,
   type Subject,
 } from './policy.ts'
+import { findReservation } from './reserved.ts'
 import { covers, topicFaults } from './rule.ts'
 
 /** One line of a policy, and whether it allows what was asked. */
@@ -43,7 +44,7 @@ export function explain(policy: Policy, subject: Subject, action: Action, topic:
     return { allowed: true, rule: { text, line }, sentence, asked }
   }
   const { reason } = verdict
-  return { allowed: false, reason, sentence: denial(policy, subject, list, reason), asked }
+  return { allowed: false, reason, sentence: denial(policy, subject, { action, topic }, reason), asked }
 }
 
 /** Says what `allowsClientId` decides, and why. */
@@ -68,10 +69,14 @@ function isAsked(verdict: { allowed: boolean; reason?: string }): boolean {
   return verdict.allowed || verdict.reason === 'no-rule'
 }
 
-function denial(policy: Policy, subject: Subject, list: string, reason: DenialReason): string {
-  if (reason === 'no-rule') return noRule(policy, subject, list)
-  if (reason === 'topic-reserved')
-    return 'topics that begin with $ belong to the broker, whatever the policy says'
+function denial(
+  policy: Policy,
+  subject: Subject,
+  { action, topic }: { action: Action; topic: string },
+  reason: DenialReason,
+): string {
+  if (reason === 'no-rule') return noRule(policy, subject, ruleList(action))
+  if (reason === 'topic-reserved') return findReservation(subject.role, action, topic) ?? reason
   return `the topic is refused before any rule is asked: ${topicFaults[reason]}`
 }
 

@@ -11,4 +11,5 @@ export {
   type Subject,
   type Verdict,
 } from './policy.ts'
+export { lifecycleTopic, presenceTopic } from './reserved.ts'
 export { parsePolicy } from './policy-document.ts'

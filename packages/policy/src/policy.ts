@@ -1,3 +1,4 @@
+import { findReservation } from './reserved.ts'
 import { covers, type Rule, type RuleValues } from './rule.ts'
 import { findTopicFault, type TopicFault } from './topic.ts'
 
@@ -80,8 +81,8 @@ function deny(reason: DenialReason): Verdict {
  * May `subject` do `action` with `topic` (a topic filter when subscribing, a topic name otherwise)? The one
  * decision for publish, subscribe, restored sessions, delivery and wills. Pure, deny by default, 0.15 to 0.4 µs.
  *
- * Topics that begin with `$` belong to the broker: nobody publishes there, since aedes takes orders from
- * `$SYS/+/new/clients`; `$share/…` and any other are nobody's to subscribe to because no rule may name them.
+ * Some topics are the broker's, whatever the rules say: see `findReservation`. `$share/…` and any other that begin with
+ * `$` are nobody's to subscribe to because no rule may name them.
  */
 export function authorize(policy: Policy, subject: Subject, action: Action, topic: string): Verdict {
   const role = policy.roles.get(subject.role)
@@ -89,7 +90,7 @@ export function authorize(policy: Policy, subject: Subject, action: Action, topi
   const fault = findTopicFault(topic, action === 'subscribe' ? 'filter' : 'topic')
   if (fault !== undefined) return deny(fault)
   const list = ruleList(action)
-  if (list !== 'subscribe' && topic.charCodeAt(0) === 0x24) return deny('topic-reserved')
+  if (findReservation(subject.role, action, topic) !== undefined) return deny('topic-reserved')
   const rules = role[list]
   for (let i = 0; i < rules.length; i++) {
     const rule = rules[i]!

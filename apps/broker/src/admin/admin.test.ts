@@ -128,26 +128,27 @@ describe('the policy of a running broker', () => {
     })
     const explain = async (question: object): Promise<unknown> =>
       (await ask('POST', '/v1/policy/explain', { role: 'device', id: 'a', ...question })).body
-    expect(await explain({ action: 'publish', topic: 'devices/a/telemetry/t' })).toEqual({
+    expect(await explain({ action: 'publish', topic: 'devices/a/telemetry/t' })).toMatchObject({
       allowed: true,
-      rule: 'devices/${id}/telemetry/#',
+      rule: { text: 'devices/${id}/telemetry/#', line: expect.any(Number) },
+      sentence: expect.stringContaining('policy.yaml'),
     })
-    expect(await explain({ action: 'publish', topic: 'devices/b/state' })).toEqual({
+    expect(await explain({ action: 'publish', topic: 'devices/b/state' })).toMatchObject({
       allowed: false,
       reason: 'no-rule',
     })
-    expect(await explain({ action: 'publish', topic: 'fleet/presence/a' })).toEqual({
+    expect(await explain({ action: 'publish', topic: 'fleet/presence/a' })).toMatchObject({
       allowed: false,
       reason: 'topic-reserved',
     })
-    expect(await explain({ action: 'subscribe', topic: 'a/#/b' })).toEqual({
+    expect(await explain({ action: 'subscribe', topic: 'a/#/b' })).toMatchObject({
       allowed: false,
       reason: 'filter-wildcard',
     })
-    expect(await explain({ action: 'connect', clientId: 'a' })).toEqual({ allowed: true })
-    expect(await explain({ action: 'connect', clientId: 'b' })).toEqual({
+    expect(await explain({ action: 'connect', clientId: 'a' })).toMatchObject({ allowed: true })
+    expect(await explain({ action: 'connect', clientId: 'b' })).toMatchObject({
       allowed: false,
-      reason: 'client-id-foreign',
+      reason: 'client-id-not-allowed',
     })
     expect(await explain({ action: 'fly' })).toMatchObject({ code: 'invalid-request' })
   })

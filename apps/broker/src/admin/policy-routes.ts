@@ -1,8 +1,7 @@
 import type { AdminRoute, Logger } from '@fleetroot/service'
 import { z } from 'zod'
 import type { Policies, PolicyInForce } from '../policies.ts'
-import { allowsClientId, authorize, type Policy, policyRoles } from '@fleetroot/policy'
-import { isReserved } from '../presence/reserved.ts'
+import { explain, explainClientId, type Explanation, type Policy, policyRoles } from '@fleetroot/policy'
 import { invalidRequest, problem } from './problem.ts'
 
 const text = z.string().min(1)
@@ -29,7 +28,7 @@ const question = z.discriminatedUnion('action', [
  * The policy in force: show, explain, reload.
  *
  *     GET  /v1/policy            { inForce }
- *     POST /v1/policy/explain    { allowed, rule?, reason? }
+ *     POST /v1/policy/explain    { allowed, rule?, reason?, sentence, asked }
  *     POST /v1/policy/reload     { inForce }; 422 where a file has a mistake and the policy in force stays
  */
 export function policyRoutes(policies: () => Policies | undefined, log: Logger): AdminRoute[] {
@@ -50,7 +49,7 @@ export function policyRoutes(policies: () => Policies | undefined, log: Logger):
         const known = policies()
         const asked = question.safeParse(body)
         if (!asked.success) return invalidRequest(asked.error)
-        return known === undefined ? waiting : { body: explain(known.of(asked.data.listener), asked.data) }
+        return known === undefined ? waiting : { body: decide(known.of(asked.data.listener), asked.data) }
       },
     },
     {
@@ -70,24 +69,19 @@ export function policyRoutes(policies: () => Policies | undefined, log: Logger):
 }
 
 /** The decision as the gates would make it, and why. */
-function explain(policy: Policy, asked: z.output<typeof question>): object {
+function decide(policy: Policy, asked: z.output<typeof question>): Explanation {
   const { role, id, o, ou, serial } = asked
   const who = { role, id, o, ou, serial }
-  if (asked.action === 'connect') {
-    if (!policy.roles.has(role)) return { allowed: false, reason: 'role-without-policy' }
-    const allowed = allowsClientId(policy, who, asked.clientId)
-    return allowed ? { allowed } : { allowed, reason: 'client-id-foreign' }
-  }
-  const { action, topic } = asked
-  if (isReserved(role, action, topic)) return { allowed: false, reason: 'topic-reserved' }
-  return authorize(policy, who, action, topic)
+  return asked.action === 'connect'
+    ? explainClientId(policy, who, asked.clientId)
+    : explain(policy, who, asked.action, asked.topic)
 }
 
 function show({ listener, path, policy, since, fault }: PolicyInForce): object {
   const roles = [...policy.roles].map(([role, { clientIds, publish, retain, subscribe }]) => [
     role,
     {
-      clientIds,
+      clientIds: clientIds.map(({ text }) => text),
       publish: publish.map((rule) => rule.text),
       retain: retain.map((rule) => rule.text),
       subscribe: subscribe.map((rule) => rule.text),

@@ -1,5 +1,4 @@
 import { allowsClientId, authorize, type Policy } from '@fleetroot/policy'
-import { isReserved } from '../presence/reserved.ts'
 import type { Identity } from './identity.ts'
 
 /** What admission looks at in a CONNECT packet (MQTT 3.1.1 section 3.1), as mqtt-packet names it. */
@@ -78,9 +77,6 @@ export function admitConnect(
     )
   }
   if (will !== undefined) {
-    if (isReserved(identity.role, 'publish', will.topic)) {
-      return refuse('will-topic', notAuthorized, 'the will topic is not allowed (topic-reserved)')
-    }
     const publish = authorize(policy, identity, 'publish', will.topic)
     if (!publish.allowed) {
       return refuse('will-topic', notAuthorized, `the will topic is not allowed (${publish.reason})`)

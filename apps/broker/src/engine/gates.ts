@@ -3,7 +3,6 @@ import type { Identity } from '../admission/identity.ts'
 import { refuseStanding } from '../admission/standing.ts'
 import { type BrokerCounts, count } from '../metrics/counts.ts'
 import { type Action, authorize, type DenialReason, type Policy, type Verdict } from '@fleetroot/policy'
-import { isReserved } from '../presence/reserved.ts'
 import type { RevocationView } from '../revocation/revocation.ts'
 import type { Session } from './session.ts'
 
@@ -81,9 +80,7 @@ export function createGates(options: GateOptions): Gates {
   }
 
   function judge(identity: Identity, action: Action, topic: string): Verdict {
-    return isReserved(identity.role, action, topic)
-      ? reserved
-      : authorize(policy(identity), identity, action, topic)
+    return authorize(policy(identity), identity, action, topic)
   }
 
   function judgePublish(identity: Identity, message: Readonly<Message>): Verdict | typeof tooManyRetained {
@@ -170,7 +167,6 @@ interface Bar {
   readonly reason: DenialReason | 'certificate-expired' | 'certificate-barred'
 }
 
-const reserved: Verdict = { allowed: false, reason: 'topic-reserved' }
 const tooManyRetained = { allowed: false, reason: 'too-many-retained' } as const
 const expired: Bar = { allowed: false, reason: 'certificate-expired' }
 const barred: Bar = { allowed: false, reason: 'certificate-barred' }

@@ -1,5 +1,5 @@
 import type { Session } from '../engine/session.ts'
-import { lifecycleTopic, presenceTopic } from './reserved.ts'
+import { lifecycleTopic, presenceTopic } from '@fleetroot/policy'
 
 /** A message that the broker sends in its own name. */
 export interface OwnMessage {
