@@ -129,7 +129,9 @@ export function createEnrollment(
     })
     if (outcome.outcome === 'refused') {
       const { code } = outcome
-      return { ok: false, code, detail: changedMeanwhile[code], deviceId: subject.id }
+      const detail = changedMeanwhile[code]
+      const retry = code === 'renewals-limited' && { retryAfterSeconds: 3600 }
+      return { ok: false, code, detail, ...retry, deviceId: subject.id }
     }
     // Another request with this key was first: what was just signed is forgotten, and nobody has seen it.
     if (outcome.outcome === 'repeated') return again(outcome.certificate, credential, subject.id)
@@ -204,6 +206,8 @@ const changedMeanwhile = {
   'device-inactive': 'id: it is suspended or retired',
   'key-in-use': 'csr: its public key is certified for another device',
   'certificate-inactive': 'client certificate: it was revoked',
+  'renewals-limited':
+    'client certificate: its device has 100 that are valid; use one of them until others expire',
   'claim-exhausted': 'claim: others have used up what was left of it',
   'claim-not-for-device': 'csr: its CN is not a device of the batch of this claim',
   'device-enrolled': 'id: another request enrolled it first; renew its certificate, or enroll with a token',

@@ -1,6 +1,7 @@
 import { decodeCertsOnly, formatName } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { basic, certificateIn, csrFor, enrolledDevice, simpleEnroll } from '../testing/enroll.ts'
+import { command } from '../testing/operator.ts'
 import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 let testbed: Testbed
@@ -180,6 +181,23 @@ describe('simplereenroll', () => {
     const subjectAltNames = [{ type: 'uri', value: 'spiffe://fleet.example/operator/operator' }] as const
     const answer = await reenroll(csrFor('operator', { subjectAltNames }), testbed.operator)
     expect(answer.status).toBe(200)
+  })
+
+  it('refuses a device that has a hundred good certificates, until they were revoked', async () => {
+    const id = 'insatiable'
+    const { identity, privateKey } = await enrolledDevice(testbed, id)
+    const csr = csrFor(id, { privateKey })
+    const answers = await Promise.all(Array.from({ length: 105 }, () => reenroll(csr, identity)))
+    const refused = answers.filter(({ status }) => status !== 200)
+    expect(refused).toHaveLength(6)
+    expect(refused[0]).toMatchObject({ status: 429, body: expect.stringMatching(/^renewals-limited: /) })
+    expect(refused[0]?.headers['retry-after']).toBe('3600')
+
+    await command(testbed, `/v1/devices/${id}/revoke`, {})
+    const { json } = await command(testbed, `/v1/devices/${id}/tokens`, {})
+    const again = await simpleEnroll(testbed, id, json['token'] as string, csr)
+    const { pem: cert } = certificateIn(again)
+    expect((await reenroll(csr, { ...identity, cert })).status).toBe(200)
   })
 
   it('refuses an expired certificate, on a new connection and on one that was kept alive', async () => {

@@ -236,6 +236,11 @@ export const problemKinds = {
     title: 'Too many failed tokens from this address.',
     fix: 'Wait as long as `Retry-After` says, and check the token.',
   },
+  'renewals-limited': {
+    status: 429,
+    title: 'The device has as many valid certificates as it may have.',
+    fix: 'Use one that it has, renew after two thirds of its life, and wait as long as `Retry-After` says.',
+  },
   'streams-limited': {
     status: 503,
     title: 'Too many event streams are open.',

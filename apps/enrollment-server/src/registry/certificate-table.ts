@@ -6,6 +6,12 @@ import type { AppendEvent } from './event-log.ts'
 import type { Actor, DeviceRecord, DeviceState } from './records.ts'
 import type { CertificatePage, NewCertificate, RecordOutcome, RegistryOperations } from './registry.ts'
 
+/**
+ * How many certificates that are good a device may get by renewing. It needs two. Without a limit whoever has the key of one
+ * device could fill the revocation list, the event and the audit record of its end, until no broker can read them.
+ */
+const mostGood = 100
+
 /** The operations on certificates. */
 export function certificateOperations(
   database: DatabaseSync,
@@ -29,6 +35,12 @@ export function certificateOperations(
     `SELECT 1 FROM certificates held JOIN certificates c ON c.device_id = held.device_id
        JOIN revocations r ON r.serial = c.serial
      WHERE held.serial = ? AND c.issued_at >= held.issued_at AND r.reason <> 'certificateHold' LIMIT 1`,
+  )
+  // Of the newest only, so that a long history costs nothing.
+  const goodOnes = database.prepare(
+    `SELECT count(*) AS count FROM
+       (SELECT serial, not_after FROM certificates WHERE device_id = ? ORDER BY issued_at DESC LIMIT ${mostGood}) c
+       LEFT JOIN revocations r USING (serial) WHERE c.not_after > ? AND r.reason IS NULL`,
   )
   const insert = database.prepare(
     `INSERT INTO certificates
@@ -82,6 +94,9 @@ export function certificateOperations(
       }
       if (renews !== undefined && inGrace && isLeftBehind(renews)) {
         return { outcome: 'refused', code: 'certificate-inactive' }
+      }
+      if (renews !== undefined && goodOnes.get(deviceId, issuedAtMs)?.['count'] === mostGood) {
+        return { outcome: 'refused', code: 'renewals-limited' }
       }
       if (otherHolder.get(publicKey, deviceId)) return { outcome: 'refused', code: 'key-in-use' }
       if (tokenHash !== undefined) {

@@ -69,6 +69,18 @@ describe('the life of certificates', () => {
     })
   })
 
+  it('lets a device renew until it has a hundred that are good, and again when some are not any more', async () => {
+    const renew = (at = now) =>
+      registry.recordCertificate({ ...certificate({ at }), renews: first.certificate.serial })
+    const first = certificate()
+    await registry.recordCertificate(first)
+    const outcomes = await Promise.all(Array.from({ length: 120 }, () => renew()))
+    expect(outcomes.filter(({ outcome }) => outcome === 'recorded')).toHaveLength(99)
+    expect(outcomes.at(-1)).toEqual({ outcome: 'refused', code: 'renewals-limited' })
+    // All have expired by then.
+    expect(await renew(now + 1000)).toEqual({ outcome: 'recorded' })
+  })
+
   it('leaves events without gaps when others in their transaction are undone', async () => {
     const outcomes = await Promise.allSettled(
       Array.from({ length: 20 }, (_, n) => {

@@ -69,6 +69,7 @@ export type RecordOutcome =
         | 'claim-not-for-device'
         | 'device-enrolled'
         | 'certificate-inactive'
+        | 'renewals-limited'
     }
 
 /**

@@ -1,4 +1,4 @@
-import { createCrossCertificate, newSerial } from '@fleetroot/pki'
+import { commonNames, createCrossCertificate, createRootCertificate, newSerial } from '@fleetroot/pki'
 import { beforeAll, describe, expect, it } from 'vitest'
 
 import { type Authority, createAuthority } from '../testing/authority.ts'
@@ -53,6 +53,43 @@ describe('a new root', () => {
     const forged = createCrossCertificate({ issuer, subject: planted.next.root, serial: newSerial(), now })
     // pki does not even sign it.
     await expect(forged).rejects.toMatchObject({ code: 'key-mismatch' })
+  })
+
+  it.each(['devices', 'services'] as const)(
+    'is refused when it has name and key of the CA for %s, whose own certificate is no vouching',
+    async (kind) => {
+      const { certificate, signer } = old[kind]
+      const [commonName = ''] = commonNames(certificate.subject)
+      const planted = await createRootCertificate({ signer, commonName, serial: newSerial(), now })
+      expect(planted.subjectDer).toEqual(certificate.subjectDer)
+      // By a listed anchor, or in its place.
+      for (const answer of [
+        [...old.all, planted],
+        [planted, certificate],
+      ]) {
+        expect(judgeRollover([old.root], answer, now)).toMatchObject({
+          anchors: [old.root],
+          refused: [planted],
+        })
+      }
+    },
+  )
+
+  it('is refused when a pinned issuing CA has vouched for it', async () => {
+    const { certificate, signer } = old.devices
+    const planted = await createAuthority()
+    // What the thief of its key would sign: pki does not, but for a CA without pathLenConstraint.
+    const issuer = {
+      certificate: { ...certificate, basicConstraints: { ca: true, pathLength: undefined } },
+      signer,
+    }
+    const cross = await createCrossCertificate({ issuer, subject: planted.root, serial: newSerial(), now })
+    const answer = [certificate, planted.root, cross]
+    expect(judgeRollover([certificate], answer, now)).toMatchObject({
+      anchors: [certificate],
+      refused: [planted.root],
+    })
+    expect(judgeRollover([issuer.certificate], answer, now).added).toEqual([planted.root])
   })
 
   it.each([

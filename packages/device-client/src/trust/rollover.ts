@@ -14,7 +14,8 @@ export interface Rollover {
  * Judges what the server calls its CAs (RFC 7030 section 4.1.3), in an answer over TLS that an anchor in `held`
  * has proven. A new root is believed only if the answer holds its new-with-old certificate (RFC 4210 section
  * 4.4: its name and key, signed with the key before it) and an anchor that is held signed that: whoever has taken
- * the server, and not the root's key, cannot plant a root. Several generations may follow one another.
+ * the server, and not the root's key, cannot plant a root. The certificate of an issuing CA, whose key is on the server,
+ * vouches for none: its pathLenConstraint is 0. Several generations may follow one another.
  *
  * An anchor that the answer no longer lists is dropped, unless that left none: an answer that knows none of ours
  * is from another fleet, and changes nothing. Pure.
@@ -55,10 +56,17 @@ function isVouchedFor(
     (cross) =>
       cross.subjectDer.equals(root.subjectDer) &&
       cross.publicKeyInfo.equals(root.publicKeyInfo) &&
-      cross.basicConstraints?.ca === true &&
+      depthBelow(cross) > 0 &&
+      depthBelow(cross) >= depthBelow(root) &&
       isValid(cross, now) &&
-      trusted.some((old) => isValid(old, now) && isIssuedBy(cross, old)),
+      trusted.some((old) => depthBelow(old) > 0 && isValid(old, now) && isIssuedBy(cross, old)),
   )
+}
+
+/** How many CAs there may be below one (RFC 5280 section 4.2.1.9); below none, or an issuing CA, nobody is a root. */
+function depthBelow({ basicConstraints, keyUsage }: Certificate): number {
+  const maySign = basicConstraints?.ca === true && (keyUsage?.includes('keyCertSign') ?? true)
+  return maySign ? (basicConstraints.pathLength ?? Infinity) : 0
 }
 
 function isValid({ notBefore, notAfter }: Certificate, now: Date): boolean {

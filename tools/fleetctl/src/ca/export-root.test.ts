@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startApp } from '@fleetroot/harness'
 import { importPrivateKey } from '@fleetroot/pki'
@@ -104,12 +104,13 @@ describe('ca export-root', () => {
   test('takes the key off the machine only when it is confirmed, and the copy is elsewhere', async () => {
     const refused = await session.run(['ca', 'export-root', session.file('r1'), '--remove'])
     expect(refused.status).toBe(2)
-    mkdirSync(join(session.data, 'inside'))
-    const inside = await session.run(['ca', 'export-root', join(session.data, 'inside'), '--remove', '--yes'])
-    expect(inside).toMatchObject({
-      status: 2,
-      stderr: expect.stringContaining('inside of the data directory'),
-    })
+    for (const name of ['inside', '..inside', '.']) {
+      const inside = await session.run(['ca', 'export-root', join(session.data, name), '--remove', '--yes'])
+      expect(inside, name).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining('inside of the data directory'),
+      })
+    }
     expect(existsSync(rootKey())).toBe(true)
   })
 

@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, randomBytes, sign, verify } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { open, readFile, realpath, rm } from 'node:fs/promises'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { type Certificate, exportPrivateKey, parseCertificate, publicKeyFingerprint } from '@fleetroot/pki'
 import { makeDirectory } from '@fleetroot/service'
 import type { Run } from '../command/command.ts'
@@ -94,7 +94,8 @@ function checkPair(privateKey: KeyObject, certificate: Certificate, file: string
 /** A key that is "removed" into its own data directory is still on the machine. */
 async function checkElsewhere(directory: string, context: Context): Promise<void> {
   const inside = relative(await realpath(context.dataFile('.')), await realpath(directory))
-  if (inside === '' || !inside.startsWith('..')) {
+  // `..backup` is a name; `..` and `../` lead out, and so does another drive.
+  if (!isAbsolute(inside) && !/^\.\.(?:[/\\]|$)/.test(inside)) {
     throw usageError(
       `DIR: ${directory} is inside of the data directory; with --remove the copy must be elsewhere`,
     )

@@ -1,10 +1,14 @@
 // What a terminal obeys instead of showing it: C0, DEL and C1 controls (U+009B begins a sequence as ESC [ does), line and
-// paragraph separators, and whatever turns the direction of writing or is not seen at all.
-const controls =
-  // oxlint-disable-next-line no-control-regex -- they are what is looked for
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g
+// paragraph separators, and whatever turns the direction of writing or is not seen at all: formats, what is ignorable by
+// default (tags of plane 14, variation selectors, fillers), and the Braille pattern without dots.
+const controls = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu
 
-const escaped = (control: string): string => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`
+/** As JSON has it: two escapes for a character beyond the first 65,536. */
+const escaped = (control: string): string =>
+  Array.from(
+    { length: control.length },
+    (_, at) => `\\u${control.charCodeAt(at).toString(16).padStart(4, '0')}`,
+  ).join('')
 
 /** A text for one line of a terminal: whatever is in it, it can only be read. */
 export function printable(text: string): string {

@@ -22,6 +22,16 @@ describe('what a server sent', () => {
     if (answer.kind !== 'text') expect(render(answer, 'lines', false).split('\n')).toHaveLength(2)
   })
 
+  test.each([
+    ['tags', 'pump-7\u{e0041}', String.raw`pump-7\udb40\udc41`],
+    ['a selector of variations', 'pump-7\ufe0f', String.raw`pump-7\ufe0f`],
+    ['a filler', 'pump\u31647', String.raw`pump\u31647`],
+    ['a joiner', 'pump\u200d7', String.raw`pump\u200d7`],
+  ])('looks like no other name for %s that nobody sees', (_what, text, shown) => {
+    expect(printable(text)).toBe(shown)
+    expect(JSON.parse(printableJson(text))).toBe(text)
+  })
+
   test('is the same value in JSON', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
