@@ -54,7 +54,7 @@ export class Visit {
 
 /**
  * The budget of connections before TLS, for all listeners together: a handshake costs more than a millisecond of CPU,
- * which anybody on the internet could ask for. A connection beyond the budget is cut when it has cost some
+ * which anybody on the internet could ask for. A connection beyond the budget is cut when it has cost 36
  * microseconds. What is known about addresses is bounded; who is over the limit of an address takes nothing from
  * the budget of all.
  */

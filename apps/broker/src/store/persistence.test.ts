@@ -1,7 +1,8 @@
 import assert from 'node:assert'
-import { createRequire } from 'node:module'
 import { createLogger } from '@fleetroot/service'
 import { temporaryFolder } from '@fleetroot/harness'
+// @ts-expect-error: it has no typings
+import abstractSuite from 'aedes-persistence/abstract.js'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openStore } from './open-store.ts'
 import { StorePersistence } from './persistence.ts'
@@ -20,8 +21,7 @@ interface Suite {
   testAsync: true
 }
 
-// CommonJS, and not part of the package's typings.
-const suite = createRequire(import.meta.url)('aedes-persistence/abstract.js') as (options: Suite) => void
+const suite = abstractSuite as (options: Suite) => void
 const log = createLogger({ name: 'broker', level: 'silent' })
 const folder = temporaryFolder()
 let count = 0
