@@ -25,7 +25,7 @@ function importsOf(path: string): string[] {
   const source = read(path) ?? ''
   return [
     ...source.matchAll(
-      /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s+'([^'.][^']*)'|(?:import|require|createRequire\(import\.meta\.url\))\('([^'.][^']*)'\)/g,
+      /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s+'([^'.][^']*)'|(?:import|require)\('([^'.][^']*)'\)/g,
     ),
   ]
     .map((match) => match[1] ?? match[2] ?? '')
