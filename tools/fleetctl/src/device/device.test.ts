@@ -77,11 +77,11 @@ describe('device list', () => {
   test('has a heading on a terminal and tabs in a pipe', async () => {
     await session.run(['device', 'add', 'listed'])
     const shown = await session.run(['device', 'list'], { isTerminal: true })
-    expect(shown.stdout).toMatch(/^ID +STATE +PROFILE +VALID UNTIL +LABELS\n/)
-    expect(shown.stdout).toMatch(/^listed +registered +device +- +-$/m)
+    expect(shown.stdout).toMatch(/^ID +STATE +PROFILE +CERTIFICATE +VALID UNTIL +LABELS\n/)
+    expect(shown.stdout).toMatch(/^listed +registered +device +- +- +-$/m)
     const piped = await session.run(['device', 'list'])
     expect(piped.stdout).not.toContain('STATE')
-    expect(piped.stdout).toContain('listed\tregistered\tdevice\t-\t-\n')
+    expect(piped.stdout).toContain('listed\tregistered\tdevice\t-\t-\t-\n')
   })
 
   test('reads all pages, up to the limit, and says when there are more', async () => {
@@ -165,6 +165,10 @@ describe('a change of a device', () => {
     })
     const { body } = await session.operator.call('GET', `/v1/certificates/${serial}`)
     expect(body).toMatchObject({ status: 'revoked', revocation: { reason: 'keyCompromise' } })
+    expect((await session.run(['device', 'get', 'stolen'])).stdout).toMatch(/^status\trevoked$/m)
+    const again = await session.run('device revoke stolen --yes'.split(' '))
+    expect(again).toMatchObject({ status: 0, stdout: 'stolen\tunchanged\t-\n' })
+    expect((await session.run('device revoke ghost --yes'.split(' '))).status).toBe(3)
   })
 
   test('revokes many, each answered for', async () => {
