@@ -121,6 +121,21 @@ describe('the event stream', () => {
     expect(answer.json).toMatchObject({ code: 'field-invalid' })
   })
 
+  it('has room for others, however many one service opens, and for it again when it closes one', async () => {
+    const greedy = await enrolledDevice(testbed, 'greedy', { profile: 'service', dns: ['localhost'] })
+    const opened = await Promise.all(Array.from({ length: 34 }, () => follow({ identity: greedy.identity })))
+    const [first] = opened.filter(({ status }) => status === 200)
+    const refused = opened.filter(({ status }) => status !== 200)
+    expect(refused.map(({ status }) => status)).toEqual([503, 503])
+    await expect
+      .poll(() => refused[0]?.text())
+      .toContain('"detail":"events: 32 streams of greedy are open; close one"')
+    expect(refused[0]?.response.headers['retry-after']).toBe('5')
+    expect((await follow()).status).toBe(200)
+    first?.close()
+    await expect.poll(async () => (await follow({ identity: greedy.identity })).status).toBe(200)
+  })
+
   it('ends for a service whose own certificate is revoked or held, after it was told', async () => {
     for (const [id, change] of [
       ['broker-3', 'revoke'],

@@ -13,6 +13,9 @@ import { streamEvents } from './stream.ts'
 /** Each holds a connection and reads the registry for itself; a fleet has a handful of brokers. */
 const maxStreams = 256
 
+/** Of these, by one identity: brokers may share one, and none may keep the others from hearing of a revocation. */
+const maxStreamsOfOne = 32
+
 /** What the event stream is served from. */
 export interface EventDependencies {
   readonly registry: Registry
@@ -29,11 +32,11 @@ export interface EventDependencies {
  */
 export function eventRoutes(app: FastifyInstance, dependencies: EventDependencies): void {
   const { registry, feed, logger, recheck, watchStreams } = dependencies
-  /** The open streams, each with the last event that it was sent. */
-  const streams = new Map<object, number>()
+  /** The open streams, each with whose it is and the last event that it was sent. */
+  const streams = new Map<object, { readonly id: string | undefined; readonly seen: number }>()
   watchStreams(() => ({
     open: streams.size,
-    behind: Math.max(0, ...[...streams.values()].map((seen) => feed.heads().last - seen)),
+    behind: Math.max(0, ...[...streams.values()].map(({ seen }) => feed.heads().last - seen)),
   }))
   resource(app, '/v1/events', {
     GET: {
@@ -46,25 +49,27 @@ export function eventRoutes(app: FastifyInstance, dependencies: EventDependencie
         const after = readAfter(request)
         const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' }
         if (request.method === 'HEAD') return reply.headers(headers).send()
-        if (streams.size >= maxStreams) {
-          const detail = `events: ${maxStreams} streams are open; close one`
-          throw new RequestRefused({ code: 'streams-limited', detail, retryAfterSeconds: 5 })
-        }
         const { credential } = request
         const id = credential?.kind === 'certificate' ? credential.id : undefined
+        const own = [...streams.values()].filter((other) => other.id === id).length
+        if (streams.size >= maxStreams || own >= maxStreamsOfOne) {
+          const which = own >= maxStreamsOfOne ? `${own} streams of ${id}` : `${maxStreams} streams`
+          const detail = `events: ${which} are open; close one`
+          throw new RequestRefused({ code: 'streams-limited', detail, retryAfterSeconds: 5 })
+        }
         reply.hijack()
         const response = reply.raw
         // Proxies that buffer would hold events back.
         response.writeHead(200, { ...headers, 'x-accel-buffering': 'no' })
         response.write(heartbeat)
         const stream = {}
-        streams.set(stream, after ?? feed.heads().last)
+        streams.set(stream, { id, seen: after ?? feed.heads().last })
         streamEvents({
           registry,
           feed,
           response,
           after,
-          progress: (seen) => void streams.set(stream, seen),
+          progress: (seen) => void streams.set(stream, { id, seen }),
           concerns: ({ type, deviceId }: RegistryEvent) =>
             type === 'authorities' || (deviceId === id && type !== 'issued' && type !== 'renewed'),
           recheck: async () => void (await recheck(request)),

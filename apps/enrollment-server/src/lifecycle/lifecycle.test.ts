@@ -81,6 +81,38 @@ describe('a certificate that is revoked', () => {
   })
 })
 
+describe('a device that is revoked', () => {
+  it('shows it, loses the tokens that it had, and comes back with a new one', async () => {
+    await enrolledDevice(testbed, 'lifted')
+    const { json: before } = await command(testbed, '/v1/devices/lifted/tokens', {})
+    const answer = await command(testbed, '/v1/devices/lifted/revoke')
+    expect(answer.json).toMatchObject({ state: 'enrolled', certificate: { status: 'revoked' } })
+    expect(await restEnroll(testbed, String(before['token']), csrFor('lifted'))).toMatchObject({
+      status: 401,
+      json: { code: 'token-expired' },
+    })
+    const { json: after } = await command(testbed, '/v1/devices/lifted/tokens', {})
+    expect((await restEnroll(testbed, String(after['token']), csrFor('lifted'))).status).toBe(201)
+  })
+
+  it('loses its tokens before it has any certificate, once, and in a batch as well', async () => {
+    for (const id of ['unborn', 'unborn-2']) await command(testbed, '/v1/devices', { id })
+    const tokens = await Promise.all(
+      ['unborn', 'unborn-2'].map(async (id) => (await command(testbed, `/v1/devices/${id}/tokens`, {})).json),
+    )
+    await command(testbed, '/v1/devices/unborn/revoke')
+    const batch = { deviceIds: ['unborn', 'unborn-2'] }
+    expect((await command(testbed, '/v1/certificates/revocations', batch)).json['results']).toEqual([
+      { deviceId: 'unborn', status: 'unchanged' },
+      { deviceId: 'unborn-2', status: 'revoked' },
+    ])
+    for (const [n, { token }] of tokens.entries()) {
+      const csr = csrFor(n === 0 ? 'unborn' : 'unborn-2')
+      expect((await restEnroll(testbed, String(token), csr)).json['code']).toBe('token-expired')
+    }
+  })
+})
+
 describe('a device that is suspended', () => {
   it('neither renews nor enrolls, and comes back with the certificates that it had', async () => {
     const { identity, certificate, privateKey } = await enrolledDevice(testbed, 'paused')

@@ -32,7 +32,7 @@ export const problemKinds = {
   },
   'token-expired': {
     status: 401,
-    title: 'The token was not used in time.',
+    title: 'The token was not used in time, or its device was revoked since.',
     fix: 'Ask the operator for a new token.',
   },
   'token-used': {

@@ -9,15 +9,19 @@ interface CertificateRow {
   public_key: string
   not_before: number
   not_after: number
-  status: CertificateStatus
+  current_status: CertificateStatus
   issued_at: number
   der: Uint8Array
   reason: RevocationReason | null
   revoked_at: number | null
 }
 
+/** The {@link CertificateStatus} of `certificates c` with `revocations r` joined, in SQL. */
+export const certificateStatus = `CASE WHEN r.reason IS NULL THEN c.status
+  WHEN r.reason = 'certificateHold' THEN 'held' ELSE 'revoked' END`
+
 /** A SELECT of certificates as {@link certificateFromRow} takes them; a WHERE may follow. */
-export const selectCertificates = `SELECT c.*, r.reason, r.revoked_at
+export const selectCertificates = `SELECT c.*, ${certificateStatus} AS current_status, r.reason, r.revoked_at
   FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial`
 
 /** A row of {@link selectCertificates}, as a record. A hold that was taken off has no reason any more. */
@@ -33,7 +37,7 @@ export function certificateFromRow(row: unknown): CertificateRecord {
     publicKey: certificate.public_key,
     notBeforeMs: certificate.not_before,
     notAfterMs: certificate.not_after,
-    status: isRevoked ? (reason === 'certificateHold' ? 'held' : 'revoked') : certificate.status,
+    status: certificate.current_status,
     ...(isRevoked && { revocation: { atMs: revokedAtMs, reason } }),
     issuedAtMs: certificate.issued_at,
     der: certificate.der,

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { AppendAudit } from './audit-log.ts'
-import type { DeviceRecord, DeviceState } from './records.ts'
+import { certificateStatus } from './certificate-row.ts'
+import type { CertificateStatus, DeviceRecord, DeviceState } from './records.ts'
 import type { RegistryOperations } from './registry.ts'
 
 interface DeviceRow {
@@ -14,11 +15,13 @@ interface DeviceRow {
   created_at: number
   certificate: string | null
   not_after: number | null
+  certificate_status: CertificateStatus | null
 }
 
 /** The columns of a device, for a SELECT that joins it. */
-export const deviceColumns =
-  'd.id, d.profile, d.state, d.dns, d.ip, d.labels, d.batch, d.created_at, d.certificate, d.not_after'
+export const deviceColumns = `d.id, d.profile, d.state, d.dns, d.ip, d.labels, d.batch, d.created_at, d.certificate, d.not_after,
+  (SELECT ${certificateStatus} FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial
+   WHERE c.serial = d.certificate) AS certificate_status`
 
 /** A row selected with {@link deviceColumns}, as a record. Ids were parsed before they were stored. */
 export function deviceFromRow(row: unknown): DeviceRecord {
@@ -33,8 +36,13 @@ export function deviceFromRow(row: unknown): DeviceRecord {
     ...(device.batch !== null && { batch: device.batch }),
     createdAtMs: device.created_at,
     ...(device.certificate !== null &&
-      device.not_after !== null && {
-        certificate: { serial: device.certificate, notAfterMs: device.not_after },
+      device.not_after !== null &&
+      device.certificate_status !== null && {
+        certificate: {
+          serial: device.certificate,
+          notAfterMs: device.not_after,
+          status: device.certificate_status,
+        },
       }),
   }
 }

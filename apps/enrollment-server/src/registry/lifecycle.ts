@@ -93,12 +93,20 @@ export function lifecycleOperations(
      WHERE d.id = ? AND (c.not_after > ? OR c.serial = d.certificate OR r.reason = 'certificateHold')`,
   )
 
+  // A token that was made before must not undo what is decided now, not even by a request that came before and is
+  // still being worked on: that one compares with the time at which it began.
+  const endTokens = database.prepare(
+    'UPDATE tokens SET expires_at = 0 WHERE device_id = ? AND used_at IS NULL AND expires_at > ?',
+  )
+  const endedTokens = (id: DeviceId, atMs: number): number => Number(endTokens.run(id, atMs).changes)
+
   function write(
     type: DeviceEventType,
     deviceId: DeviceId,
     rows: readonly CertificateRow[],
     reason: RevocationReason | undefined,
     { atMs, by }: { atMs: number; by: Actor },
+    tokens = 0,
   ): void {
     const certificates: EventCertificate[] = rows.map(({ issuer, serial }) => ({
       issuer,
@@ -110,7 +118,12 @@ export function lifecycleOperations(
       if (reason) revocations.put({ serial, issuer, reason, atMs, notAfterMs, event })
       else revocations.release(serial, event)
     }
-    const about = { deviceId, event, certificates: certificates.map((one) => ({ ...one })) }
+    const about = {
+      deviceId,
+      event,
+      certificates: certificates.map((one) => ({ ...one })),
+      ...(tokens > 0 && { tokens }),
+    }
     appendAudit({ type, atMs, by, about })
   }
 
@@ -126,17 +139,18 @@ export function lifecycleOperations(
 
       const all = ofDevice.all(id, atMs) as unknown as CertificateRow[]
       const affected = all.filter((one) => isAffected(one, next.certificates))
-      if (next.state === device.state && affected.length === 0)
+      const tokens = next.certificates === 'revoke' ? endedTokens(id, atMs) : 0
+      if (next.state === device.state && affected.length === 0 && tokens === 0)
         return { ok: true, changed: false, device, certificates: 0 }
       if (next.state !== device.state) {
         setState.run(next.state, next.state === 'suspended' ? device.state : null, id)
       }
       const given = { hold: 'certificateHold', revoke: reason, release: undefined, keep: undefined } as const
-      write(eventTypes[change], id, affected, given[next.certificates], request)
+      write(eventTypes[change], id, affected, given[next.certificates], request, tokens)
       return {
         ok: true,
         changed: true,
-        device: { ...device, state: next.state },
+        device: deviceFromRow(deviceById.get(id)),
         certificates: affected.length,
       }
     },
@@ -152,9 +166,20 @@ export function lifecycleOperations(
         affected.set(row.device_id, rows.set(row.serial, row))
         return true
       }
+      const tokens = new Map<DeviceId, number>()
       for (const id of request.deviceIds) {
         const rows = deviceById.get(id) && (ofDevice.all(id, request.atMs) as unknown as CertificateRow[])
-        devices.set(id, rows ? (rows.filter(take).length > 0 ? 'revoked' : 'unchanged') : 'device-unknown')
+        if (rows === undefined) {
+          devices.set(id, 'device-unknown')
+          continue
+        }
+        const ended = endedTokens(id, request.atMs)
+        if (ended > 0) {
+          tokens.set(id, ended)
+          affected.set(id, affected.get(id) ?? new Map<string, CertificateRow>())
+        }
+        const isChanged = rows.filter(take).length > 0 || ended > 0
+        if (isChanged || !devices.has(id)) devices.set(id, isChanged ? 'revoked' : 'unchanged')
       }
       for (const serial of request.serials) {
         const row = bySerial.get(serial) as CertificateRow | undefined
@@ -162,7 +187,7 @@ export function lifecycleOperations(
       }
       let certificates = 0
       for (const [id, rows] of affected) {
-        write('revoked', id, [...rows.values()], request.reason, request)
+        write('revoked', id, [...rows.values()], request.reason, request, tokens.get(id))
         certificates += rows.size
       }
       return { certificates, serials, devices }

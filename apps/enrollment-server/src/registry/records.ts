@@ -10,7 +10,10 @@ export const deviceStates = ['registered', 'enrolled', 'active', 'suspended', 'r
  * Where a certificate is in its life. Expiry is not a status: it follows from `notAfter`. `held` is revoked for
  * the reason certificateHold: the only one that can be taken back.
  */
-export type CertificateStatus = 'issued' | 'active' | 'superseded' | 'held' | 'revoked'
+export type CertificateStatus = (typeof certificateStatuses)[number]
+
+/** Every certificate status. */
+export const certificateStatuses = ['issued', 'active', 'superseded', 'held', 'revoked'] as const
 
 /** One entry of the inventory: an identity that may, or already does, hold certificates. */
 export interface DeviceRecord {
@@ -26,7 +29,11 @@ export interface DeviceRecord {
   readonly batch?: string | undefined
   readonly createdAtMs: number
   /** The newest certificate, if there is one. */
-  readonly certificate?: { readonly serial: string; readonly notAfterMs: number }
+  readonly certificate?: {
+    readonly serial: string
+    readonly notAfterMs: number
+    readonly status: CertificateStatus
+  }
 }
 
 /** A one-time token as the registry knows it: by its SHA-256, never by itself. */

@@ -1,6 +1,6 @@
 import { parseSerial, revocationReasons, type SerialNumber, toPem } from '@fleetroot/pki'
 import { z } from 'zod'
-import type { CertificateRecord } from '../registry/records.ts'
+import { type CertificateRecord, certificateStatuses } from '../registry/records.ts'
 import { isoTime } from './device.ts'
 
 /** A serial number in a request, in hexadecimal. */
@@ -34,7 +34,7 @@ export const certificate = z
     issuer: z.string().meta({ description: 'the issuing CA: devices or services' }),
     notBefore: z.iso.datetime(),
     notAfter: z.iso.datetime(),
-    status: z.enum(['issued', 'active', 'superseded', 'held', 'revoked', 'expired']),
+    status: z.enum([...certificateStatuses, 'expired']),
     revocation: z.object({ at: z.iso.datetime(), reason: z.string() }).optional(),
     certificate: z.string().meta({ description: 'PEM' }),
   })

@@ -2,7 +2,7 @@ import { deviceIdPattern, parseDeviceId, type Profile } from '@fleetroot/pki'
 import { z } from 'zod'
 import { isHostName, isIpAddress } from '../config/names.ts'
 import { registrableProfiles } from '../config/profiles.ts'
-import { deviceStates, type DeviceRecord } from '../registry/records.ts'
+import { certificateStatuses, deviceStates, type DeviceRecord } from '../registry/records.ts'
 
 /** A device id in a request, parsed into the branded type. */
 export const deviceId = z
@@ -54,7 +54,9 @@ export const device = z
     labels: z.record(z.string(), z.string()),
     batch: z.string().optional(),
     createdAt: z.iso.datetime(),
-    certificate: z.object({ serial: z.string(), notAfter: z.iso.datetime() }).optional(),
+    certificate: z
+      .object({ serial: z.string(), notAfter: z.iso.datetime(), status: z.enum(certificateStatuses) })
+      .optional(),
   })
   .meta({ description: 'A device of the inventory' })
 
@@ -71,7 +73,11 @@ export function showDevice(record: DeviceRecord): z.input<typeof device> {
     ...(batch !== undefined && { batch }),
     createdAt: isoTime(createdAtMs),
     ...(certificate && {
-      certificate: { serial: certificate.serial, notAfter: isoTime(certificate.notAfterMs) },
+      certificate: {
+        serial: certificate.serial,
+        notAfter: isoTime(certificate.notAfterMs),
+        status: certificate.status,
+      },
     }),
   }
 }

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   certificateIdentity,
   createCsr,
+  exportPrivateKey,
   generateKeyPair,
   importPrivateKey,
   parseCertificates,
@@ -62,6 +63,23 @@ describe('claim create', () => {
       stderr: expect.stringContaining('exists already'),
     })
   })
+
+  test.runIf(process.platform !== 'win32')(
+    'takes no key that others could have read or put there',
+    async () => {
+      const out = session.file('planted')
+      mkdirSync(out)
+      writeFileSync(join(out, 'key.pem'), exportPrivateKey(generateKeyPair('P-256').privateKey), {
+        mode: 0o644,
+      })
+      expect(await create('planted', '--out', out)).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining('others may know it (mode 644'),
+      })
+      expect(existsSync(join(out, 'cert.pem'))).toBe(false)
+      expect((await session.run(['claim', 'get', 'planted'])).status).toBe(3)
+    },
+  )
 
   test.each([
     [['--batch', 'b', '--out', 'x'], '--quota is missing'],

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import {
   createCsr,
@@ -57,10 +57,27 @@ function checkPlaces(input: Input, directory: string | undefined): void {
 /** The key in the directory, made if there is none: what an interrupted run left there is used again. */
 async function keyIn(directory: string): Promise<{ file: string; pem: string }> {
   const file = join(await makeDirectory(directory), 'key.pem')
-  if (existsSync(file)) return { file, pem: await readFile(file, 'utf8') }
+  if (existsSync(file)) return { file, pem: await readOwn(file) }
   const pem = exportPrivateKey(generateKeyPair('P-256').privateKey)
   await writeNew(file, pem)
   return { file, pem }
+}
+
+/** Somebody else who put a key there, or has read it, would have the claim. */
+async function readOwn(path: string): Promise<string> {
+  const file = await open(path, 'r')
+  try {
+    const { mode, uid } = await file.stat()
+    const isOwn = process.getuid === undefined || (uid === process.getuid() && (mode & 0o077) === 0)
+    if (isOwn) return await file.readFile('utf8')
+    const why = `mode ${(mode & 0o777).toString(8)}, owner ${uid}`
+    throw new FleetctlError(
+      'file-unusable',
+      `${path} was there before, and others may know it (${why}): choose another --out, or chmod 600 it if it is yours alone`,
+    )
+  } finally {
+    await file.close()
+  }
 }
 
 /** PEM: of the key here, or as it was given. */

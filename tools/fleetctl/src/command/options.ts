@@ -53,9 +53,18 @@ export const options = {
     value: 'FILE',
     isPath: true,
   },
-  profile: { help: 'certificate profile', value: 'NAME', choices: ['device', 'service'] },
-  dns: { help: 'host name for its certificate (profile service)', value: 'NAME', multiple: true },
-  ip: { help: 'address for its certificate (profile service)', value: 'ADDRESS', multiple: true },
+  // No choices: the server knows which profiles there are, its operator’s own too.
+  profile: { help: 'certificate profile: device, service or one of your own', value: 'NAME' },
+  dns: {
+    help: 'host name for its certificate, if its profile has names (service)',
+    value: 'NAME',
+    multiple: true,
+  },
+  ip: {
+    help: 'address for its certificate, if its profile has names (service)',
+    value: 'ADDRESS',
+    multiple: true,
+  },
   label: { help: 'label to find it by', value: 'KEY=VALUE', multiple: true },
   state: {
     help: 'only devices in this state',

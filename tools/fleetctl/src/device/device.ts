@@ -10,7 +10,7 @@ export interface Device {
   readonly ip: readonly string[]
   readonly labels: Readonly<Record<string, string>>
   readonly createdAt: string
-  readonly certificate?: { readonly serial: string; readonly notAfter: string }
+  readonly certificate?: { readonly serial: string; readonly notAfter: string; readonly status: string }
 }
 
 /** The path of a device in the REST API. */
@@ -41,6 +41,7 @@ export function deviceAnswer(device: Device): Answer {
       ['labels', some(showLabels(labels))],
       ['registered', createdAt],
       ['certificate', certificate?.serial],
+      ['status', certificate?.status],
       ['valid until', certificate?.notAfter],
     ],
   }

@@ -10,11 +10,12 @@ export const listDevices: Run = async (input, context) => {
   return {
     kind: 'table',
     json: { items, more },
-    columns: ['id', 'state', 'profile', 'valid until', 'labels'],
+    columns: ['id', 'state', 'profile', 'certificate', 'valid until', 'labels'],
     rows: items.map(({ id, state, profile, certificate, labels }) => [
       id,
       state,
       profile,
+      certificate?.status ?? '-',
       certificate?.notAfter ?? '-',
       showLabels(labels) || '-',
     ]),
