@@ -141,6 +141,7 @@ export class Follower {
   /** Stops following; resolves when all that is to be kept is on the disk. */
   async close(): Promise<void> {
     this.#stop.abort()
+    this.#trouble.close()
     this.#feed?.close()
     await this.#poller.close()
     this.#save()

@@ -64,7 +64,9 @@ export async function downloadList(
     return { der, etag: response.headers.etag, eventId }
   } catch (error) {
     if (error instanceof BrokerError) throw error
-    const why = limit.aborted && !signal.aborted ? `no answer within ${timeoutMs / 1000} s` : String(error)
+    const isLate = limit.aborted && !signal.aborted
+    const said = error instanceof Error ? error.message : String(error)
+    const why = isLate ? `no answer within ${timeoutMs / 1000} s` : said
     throw new BrokerError('revocation-unreachable', `cannot fetch ${url.href}: ${why}`, { cause: error })
   } finally {
     outgoing.destroy()
