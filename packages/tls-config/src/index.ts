@@ -9,7 +9,12 @@ export {
 export { type HandshakeFailureCode } from './failure/handshake.ts'
 export { type IdentityFiles, loadIdentity, type TlsIdentity } from './identity/load.ts'
 export { type IdentityWatch, watchIdentity, type WatchSettings } from './identity/watch.ts'
-export { type ClientTlsSettings, clientTlsOptions } from './options/client.ts'
+export {
+  type ClientTlsSettings,
+  clientTlsOptions,
+  enrollmentServer,
+  type ServerIdentity,
+} from './options/client.ts'
 export { type KeyAndCertificate, type TlsMode } from './options/protocol.ts'
 export { serverTlsOptions, type ServerTlsSettings } from './options/server.ts'
 export {

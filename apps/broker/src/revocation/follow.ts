@@ -1,5 +1,10 @@
 import { DeviceClientError } from '@fleetroot/device-client'
-import { clientTlsOptions, type KeyAndCertificate, type TlsMode } from '@fleetroot/tls-config'
+import {
+  clientTlsOptions,
+  enrollmentServer,
+  type KeyAndCertificate,
+  type TlsMode,
+} from '@fleetroot/tls-config'
 import type { DataDirectory, Logger } from '@fleetroot/service'
 import type { FollowedAuthorities } from '../authorities/followed.ts'
 import { BrokerError } from '../error.ts'
@@ -77,7 +82,7 @@ export async function followRevocation(options: FollowOptions): Promise<Follower
     log.error({ err: error }, 'cannot keep revocation data on disk'),
   )
   const { authorities, mode } = options
-  const tls = () => clientTlsOptions({ trust: authorities.trust, mode })
+  const tls = () => clientTlsOptions({ trust: authorities.trust, mode, server: enrollmentServer })
   const lists = new Lists({ ...options, authorities: () => authorities.current, now, tls, copy })
   const kept = await copy.read()
   if (kept !== undefined) await lists.restore(kept.snapshot, kept.ders)
@@ -210,7 +215,8 @@ export class Follower {
     const { revocation, url, authorities, mode, identity } = this.#options
     return new Feed({
       url,
-      tls: () => clientTlsOptions({ trust: authorities.trust, mode, identity: identity() }),
+      tls: () =>
+        clientTlsOptions({ trust: authorities.trust, mode, server: enrollmentServer, identity: identity() }),
       resumeAfter: () => this.#known(),
       silenceMs: this.#timing.silenceMs,
       onOpen: () => {

@@ -1,5 +1,5 @@
 import type { DataDirectory } from '@fleetroot/service'
-import { clientTlsOptions, loadIdentity, loadTrust } from '@fleetroot/tls-config'
+import { clientTlsOptions, enrollmentServer, loadIdentity, loadTrust } from '@fleetroot/tls-config'
 import { describeThrown } from '../accounting/failures.ts'
 import { SimulatorError } from '../error.ts'
 import { type DeviceRegistry, deviceRegistry } from './registry.ts'
@@ -19,7 +19,7 @@ export interface Operator extends DeviceRegistry {
 export function openOperator(options: { data: DataDirectory; url: string; signal: AbortSignal }): Operator {
   const { data, url, signal } = options
   const { trust, identity } = readFiles(data)
-  const tls = clientTlsOptions({ trust, identity, mode: 'compatible' })
+  const tls = clientTlsOptions({ trust, identity, mode: 'compatible', server: enrollmentServer })
   const rest = createRestClient({ url, tls, signal })
   return { ...deviceRegistry(rest), trust, close: () => rest.close() }
 }

@@ -1,4 +1,4 @@
-import { clientTlsOptions, type TlsMode } from '@fleetroot/tls-config'
+import { clientTlsOptions, enrollmentServer, type TlsMode } from '@fleetroot/tls-config'
 
 import { httpsServer } from '../https/exchange.ts'
 import { refusal } from '../https/refusal.ts'
@@ -30,6 +30,7 @@ export async function fetchCaBundle(options: CaBundleOptions): Promise<CaBundle>
   const tls = clientTlsOptions({
     trust: trustPem(trust),
     mode,
+    server: enrollmentServer,
     ...(serverName === undefined ? {} : { serverName }),
   })
   const server = httpsServer(url, () => tls, { timeoutMs, maxResponseBytes: 256 * 1024 })

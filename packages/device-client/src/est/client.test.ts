@@ -1,6 +1,7 @@
 import { createCsr, encodeCertsOnly, generateKeyPair } from '@fleetroot/pki'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 
+import { fetchCaBundle } from '../authorities/fetch.ts'
 import { type Authority, createAuthority } from '../testing/authority.ts'
 import { type EstResponder, startEstResponder } from '../testing/est-responder.ts'
 import { createEstClient, type EstClient, type EstClientOptions } from './client.ts'
@@ -275,6 +276,33 @@ describe('the server', () => {
       async () => server.close(),
     )
     await expect(est.cacerts()).rejects.toMatchObject({ code: 'tls-failed', tlsCode: 'wrong-host-name' })
+  })
+
+  it('must be the enrollment server: another service with its host name gets no token', async () => {
+    const server = await startEstResponder(authority, await authority.server({ id: 'line-display' }))
+    const trust = authority.trust
+    const est = createEstClient({ url: server.url, trust })
+    const foreign = createEstClient({ url: server.url, trust, server: 'any' })
+    const named = createEstClient({
+      url: server.url,
+      trust,
+      server: { role: 'service', id: 'line-display' },
+    })
+    open.push(
+      () => est.close(),
+      () => foreign.close(),
+      () => named.close(),
+      async () => server.close(),
+    )
+    server.addToken('dev-x', 'token-x')
+    const csr = createCsr({ privateKey: generateKeyPair('P-256').privateKey, commonName: 'dev-x' })
+    const refused = { code: 'tls-failed', tlsCode: 'wrong-server' }
+    const credential = { username: 'dev-x', password: 'token-x' }
+    await expect(est.simpleEnroll(csr, credential)).rejects.toMatchObject(refused)
+    expect(server.requests).toEqual([])
+    await expect(fetchCaBundle({ url: server.url, trust })).rejects.toMatchObject(refused)
+    expect((await foreign.cacerts()).length).toBeGreaterThan(0)
+    expect((await named.simpleEnroll(csr, credential)).serial).toBeDefined()
   })
 
   it('must listen', async () => {

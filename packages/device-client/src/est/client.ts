@@ -1,5 +1,11 @@
 import { type Certificate, decodeCertsOnly, parseCsr } from '@fleetroot/pki'
-import { clientTlsOptions, type KeyAndCertificate, type TlsMode } from '@fleetroot/tls-config'
+import {
+  clientTlsOptions,
+  enrollmentServer,
+  type ServerIdentity,
+  type KeyAndCertificate,
+  type TlsMode,
+} from '@fleetroot/tls-config'
 
 import { DeviceClientError } from '../error.ts'
 import { type HttpsAnswer, type HttpsRequest, httpsServer } from '../https/exchange.ts'
@@ -28,6 +34,11 @@ export interface EstClientOptions {
   mode?: TlsMode
   /** The name that the server's certificate must be for. Default: the host of `url`. */
   serverName?: string
+  /**
+   * Whom the server's certificate must name beside the host, so that no other service can pose as it and collect tokens.
+   * Default: the enrollment server of Fleetroot. `any`: whoever has the name, for an EST server of another make.
+   */
+  server?: ServerIdentity | 'any'
   /** For each request, connecting included. Default 30,000. */
   timeoutMs?: number
   /** Default: the system's clock. */
@@ -83,6 +94,7 @@ const MAX_RESPONSE_BYTES = 256 * 1024
  */
 export function createEstClient(options: EstClientOptions): EstClient {
   const { mode = 'compatible', serverName, timeoutMs = 30_000, now = () => new Date() } = options
+  const { server: expected = enrollmentServer } = options
   const url = parseServerUrl(options.url, ['https:'])
   if (url.pathname !== '/') {
     throw new DeviceClientError(
@@ -102,6 +114,7 @@ export function createEstClient(options: EstClientOptions): EstClient {
     clientTlsOptions({
       trust: anchors.pem,
       mode,
+      ...(expected === 'any' ? {} : { server: expected }),
       ...(identity === undefined ? {} : { identity }),
       ...(serverName === undefined ? {} : { serverName }),
     })

@@ -36,7 +36,7 @@ export interface Authority {
   issueDevice(id: string, publicKey: KeyObject, options?: LeafOptions): Promise<Certificate>
   device(id: string, options?: LeafOptions): Promise<Leaf>
   /** For localhost and 127.0.0.1. */
-  server(options?: LeafOptions & { dns?: string[]; ip?: string[] }): Promise<Leaf>
+  server(options?: LeafOptions & { id?: string; dns?: string[]; ip?: string[] }): Promise<Leaf>
 }
 
 const trustDomain = 'fleet.test'
@@ -77,7 +77,14 @@ export function authorityOf(rootIssuer: Issuer, devices: Issuer, services: Issue
     device: async (id, options) =>
       leaf(devices, async (key) => issueDevice(id, options?.publicKey ?? key, options)),
     server: async ({ dns = ['localhost'], ip = ['127.0.0.1'], ...options } = {}) => {
-      const wish = { id: 'server', profile: defaultProfiles.service, trustDomain, dns, ip, ...options }
+      const wish = {
+        id: 'enrollment-server',
+        profile: defaultProfiles.service,
+        trustDomain,
+        dns,
+        ip,
+        ...options,
+      }
       return leaf(services, async (publicKey) => issueFor(services, { ...wish, publicKey }))
     },
   }

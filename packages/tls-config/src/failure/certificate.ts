@@ -9,6 +9,7 @@ export type CertificateFailureCode =
   | 'unknown-authority'
   | 'wrong-host-name'
   | 'wrong-purpose'
+  | 'wrong-server'
 
 /** A reason in words: what is wrong, following "The server's certificate …", and what to do about it. */
 export interface CertificateFailure {
@@ -73,6 +74,11 @@ const byName: Readonly<Record<string, CertificateFailure>> = {
     fix: 'use one issued with clientAuth for a client, with serverAuth for a server',
   },
   UNSPECIFIED: rejected,
+  ERR_TLS_SERVER_IDENTITY: {
+    code: 'wrong-server',
+    problem: 'has the right name and is not that of the service that was expected',
+    fix: 'check the address, and which other service was given a certificate with this name',
+  },
   ERR_TLS_CERT_ALTNAME_INVALID: {
     code: 'wrong-host-name',
     problem: 'is for other names',

@@ -31,6 +31,40 @@ function dial(settings: Partial<ClientTlsSettings> = {}): ConnectionOptions {
 
 const cipher = (socket: TLSSocket) => `${socket.getProtocol()} ${socket.getCipher().standardName}`
 
+describe('whom a client wants to reach', () => {
+  const service = { role: 'service', id: 'server' } as const
+
+  test.each(['TLSv1.3', 'TLSv1.2'] as const)(
+    'is who has the name and the identity, over %s',
+    async (version) => {
+      const right = { ...dial({ server: service }), maxVersion: version }
+      expect((await handshake(listen(), right, cipher)).seen).toMatch(version)
+      const wrong = { ...dial({ server: { ...service, id: 'enrollment-server' } }), maxVersion: version }
+      const { client } = await handshake(listen(), wrong)
+      expect(client?.code).toBe('wrong-server')
+      expect(client?.sentence).toMatch(/has the right name and is not that of the service that was expected/)
+    },
+  )
+
+  test('is not a device of that id, nor somebody without an identity', async () => {
+    const device = { ...dial({ server: { role: 'device', id: 'server' } }) }
+    expect((await handshake(listen(), device)).client?.code).toBe('wrong-server')
+    const ask = clientTlsOptions({
+      trust: fleet.trust,
+      mode: 'compatible',
+      server: service,
+    }).checkServerIdentity!
+    const names = { subjectaltname: 'DNS:localhost', subject: {} }
+    for (const raw of [Buffer.from('no certificate'), fleet.root.certificate.der]) {
+      expect(ask('localhost', { ...names, raw } as never)).toMatchObject({ code: 'ERR_TLS_SERVER_IDENTITY' })
+    }
+    expect(ask('localhost', { ...names, raw: server.certificate.der } as never)).toBeUndefined()
+    expect(ask('elsewhere', { ...names, raw: server.certificate.der } as never)).toMatchObject({
+      code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+    })
+  })
+})
+
 describe('protocol', () => {
   test.each<TlsMode>(['compatible', 'strict'])('%s agrees on TLS 1.3 and AES-256-GCM', async (mode) => {
     const { seen } = await handshake(listen(mode), dial({ mode }), cipher)

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { clientTlsOptions, loadTrust } from '@fleetroot/tls-config'
+import { clientTlsOptions, enrollmentServer, loadTrust } from '@fleetroot/tls-config'
 import { FleetctlError } from '../error.ts'
 import { createAgent, type Exchanged, exchange, type Request } from './exchange.ts'
 import { connectionFailure } from './failure.ts'
@@ -29,7 +29,12 @@ export function openServer(
 ): Server {
   const base = parseUrl(files)
   const trust = readTrust(files).map(({ pem }) => pem)
-  const tls = clientTlsOptions({ trust, mode: 'compatible', ...(identity && { identity }) })
+  const tls = clientTlsOptions({
+    trust,
+    mode: 'compatible',
+    server: enrollmentServer,
+    ...(identity && { identity }),
+  })
   const agent = createAgent(tls)
 
   async function send(request: Request): Promise<Exchanged> {
