@@ -30,7 +30,7 @@ judgedBy(['script'], 'fleetctl on a terminal', () => {
   test('a list has a heading', async () => {
     const { status, text } = await onTerminal('device list', '')
     expect(status, text).toBe(0)
-    expect(text).toMatch(/^ID +STATE +PROFILE +VALID UNTIL +LABELS\r?$/m)
+    expect(text).toMatch(/^ID +STATE +PROFILE +CERTIFICATE +VALID UNTIL +LABELS\r?$/m)
   })
 
   test('what cannot be taken back is asked for, and done after a yes', async () => {
