@@ -51,6 +51,20 @@ describe('a broker that is cut off from the enrollment server', () => {
     await expectSoon(() => bench.logged('answered with status 503') === 1)
   })
 
+  test('takes nothing from another service that answers at its address', async () => {
+    await bench.start({ timing: { cutOffPollMs: 20 } })
+    const { registry } = bench.fleet
+    await registry.poseAs('camera-gateway')
+    registry.cut()
+    await expectSoon(() => !bench.counts().isConnected)
+    const asked = { requests: registry.requests.length, bundles: registry.bundles }
+    const { polls, failures } = bench.counts()
+    await expectSoon(() => bench.counts().polls >= polls + 2 && bench.counts().failures >= failures + 2)
+    expect(bench.logged('is not that of the service that was expected')).toBeGreaterThanOrEqual(1)
+    expect({ requests: registry.requests.length, bundles: registry.bundles }).toEqual(asked)
+    expect(bench.counts().isConnected).toBe(false)
+  })
+
   test('asks for lists only as far as they have changed', async () => {
     await bench.start({ timing: { pollMs: 10 } })
     await expectSoon(() => bench.fleet.registry.requests.length > 20)

@@ -13,6 +13,7 @@ const untrusted: ReadonlySet<TlsFailureCode> = new Set([
   'fake-authority',
   'unknown-authority',
   'wrong-host-name',
+  'wrong-server',
   'wrong-purpose',
 ])
 

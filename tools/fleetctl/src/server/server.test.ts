@@ -15,11 +15,14 @@ import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { freePort } from '@fleetroot/harness'
 import {
+  createCsr,
   createRootCertificate,
+  exportPrivateKey,
   generateKeyPair,
   keySigner,
   newSerial,
   parseCertificates,
+  toPem,
 } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Session, startSession } from '../testing/session.ts'
@@ -103,6 +106,28 @@ describe('a server that is another one', () => {
     expect((await session.run([...list, '--json', '--trust', trust])).json()).toMatchObject({
       error: { code: 'server-untrusted' },
     })
+  })
+
+  test('is not believed, though it is a service of the same fleet with the same host name', async () => {
+    const names = ['--profile', 'service', '--dns', 'localhost', '--ip', '127.0.0.1']
+    expect((await session.run(['device', 'add', 'camera-gateway', ...names])).status).toBe(0)
+    const made = await session.operator.call('POST', '/v1/devices/camera-gateway/tokens', {})
+    const { token } = made.body as { token: string }
+    const { privateKey } = generateKeyPair('P-256')
+    const csr = toPem('CERTIFICATE REQUEST', createCsr({ privateKey, commonName: 'camera-gateway' }))
+    const headers = { authorization: `Bearer ${token}` }
+    const { body } = await session.operator.call('POST', '/v1/enrollments', { csr }, headers)
+    const { certificate, chain } = body as { certificate: string; chain: string[] }
+    const identity = { key: exportPrivateKey(privateKey), cert: [certificate, ...chain].join('') }
+    const other = createTlsServer(identity, (socket) => socket.on('error', () => {}))
+    other.listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const ran = await session.run([...list, '--json', '--url', `https://localhost:${port}`])
+    other.close()
+    expect(ran.status).toBe(4)
+    expect(ran.json()).toMatchObject({ error: { code: 'server-untrusted' } })
+    expect(ran.stderr + ran.stdout).toContain('is not that of the service that was expected')
   })
 
   test('has another name', async () => {
