@@ -7,6 +7,8 @@ import { createCoalescer } from './coalescer.ts'
 /** A list as it is served. */
 export interface PublishedCrl {
   readonly crl: Crl
+  /** How many certificates are on it. */
+  readonly size: number
   /** The newest event that it includes. */
   readonly eventId: number
 }
@@ -120,21 +122,17 @@ export async function openCrlPublisher(options: PublisherOptions): Promise<CrlPu
       nextUpdate: new Date(thisUpdate.getTime() + lifetimeMs),
     }
     const hasDelta = entries.size >= deltaFrom
+    const { size } = entries
     const complete = await createCrl({ ...common, entries, ...(hasDelta && { freshestCrlUrl: deltaUrl }) })
+    const changes = deltaEntries(entries, base?.changed ?? new Set(), thisUpdate)
     const delta =
-      hasDelta && base
-        ? await createCrl({
-            ...common,
-            baseNumber: base.number,
-            entries: deltaEntries(entries, base.changed, thisUpdate),
-          })
-        : undefined
+      hasDelta && base ? await createCrl({ ...common, baseNumber: base.number, entries: changes }) : undefined
     const { eventId } = started
     published = {
       atMs: complete.thisUpdate.getTime(),
       eventId,
-      complete: { crl: complete, eventId },
-      delta: delta && { crl: delta, eventId },
+      complete: { crl: complete, size, eventId },
+      delta: delta && { crl: delta, size: changes.size, eventId },
     }
   }
 

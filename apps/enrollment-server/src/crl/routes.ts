@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isIssuerId } from '../authority/ca-id.ts'
 import { resource } from '../http/resource.ts'
@@ -66,7 +67,8 @@ function send(request: FastifyRequest, reply: FastifyReply, { crl, eventId }: Pu
     .header('cache-control', 'public, no-cache')
     .header('fleetroot-event-id', String(eventId))
   if (isSame(request, etag)) return reply.code(304).send()
-  return reply.type('application/pkix-crl').send(crl.der)
+  const length = crl.pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  return reply.type('application/pkix-crl').header('content-length', length).send(Readable.from(crl.pieces))
 }
 
 /** Only by number: two lists may have the same thisUpdate, which counts seconds, so If-Modified-Since is not looked at. */

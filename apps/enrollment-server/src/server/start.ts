@@ -180,10 +180,10 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
 /** The list of every CA that is trusted. */
 function crlFigures({ issuers }: Authority, crls: CrlPublication): CrlFigures[] {
   return [...issuers.keys()].flatMap((ca) => {
-    const crl = crls.complete(ca)?.crl
-    if (!crl) return []
-    const { number, revoked, thisUpdate, nextUpdate } = crl
-    return [{ ca, number, entries: revoked.size, thisUpdate, nextUpdate }]
+    const list = crls.complete(ca)
+    if (!list) return []
+    const { number, thisUpdate, nextUpdate } = list.crl
+    return [{ ca, number, entries: list.size, thisUpdate, nextUpdate }]
   })
 }
 

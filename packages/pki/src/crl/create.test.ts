@@ -36,10 +36,25 @@ describe('a CRL', () => {
         })
         expect(crl.revoked.size).toBe(oneOfEach.length)
       }
+      expect(Buffer.concat(made.pieces)).toEqual(made.der)
+      expect(read.pieces).toEqual([made.der])
       expect(made.tbs).toEqual(read.tbs)
       expect(made.pem).toMatch(/^-----BEGIN X509 CRL-----\n/)
     },
   )
+
+  it('stays as it was, in pieces too, whatever is set afterwards', async () => {
+    const entries = new CrlEntries()
+    for (const entry of oneOfEach) entries.set(entry)
+    const made = await testCrl({ entries })
+    const before = Buffer.concat(made.pieces)
+    for (const entry of oneOfEach) entries.set({ ...entry, reason: 'superseded' })
+    entries.delete(oneOfEach[0]!.serial)
+    entries.pieces()
+    expect(Buffer.concat(made.pieces)).toEqual(before)
+    expect(made.der).toEqual(before)
+    await verifyCrl(parseCrl(before), authority.issuing.certificate)
+  })
 
   it('of nothing revoked has no list at all, and finds nothing', async () => {
     const made = await testCrl({ entries: [], number: 0n })

@@ -1,5 +1,5 @@
 import type { Issuer } from '../certificate/index.ts'
-import { bitString, header, integer, readDer, sequence, Tag, time } from '../der/index.ts'
+import { bitString, header, integer, readDer, Tag, time } from '../der/index.ts'
 import { PkiError } from '../error.ts'
 import { readExtensions } from '../extension/index.ts'
 import { encodeSignatureAlgorithm, exportPublicKey, type Signer, verifySignature } from '../key/index.ts'
@@ -50,7 +50,7 @@ const proven = new WeakSet<Signer>()
  *         signatureValue     BIT STRING }
  *
  * What `entries` holds at the call is what is signed, whatever is set on it while the signature is made. With
- * 100,000 entries in a {@link CrlEntries} it costs the hash of 5 MB and two copies.
+ * 100,000 entries in a {@link CrlEntries} it costs the hash of 5 MB, and no copy.
  *
  * @throws PkiError `crl-refused` for an issuer without cRLSign, times or numbers out of order, `removeFromCRL`
  * outside a delta, and bad URLs; `key-mismatch` for a signer of another key; `time-invalid`; `der-too-large`
@@ -73,81 +73,75 @@ export async function createCrl(options: CrlOptions): Promise<Crl> {
   const list = size === 0 ? [] : [header(Tag.sequence, byteLength), ...entries.pieces()]
   const wrapped = [header(0xa0, extensions.length), extensions]
   const content = [...before, ...list, ...wrapped]
-  const room = roomFor(content, algorithm)
-  const { tbs } = room
-  const listEnd = tbs.length - extensions.length - (wrapped[0]?.length ?? 0)
+  const signed = [header(Tag.sequence, lengthOf(content)), ...content]
 
-  const signature = await signer.sign(tbs)
+  const signature = await signer.sign(signed)
   // Once per signer: a token that signs with another key is found out here, before a list is published.
   if (!proven.has(signer)) {
-    if (!(await verifySignature(signer.algorithm, signer.publicKey, tbs, signature))) {
+    if (!(await verifySignature(signer.algorithm, signer.publicKey, Buffer.concat(signed), signature))) {
       throw new PkiError('key-mismatch', 'issuer: signer made a signature that its own key does not verify')
     }
     proven.add(signer)
   }
-  const der = room.complete(bitString(signature))
-  return assembleCrl({
-    der,
-    tbs,
-    issuer: certificate.subject,
-    issuerDer: certificate.subjectDer,
-    thisUpdate: new Date(seconds(thisUpdate) * 1000),
-    nextUpdate: new Date(seconds(nextUpdate) * 1000),
-    revoked: entryTable(tbs.subarray(listEnd - byteLength, listEnd), size),
-    signatureAlgorithm: signer.algorithm,
-    signature,
-    ...readCrlExtensionFacts(
-      readDer(extensions, 'crlExtensions', (reader) => readExtensions(reader, 'crlExtensions')),
-    ),
+  const body = [...signed, algorithm, bitString(signature)]
+  const start = header(Tag.sequence, lengthOf(body))
+  const tbsEnd = start.length + lengthOf(signed)
+  const listEnd = tbsEnd - lengthOf(wrapped)
+  return crlOfPieces([start, ...body], {
+    tbs: [start.length, tbsEnd],
+    list: [listEnd - byteLength, listEnd],
+    size,
+    facts: {
+      issuer: certificate.subject,
+      issuerDer: certificate.subjectDer,
+      thisUpdate: new Date(seconds(thisUpdate) * 1000),
+      nextUpdate: new Date(seconds(nextUpdate) * 1000),
+      signatureAlgorithm: signer.algorithm,
+      signature,
+      ...readCrlExtensionFacts(
+        readDer(extensions, 'crlExtensions', (reader) => readExtensions(reader, 'crlExtensions')),
+      ),
+    },
   })
 }
 
 /**
- * Lays the TBSCertList out where the whole list will be, so that 5 MB are copied once and not twice: what a new list
- * costs is memory that was not touched before, and the garbage collection that it brings.
+ * A list that stays in pieces until somebody asks for it whole. The pieces with the entries are those of the list before and of
+ * the next one: 5 MB of new memory for each list would cost more, in garbage collection, than to sign it.
  */
-function roomFor(
-  content: readonly Uint8Array[],
-  algorithm: Buffer,
-): { readonly tbs: Buffer; complete(signatureValue: Buffer): Buffer } {
-  const length = content.reduce((sum, { byteLength }) => sum + byteLength, 0)
-  const tbsHeader = header(Tag.sequence, length)
-  const start = longestHeader
-  const end = start + tbsHeader.length + length
-  const octets = Buffer.allocUnsafeSlow(end + algorithm.length + longestSignatureValue)
-  let at = start
-  for (const part of [tbsHeader, ...content, algorithm]) {
-    octets.set(part, at)
-    at += part.byteLength
-  }
+function crlOfPieces(
+  pieces: readonly Uint8Array[],
+  about: {
+    readonly tbs: readonly [number, number]
+    readonly list: readonly [number, number]
+    readonly size: number
+    readonly facts: Omit<Crl, 'der' | 'pieces' | 'pem' | 'tbs' | 'revoked'>
+  },
+): Crl {
+  let whole: Buffer | undefined
+  let revoked: Crl['revoked'] | undefined
+  let pem: string | undefined
+  const der = (): Buffer => (whole ??= Buffer.concat(pieces))
   return {
-    tbs: octets.subarray(start, end),
-    complete: (signatureValue) => {
-      if (signatureValue.length > longestSignatureValue) {
-        return sequence(octets.subarray(start, at), signatureValue)
-      }
-      octets.set(signatureValue, at)
-      const outer = header(Tag.sequence, at + signatureValue.length - start)
-      octets.set(outer, start - outer.length)
-      return octets.subarray(start - outer.length, at + signatureValue.length)
+    ...about.facts,
+    pieces,
+    get der() {
+      return der()
+    },
+    get tbs() {
+      return der().subarray(...about.tbs)
+    },
+    get revoked() {
+      return (revoked ??= entryTable(der().subarray(...about.list), about.size))
+    },
+    get pem() {
+      return (pem ??= toPem('X509 CRL', der()))
     },
   }
 }
 
-/** Tag and a length below 16 MiB. */
-const longestHeader = 5
-/** RSA-4096 has 512 octets and 5 around them. */
-const longestSignatureValue = 1024
-
-/** A CRL from its parts; the armour is made when it is first read. */
-export function assembleCrl(parts: Omit<Crl, 'pem'>): Crl {
-  let pem: string | undefined
-  return {
-    ...parts,
-    get pem() {
-      return (pem ??= toPem('X509 CRL', parts.der))
-    },
-  }
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, { byteLength }) => sum + byteLength, 0)
 }
 
 function checkIssuer({ certificate, signer }: Issuer): string {

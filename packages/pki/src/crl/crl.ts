@@ -30,7 +30,10 @@ export interface CrlExtensionFacts {
 
 /** A certificate revocation list, version 2: facts only. `verifyCrl` says whether its issuer signed it. */
 export interface Crl extends CrlExtensionFacts {
+  /** Made when it is first read, if this list was made here: send `pieces`. */
   readonly der: Buffer
+  /** The same octets, one piece after the other. Do not change them. */
+  readonly pieces: readonly Uint8Array[]
   /** Armoured, with a newline at the end; made when it is first read. */
   readonly pem: string
   readonly issuer: Name

@@ -3,7 +3,7 @@ import { PkiError, recode } from '../error.ts'
 import { readExtensions } from '../extension/index.ts'
 import { readSignatureAlgorithm } from '../key/index.ts'
 import { readName } from '../name/index.ts'
-import { assembleCrl } from './create.ts'
+import { toPem } from '../pem.ts'
 import type { Crl } from './crl.ts'
 import { entryTable, indexEntries } from './entry-table.ts'
 import { readCrlExtensionFacts } from './extensions.ts'
@@ -52,10 +52,18 @@ function readCertificateList(reader: DerReader): Crl {
     }
     return { ...tbs.value, tbs: tbs.der, signature }
   })
-  return assembleCrl({ ...value, der })
+  let pem: string | undefined
+  return {
+    ...value,
+    der,
+    pieces: [der],
+    get pem() {
+      return (pem ??= toPem('X509 CRL', der))
+    },
+  }
 }
 
-function readTbsCertList(reader: DerReader): Omit<Crl, 'der' | 'pem' | 'tbs' | 'signature'> {
+function readTbsCertList(reader: DerReader): Omit<Crl, 'der' | 'pieces' | 'pem' | 'tbs' | 'signature'> {
   const tbs = reader.sequence('tbsCertList')
   if (tbs.peek() !== Tag.integer || tbs.smallInteger('version') !== version2) {
     throw malformed('version must be 2')

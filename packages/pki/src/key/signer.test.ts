@@ -32,6 +32,16 @@ describe.each(threads)('a signer on the %s thread', (thread) => {
     expect(await verifies(publicKey, Buffer.from('other'))).toBe(false)
     expect(await verifies(generateKeyPair(algorithm).publicKey, message)).toBe(false)
   })
+
+  it.each(keyAlgorithms)('for %s signs what comes in pieces as if it were one', async (algorithm) => {
+    const { privateKey, publicKey } = generateKeyPair(algorithm)
+    const signer = keySigner(privateKey, { thread })
+    const pieces = [message.subarray(0, 3), Buffer.alloc(0), message.subarray(3)]
+    const signature = await signer.sign(pieces)
+    expect(await verifySignature(signer.algorithm, publicKey, message, signature, thread)).toBe(true)
+    const others = await signer.sign(pieces.toReversed())
+    expect(await verifySignature(signer.algorithm, publicKey, message, others, thread)).toBe(false)
+  })
 })
 
 describe('a signer', () => {

@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, sign } from 'node:crypto'
+import { createPublicKey, createSign, type KeyObject, sign } from 'node:crypto'
 import { PkiError } from '../error.ts'
 import { keyAlgorithm, type KeyAlgorithm } from './algorithm.ts'
 import { type CryptoThread, type SignatureAlgorithm, signatureHash } from './signature.ts'
@@ -10,7 +10,8 @@ import { type CryptoThread, type SignatureAlgorithm, signatureHash } from './sig
 export interface Signer {
   readonly algorithm: SignatureAlgorithm
   readonly publicKey: KeyObject
-  sign(bytes: Uint8Array): Promise<Buffer>
+  /** What is long may come in pieces, which are signed as if they were one. */
+  sign(bytes: Uint8Array | readonly Uint8Array[]): Promise<Buffer>
 }
 
 const signatureAlgorithms: Readonly<Record<KeyAlgorithm, SignatureAlgorithm>> = {
@@ -41,16 +42,20 @@ export function keySigner(
   const hash = signatureHash(algorithm)
   const failure = (cause: unknown): PkiError =>
     new PkiError('key-invalid', 'signer: the key could not sign', { cause })
-  const signHere = async (bytes: Uint8Array): Promise<Buffer> => {
+  const signHere: Signer['sign'] = async (bytes) => {
     try {
-      return sign(hash, bytes, privateKey)
+      // Ed25519 goes over its input twice and cannot take it in pieces.
+      if (bytes instanceof Uint8Array || hash === null) return sign(hash, whole(bytes), privateKey)
+      const signing = createSign(hash)
+      for (const piece of bytes) signing.update(piece)
+      return signing.sign(privateKey)
     } catch (error) {
       throw failure(error)
     }
   }
-  const signInPool = (bytes: Uint8Array): Promise<Buffer> =>
+  const signInPool: Signer['sign'] = (bytes) =>
     new Promise((resolve, reject) => {
-      sign(hash, bytes, privateKey, (error, signature) => {
+      sign(hash, whole(bytes), privateKey, (error, signature) => {
         if (error === null) resolve(signature)
         else reject(failure(error))
       })
@@ -60,4 +65,8 @@ export function keySigner(
     publicKey: createPublicKey(privateKey),
     sign: thread === 'calling' ? signHere : signInPool,
   }
+}
+
+function whole(bytes: Uint8Array | readonly Uint8Array[]): Uint8Array {
+  return bytes instanceof Uint8Array ? bytes : Buffer.concat(bytes)
 }
