@@ -15,6 +15,9 @@ export const debianPackages = {
   mosquitto_rr: 'mosquitto-clients',
   'paho-mqtt': 'python3-paho-mqtt',
   script: 'bsdutils',
+  bash: 'bash',
+  fish: 'fish',
+  zsh: 'zsh',
 } as const
 
 export type Program = keyof typeof debianPackages
