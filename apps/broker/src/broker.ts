@@ -69,7 +69,10 @@ export interface Broker {
    * whose CA is gone end when `BrokerOptions.revocation` says so, and no others.
    */
   readonly setAuthorities: (authorities: Authorities) => void
-  /** Ends all sessions and closes the listeners. */
+  /**
+   * Stops listening, ends all sessions, those of devices one after the other over `drainSpreadMs`, and closes the
+   * listeners. What was acknowledged is forwarded first.
+   */
   readonly close: () => Promise<void>
 }
 
@@ -162,6 +165,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
       },
       close: async () => {
         isClosing = true
+        listeners.refuse()
         tickets.close()
         await engine.close()
         await listeners.close()

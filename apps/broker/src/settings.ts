@@ -164,6 +164,11 @@ export const settings = {
   drainTimeout: setting(duration('2s', { atMost: longestTimer }), {
     help: 'how long a client may take nothing of what waits for it before it is disconnected',
   }),
+  // The whole stop has 10 s: what is left is for messages under way and for the store.
+  drainSpread: setting(duration('5s', { atMost: '6s' }), {
+    env: 'FLEETROOT_BROKER_DRAIN_SPREAD',
+    help: 'how long the sessions of devices take to end at a stop, one after the other; few end faster',
+  }),
   maxOutbound: setting(byteSize('4MiB'), {
     help: 'what may wait for a client that does not read before it is disconnected',
   }),

@@ -102,6 +102,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
       connectTimeoutMs: config.connectTimeout,
       drainTimeoutMs: config.drainTimeout,
       maxOutboundBytes: config.maxOutbound,
+      drainSpreadMs: config.drainSpread,
       acceptRate: { perSecond: config.acceptRate, burst: config.acceptBurst },
       acceptRatePerAddress: { perSecond: config.acceptRatePerAddress, burst: config.acceptBurstPerAddress },
       maxHandshakes: config.maxHandshakes,

@@ -172,9 +172,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       return session
     },
     close: async () => {
+      // Certificates go on to expire, and to be revoked, while the sessions end one after the other.
+      await drain(sessions.open, broker.mq, limits.drainSpreadMs)
       expiry.close()
       clearInterval(sweeping)
-      await drain(sessions.open, broker.mq)
       await presence.settled()
       revoked.close()
       await new Promise<void>((resolve) => broker.close(() => resolve()))

@@ -105,6 +105,12 @@ export class Sessions {
     this.#log.info({ ...describe(session), error: error.message }, 'connection failed')
   }
 
+  /** Ends a session in which something happened that must not happen. */
+  break(session: Session, error: Error): void {
+    this.#log.error({ ...describe(session), err: error }, 'a packet met an error of the broker')
+    session.end('internal-error')
+  }
+
   #ended(session: Session): void {
     count(this.#counts.ended, session.endReason ?? 'unknown')
     const level = session.endReason === 'shutdown' ? 'debug' : 'warn'

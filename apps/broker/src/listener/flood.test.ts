@@ -116,7 +116,29 @@ test('a client that leaves too many QoS 2 messages open is cut off', async () =>
   }
   await client.closed
   expect(client.waiting.filter(({ cmd }) => cmd === 'pubrec').length).toBeLessThanOrEqual(10)
+  expect(live.broker.counts.refused.get('too-many-unreleased')).toBe(1)
 })
+
+test.each([1, 2])(
+  'a PUBLISH at QoS %i without a packet identifier ends its connection, and nobody else’s',
+  async (qos) => {
+    const bob = await live.join('device', 'bob')
+    const topic = Buffer.from('devices/eve/state')
+    const header = Buffer.of(0x30 | (qos << 1), topic.length + 2, 0, topic.length)
+    // That ends before it, and that says zero.
+    for (const bytes of [
+      Buffer.concat([header, topic]),
+      Buffer.concat([Buffer.of(header[0]!, topic.length + 4, 0, topic.length), topic, Buffer.of(0, 0)]),
+    ]) {
+      const eve = await live.join('device', 'eve')
+      eve.send(bytes)
+      await eve.closed
+    }
+    await bob.ping()
+    expect(Object.fromEntries(live.broker.counts.refused)).toEqual({ 'packet-identifier': 2 })
+    expect(live.broker.counts.published).toBe(0)
+  },
+)
 
 test('a client that is denied again and again is disconnected', async () => {
   await live.close()

@@ -33,6 +33,8 @@ export interface Listener {
   readonly setSecureContext: (tls: TlsOptions) => void
   /** 48 bytes. Tickets made with other keys are no longer accepted. */
   readonly setTicketKeys: (keys: Buffer) => void
-  /** Stops listening and cuts every connection that is left. */
+  /** Stops listening; connections that are open stay. */
+  readonly refuse: () => void
+  /** The same, and cuts every connection that is left. */
   readonly close: () => Promise<void>
 }

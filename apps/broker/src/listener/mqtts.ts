@@ -15,7 +15,7 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
   const { name, host, port, tls, accept, handshakeTimeoutMs } = options
   const server = createServer({ ...tls, handshakeTimeout: handshakeTimeoutMs, noDelay: true })
   guardDoor(server, options)
-  const close = cuttable(server)
+  const ending = cuttable(server)
 
   server.on('secureConnection', (socket) => {
     socket.on('error', () => undefined)
@@ -34,7 +34,7 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
     port: (server.address() as AddressInfo).port,
     setSecureContext: (next) => server.setSecureContext(next),
     setTicketKeys: (keys) => server.setTicketKeys(keys),
-    close,
+    ...ending,
   }
 }
 

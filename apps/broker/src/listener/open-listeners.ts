@@ -45,6 +45,8 @@ export interface Listeners {
   readonly listening: readonly Listening[]
   /** Asks for the TLS options again, for new connections. */
   readonly renewContexts: () => void
+  /** Stops listening; connections that are open stay. */
+  readonly refuse: () => void
   readonly close: () => Promise<void>
 }
 
@@ -84,6 +86,9 @@ export async function openListeners(
     })),
     renewContexts: () => {
       for (const { plan, listener } of opened) listener.setSecureContext(tlsFor(plan.mode))
+    },
+    refuse: () => {
+      for (const { listener } of opened) listener.refuse()
     },
     close,
   }

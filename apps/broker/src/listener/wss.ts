@@ -41,7 +41,7 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
     },
   )
   guardDoor(server, options)
-  const close = cuttable(server)
+  const ending = cuttable(server)
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -83,7 +83,7 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
     port: (server.address() as AddressInfo).port,
     setSecureContext: (next) => server.setSecureContext(next),
     setTicketKeys: (keys) => server.setTicketKeys(keys),
-    close,
+    ...ending,
   }
 }
 
