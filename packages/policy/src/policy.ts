@@ -4,7 +4,6 @@ import { findTopicFault, type TopicFault } from './topic.ts'
 
 /** Roles a policy can give rights to. `claim` is not among them: a claim certificate may only enroll. */
 export const policyRoles = ['device', 'service', 'operator'] as const
-export type PolicyRole = (typeof policyRoles)[number]
 
 /** What somebody wants to do with a topic. `receive` is asked for every message, right before it is delivered. */
 export type Action = 'publish' | 'retain' | 'subscribe' | 'receive'
