@@ -52,7 +52,7 @@ export class Publishing {
     const { qos } = packet
     const messageId = packet.messageId ?? 0
     const key = session.key!
-    if (qos > 9 && messageId < 1) {
+    if (qos > 0 && messageId < 1) {
       // Also of one that ends before its identifier, for which mqtt-packet says -1.
       return this.#refuse(
         session,
