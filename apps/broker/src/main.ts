@@ -23,12 +23,13 @@ runApp({
     const { config, signal, onStop, ready } = context
     const data = await openDataDirectory(config.data)
     const serving: Partial<StartedBroker> = {}
+    const adminRoutes = [
+      ...sessionRoutes(() => serving.broker?.sessions, context.logger),
+      ...policyRoutes(() => serving.policies, context.logger),
+    ]
     const operations = createOperations({
       port: config.metricsPort,
-      routes: [
-        ...sessionRoutes(() => serving.broker?.sessions, context.logger),
-        ...policyRoutes(() => serving.policies, context.logger),
-      ],
+      routes: adminRoutes,
       checks: ['store', 'identity', 'revocation', 'listener'],
       signal,
     })
@@ -47,14 +48,26 @@ runApp({
       if (reason === undefined) operations.setReady(check)
       else operations.setNotReady(check, reason)
     }
-    const started = await startBroker({ ...context, data, counts, storeCounts, onWait, onReadiness })
-    const { broker, revocation, follower, authorities } = Object.assign(serving, started)
+    const started = await startBroker({
+      ...context,
+      data,
+      counts,
+      storeCounts,
+      onWait,
+      onReadiness,
+      adminRoutes,
+    })
+    const { broker, revocation, follower, authorities, operators } = Object.assign(serving, started)
     exposeRevocation(operations.register, revocation, follower)
     exposeAuthorities(operations.register, authorities)
 
     operations.setReady('listener')
     const [first, ...others] = broker.listening
     ready(urlOf(first!))
+    if (operators !== undefined) {
+      const url = urlOf({ kind: 'https', host: config.adminHost ?? config.host, port: operators.port })
+      process.stdout.write(`${name}: administration at ${url}\n`)
+    }
     if (config.listeners === undefined) return
     for (const other of others) process.stdout.write(`${name}: also listening on ${urlOf(other)}\n`)
   },

@@ -1,4 +1,4 @@
-import { byteSize, duration, longestTimer, port, setting } from '@fleetroot/service'
+import { byteSize, duration, longestTimer, optionalPort, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { listenerList, networks } from './listener/listener-setting.ts'
 
@@ -29,6 +29,14 @@ export const settings = {
   metricsPort: setting(port(9465), {
     env: 'FLEETROOT_BROKER_METRICS_PORT',
     help: 'health and metrics on loopback; 0 picks a free port',
+  }),
+  adminPort: setting(optionalPort(), {
+    env: 'FLEETROOT_BROKER_ADMIN_PORT',
+    help: 'administration for operators over mutual TLS; left out: on loopback only, at metricsPort',
+  }),
+  adminHost: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_ADMIN_HOST',
+    help: 'address to listen on for it; left out: as host',
   }),
   id: setting(z.string().default('broker'), { help: 'device id of the broker itself' }),
   tlsMode: setting(z.enum(['compatible', 'strict']).default('compatible'), {

@@ -1,4 +1,5 @@
-import type { AppContext, DataDirectory } from '@fleetroot/service'
+import type { AdminRoute, AppContext, DataDirectory } from '@fleetroot/service'
+import { openOperatorListener, type OperatorListener } from './admin/operator-listener.ts'
 import type { FollowedAuthorities } from './authorities/followed.ts'
 import { shownIdentity } from './authorities/own-chain.ts'
 import { type Broker, createBroker } from './broker.ts'
@@ -25,6 +26,8 @@ export interface StartOptions extends Pick<
   /** Hears what makes the broker unfit to serve; undefined: no longer. */
   readonly onReadiness: (check: 'identity' | 'revocation' | 'store', reason: string | undefined) => void
   readonly storeCounts: StoreCounts
+  /** For operators, where the configuration opens a port for them. */
+  readonly adminRoutes: readonly AdminRoute[]
 }
 
 /** A broker that serves, and what it goes by. */
@@ -34,6 +37,8 @@ export interface StartedBroker {
   readonly follower: Follower
   readonly policies: Policies
   readonly authorities: FollowedAuthorities
+  /** Where the configuration asks for one. */
+  readonly operators: OperatorListener | undefined
 }
 
 /** Policy, own certificate, listeners: everything between a configuration and a broker that serves. */
@@ -118,20 +123,40 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
   policies.onChange(broker.setPolicy)
   onStop('broker', broker.close)
 
+  const operators =
+    config.adminPort === undefined
+      ? undefined
+      : await openOperatorListener({
+          host: config.adminHost ?? config.host,
+          port: config.adminPort,
+          mode: config.tlsMode,
+          routes: options.adminRoutes,
+          identity: shown,
+          authorities: () => authorities.current,
+          revocation,
+          counts,
+          log: logger,
+        })
+  if (operators !== undefined) onStop('administration', operators.close)
+  const renewIdentity = (): void => {
+    broker.setIdentity(shown())
+    operators?.renewContext()
+  }
+
   // The CAs that changed while the listeners were being opened included.
   broker.setAuthorities(authorities.current)
   authorities.subscribe((next) => {
     broker.setAuthorities(next)
-    broker.setIdentity(shown())
+    renewIdentity()
   })
   // New connections see the new certificate; sessions that stand go on.
   const renewal = keepValid((next) => {
     ownIdentity = next
-    broker.setIdentity(shown())
+    renewIdentity()
   })
   // What is under way may be cut off at any step: the identity store is made for that.
   onStop('renewal', () => void renewal.stop())
   // Without revocation data it listens all the same, lets nobody in, and says in the log and at /readyz why.
   await follower.settled
-  return { broker, revocation, follower, policies, authorities }
+  return { broker, revocation, follower, policies, authorities, operators }
 }

@@ -73,6 +73,7 @@ describe('the sessions of devices, when the broker stops,', () => {
     const devices = await join(bench, 10)
     await bench.engine.close()
     await Promise.all(devices.map(({ closed }) => closed))
+    expect(bench.engine.sessions.size).toBe(0)
   })
 
   test('are not waited for when they have left by themselves', async () => {
@@ -82,5 +83,6 @@ describe('the sessions of devices, when the broker stops,', () => {
     const closing = bench.engine.close()
     for (const device of devices) device.stream.destroy()
     await closing
+    expect(bench.engine.sessions.size).toBe(0)
   })
 })

@@ -37,8 +37,17 @@ export function setting<Schema extends z.ZodType>(
 
 /** Schema of a TCP port with its default; 0 picks a free one. */
 export function port(defaultPort: number) {
+  return anyPort().default(defaultPort)
+}
+
+/** Schema of a TCP port that may be left out; 0 picks a free one. */
+export function optionalPort() {
+  return anyPort().optional()
+}
+
+function anyPort() {
   const error = 'must be a whole number from 0 to 65535 (0 picks a free port)'
-  return z.int({ error }).min(0, { error }).max(65_535, { error }).default(defaultPort)
+  return z.int({ error }).min(0, { error }).max(65_535, { error })
 }
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const

@@ -3,6 +3,8 @@ import { fastify } from 'fastify'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { addAdminRoutes, type AdminRoute } from './admin-route.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
+import { answerRefusals } from './refusal.ts'
+import { refuseOtherHost } from './web-page.ts'
 
 /** The operations listener of an app. Made by `createOperations`. */
 export interface Operations extends Pick<Readiness, 'setReady' | 'setNotReady'> {
@@ -18,6 +20,7 @@ export interface Operations extends Pick<Readiness, 'setReady' | 'setNotReady'> 
  * Health and metrics over plain HTTP, on loopback unless told otherwise:
  * `/livez` 200 while the process answers; `/readyz` 200 `{"status":"ready"}` or 503 with the reason for each
  * check that is not ready; `/metrics` for Prometheus, Node's default metrics (event-loop lag included).
+ * Whoever may use the loopback interface of this machine may use `routes`, except through a browser.
  * Listen before the slow part of a start, so that others can see what it waits for.
  *
  *     const operations = createOperations({ port: config.metricsPort, checks: ['identity', 'listener'], signal })
@@ -44,6 +47,11 @@ export function createOperations(options: {
   lag.enable()
 
   const server = fastify({ forceCloseConnections: 'idle', requestTimeout: 10_000, bodyLimit: 1024 })
+  answerRefusals(server)
+  server.addHook('onRequest', async ({ headers }, reply) => {
+    const detail = refuseOtherHost(headers)
+    return detail === undefined ? undefined : reply.code(403).send({ code: 'forbidden', detail })
+  })
   server.get('/livez', () => ({ status: 'alive', eventLoopLagMs: Math.round(lag.mean / 1e4) / 100 || 0 }))
   server.get('/readyz', async (_request, reply) => {
     const pending = signal?.aborted ? { app: 'stopping' } : readiness.pending()
@@ -53,7 +61,7 @@ export function createOperations(options: {
   server.get('/metrics', async (_request, reply) => {
     return reply.type(register.contentType).send(await register.metrics())
   })
-  addAdminRoutes(server, routes)
+  addAdminRoutes(server, routes, () => ({ caller: 'loopback' }))
 
   return {
     register,
