@@ -60,6 +60,10 @@ export const settings = {
     help: 'opens the CA keys; left out: ca/passphrase in the data directory',
     secret: true,
   }),
+  caPassphraseFile: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_CA_PASSPHRASE_FILE',
+    help: 'file whose first line is that passphrase, in place of the variable',
+  }),
   deviceLifetime: setting(lifetime('30d'), {
     env: 'FLEETROOT_DEVICE_LIFETIME',
     help: 'validity of device certificates',
