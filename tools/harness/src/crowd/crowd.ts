@@ -5,7 +5,7 @@ import type { CrowdAnswer, CrowdCommand, CrowdOrders, Return } from './orders.ts
 
 /** Devices in processes of their own. */
 export interface Crowd {
-  /** Connects all of them, so many at once in each process; rejects when one is refused. */
+  /** Connects all of them, so many at once in each process. */
   readonly gather: (atOnce: number) => Promise<void>
   /** Cuts all of their connections; resolves when each is back. */
   readonly storm: () => Promise<Return[]>

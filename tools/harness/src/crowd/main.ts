@@ -11,7 +11,7 @@ async function gather({
   members = orders.members.map((member) => crowdMember(orders, member))
   const queue = [...members]
   const run = async (): Promise<void> => {
-    for (let member = queue.pop(); member !== undefined; member = queue.pop()) await member.join()
+    for (let member = queue.pop(); member !== undefined; member = queue.pop()) await member.comeBack()
   }
   await Promise.all(Array.from({ length: atOnce }, run))
   return { done: 'gather' }

@@ -7,11 +7,9 @@ import type { CrowdOrders, Member, Refusal, Return } from './orders.ts'
 const timeoutMs = 10_000
 const backoff = fullJitterBackoff()
 
-/** A device that is connected, and comes back by itself when it is told to leave. */
+/** A device that connects when it is told to. */
 export interface CrowdMember {
-  /** Connects, once; rejects with why not. */
-  readonly join: () => Promise<void>
-  /** Cuts its connection, connects anew at once, and waits with full jitter after each refusal. */
+  /** Cuts its connection, if it has one, connects anew at once, and waits with full jitter after each refusal. */
   readonly comeBack: () => Promise<Return>
 }
 
@@ -58,7 +56,7 @@ export function crowdMember({ host, port, ca }: CrowdOrders, member: Member): Cr
     }
   }
 
-  return { join, comeBack }
+  return { comeBack }
 }
 
 /** The first value of an event; rejects when the connection ends before, or after `timeoutMs`. */
