@@ -5,6 +5,7 @@ import { sessionRoutes } from './admin/session-routes.ts'
 import { urlOf } from './listener/configured.ts'
 import { BrokerCounts } from './metrics/counts.ts'
 import { exposeAuthorities } from './metrics/authorities.ts'
+import { exposeCertificate } from './metrics/certificate.ts'
 import { exposeCounts } from './metrics/exposition.ts'
 import { exposeRevocation } from './metrics/revocation.ts'
 import { exposeStore } from './metrics/store.ts'
@@ -29,6 +30,7 @@ runApp({
     ]
     const operations = createOperations({
       port: config.metricsPort,
+      host: config.metricsHost,
       routes: adminRoutes,
       checks: ['store', 'identity', 'revocation', 'listener'],
       signal,
@@ -60,6 +62,7 @@ runApp({
     const { broker, revocation, follower, authorities, operators } = Object.assign(serving, started)
     exposeRevocation(operations.register, revocation, follower)
     exposeAuthorities(operations.register, authorities)
+    exposeCertificate(operations.register, started.ownCertificate)
 
     operations.setReady('listener')
     const [first, ...others] = broker.listening

@@ -1,4 +1,12 @@
-import { byteSize, duration, longestTimer, optionalPort, port, setting } from '@fleetroot/service'
+import {
+  byteSize,
+  duration,
+  longestTimer,
+  metricsHost,
+  optionalPort,
+  port,
+  setting,
+} from '@fleetroot/service'
 import { z } from 'zod'
 import { listenerList, networks } from './listener/listener-setting.ts'
 
@@ -30,6 +38,7 @@ export const settings = {
     env: 'FLEETROOT_BROKER_METRICS_PORT',
     help: 'health and metrics on loopback; 0 picks a free port',
   }),
+  metricsHost,
   adminPort: setting(optionalPort(), {
     env: 'FLEETROOT_BROKER_ADMIN_PORT',
     help: 'administration for operators over mutual TLS; left out: on loopback only, at metricsPort',

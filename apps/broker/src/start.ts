@@ -1,3 +1,4 @@
+import type { Certificate } from '@fleetroot/pki'
 import type { AdminRoute, AppContext, DataDirectory } from '@fleetroot/service'
 import { openOperatorListener, type OperatorListener } from './admin/operator-listener.ts'
 import type { FollowedAuthorities } from './authorities/followed.ts'
@@ -39,6 +40,8 @@ export interface StartedBroker {
   readonly authorities: FollowedAuthorities
   /** Where the configuration asks for one. */
   readonly operators: OperatorListener | undefined
+  /** The broker's own, as it is now. */
+  readonly ownCertificate: () => Certificate
 }
 
 /** Policy, own certificate, listeners: everything between a configuration and a broker that serves. */
@@ -79,9 +82,10 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     timing: { pollMs: config.revocationPoll, cutOffPollMs: Math.min(5_000, config.revocationPoll) },
   })
   onStop('revocation', () => follower.close())
+  const ownCertificate = (): Certificate => ownIdentity.certificate
   const readiness = watchReadiness({
     revocation,
-    ownCertificate: () => ownIdentity.certificate,
+    ownCertificate,
     onReadiness,
     log: logger,
   })
@@ -158,5 +162,5 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
   onStop('renewal', () => void renewal.stop())
   // Without revocation data it listens all the same, lets nobody in, and says in the log and at /readyz why.
   await follower.settled
-  return { broker, revocation, follower, policies, authorities, operators }
+  return { broker, revocation, follower, policies, authorities, operators, ownCertificate }
 }

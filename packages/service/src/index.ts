@@ -1,6 +1,6 @@
 export { ServiceError, type ServiceErrorCode } from './error.ts'
 export { type AppContext, runApp } from './process/run-app.ts'
-export { type Config, optionalPort, port, setting } from './config/setting.ts'
+export { type Config, metricsHost, optionalPort, port, setting } from './config/setting.ts'
 export { duration, formatDuration, longestTimer, optionalDuration, parseDuration } from './config/duration.ts'
 export { suggestion } from './config/spelling.ts'
 export { byteSize } from './config/byte-size.ts'

@@ -1,5 +1,5 @@
 import { isTrustDomain, keyAlgorithms } from '@fleetroot/pki'
-import { duration, parseDuration, port, setting } from '@fleetroot/service'
+import { duration, metricsHost, parseDuration, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { isServerName } from './names.ts'
 import { profileSection } from './profiles.ts'
@@ -25,6 +25,7 @@ export const settings = {
     env: 'FLEETROOT_ENROLLMENT_METRICS_PORT',
     help: 'health and metrics on loopback; 0 picks a free port',
   }),
+  metricsHost,
   serverNames: setting(names(localNames), {
     env: 'FLEETROOT_ENROLLMENT_SERVER_NAMES',
     help: 'host names and addresses in the server’s own certificate, as devices connect to it',

@@ -50,6 +50,12 @@ function anyPort() {
   return z.int({ error }).min(0, { error }).max(65_535, { error })
 }
 
+/** The setting of where health and metrics are, for every app that has them. */
+export const metricsHost = setting(z.string().min(1).default('127.0.0.1'), {
+  env: 'FLEETROOT_METRICS_HOST',
+  help: 'address for health and metrics, which anybody who reaches it may read; administration is on loopback only',
+})
+
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /** Settings that every app has; `runApp` adds them. `data` is made absolute. */

@@ -84,6 +84,29 @@ describe('the operations listener', () => {
     expect(text).toContain('process_resident_memory_bytes')
   })
 
+  it('tells Prometheus whether it is ready', async () => {
+    const { operations, get } = await started({ checks: ['listener'] })
+    expect((await get('/metrics')).text).toContain('fleetroot_ready 0')
+    operations.setReady('listener')
+    expect((await get('/metrics')).text).toContain('fleetroot_ready 1')
+  })
+
+  it('has no administration on an address that others may reach, and there goes by any name', async () => {
+    const route: AdminRoute = { method: 'GET', path: '/v1/things', answer: () => ({}) }
+    const operations = createOperations({ port: 0, host: '0.0.0.0', routes: [route] })
+    open.push(operations)
+    const port = await operations.listen()
+    const get = (path: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const options = { host: '127.0.0.1', port, path, headers: { host: 'broker.example' } }
+        request(options, (response) => resolve(response.resume().statusCode))
+          .on('error', reject)
+          .end()
+      })
+    expect(await get('/v1/things')).toBe(404)
+    expect(await get('/livez')).toBe(200)
+  })
+
   it('listens on loopback only unless told otherwise', async () => {
     const { port } = await started()
     // The same port is free on another loopback address, so it cannot be bound to all of them.
