@@ -49,14 +49,15 @@ export function createOperations(options: {
 
   const waiting = (): Record<string, string> =>
     signal?.aborted === true ? { app: 'stopping' } : readiness.pending()
-  new Gauge({
+  const ready = new Gauge({
     name: 'fleetroot_ready',
     help: '1 while /readyz says ready',
-    registers: [register],
+    registers: [],
     collect() {
       this.set(Number(Object.keys(waiting()).length === 0))
     },
   })
+  register.registerMetric(ready)
   const isLoopback = /^(localhost|127\..*|::1)$/.test(host)
 
   const server = fastify({ forceCloseConnections: 'idle', requestTimeout: 10_000, bodyLimit: 1024 })
