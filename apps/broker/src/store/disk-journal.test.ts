@@ -82,13 +82,40 @@ describe('the journal on disk', () => {
       onHealth: () => undefined,
     })
     journal.put(Buffer.from('a'), Buffer.from('x'))
-    while (synced.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await expect.poll(() => synced).toEqual([false])
     journal.del(Buffer.from('a'))
     journal.put(Buffer.from('b'), Buffer.from('x'))
     await journal.flushed()
     expect(synced).toEqual([false, true])
     expect(journal.safeGroup).toBe(2)
     await journal.close()
+  })
+
+  test('gathers changes for which nobody waits, writes them all the same, and at once when somebody does or it is closed', async () => {
+    const { store } = await open()
+    const { journal, counts } = store
+    const turn = () => new Promise((resolve) => setImmediate(resolve))
+    const before = counts.groups
+    for (let n = 0; n < 5; n++) {
+      journal.put(Buffer.from(`a${n}`), Buffer.from('x'))
+      await turn()
+    }
+    expect(counts.groups).toBe(before)
+    await expect.poll(() => counts.groups).toBe(before + 1)
+
+    const { group } = journal
+    journal.put(Buffer.from('b'), Buffer.from('x'))
+    await turn()
+    journal.put(Buffer.from('c'), Buffer.from('x'))
+    await journal.flushed()
+    expect(journal.safeGroup).toBe(group)
+
+    journal.put(Buffer.from('d'), Buffer.from('x'))
+    await journal.close()
+    const database = await openDatabase(`${folder.path}/store`)
+    expect((await database.get(Buffer.from('d')))?.toString()).toBe('x')
+    await database.close()
+    opened = undefined
   })
 
   test('that cannot be written acknowledges nothing, says so, and writes all of it as soon as it can', async () => {

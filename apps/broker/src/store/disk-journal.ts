@@ -19,8 +19,8 @@ export interface DiskJournalOptions {
 }
 
 /**
- * How long changes for which nobody waits gather: who is online, what clients have acknowledged. Each group costs 0.1 ms of
- * CPU however small it is, and a connection would make two of its own.
+ * How long changes for which nobody waits gather: who is online, what clients have acknowledged. A group costs CPU and a write
+ * however small it is, and each connection would make two of its own.
  */
 const patienceMs = 50
 
