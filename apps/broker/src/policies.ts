@@ -48,6 +48,7 @@ export async function openPolicies({
 
   async function open(path: string, listener: string | undefined): Promise<void> {
     const file = await openPolicy(path, {
+      topicLimits: { maxLength: config.maxTopicLength, maxLevels: config.maxTopicLevels },
       onPolicy: (policy) => {
         Object.assign(entry, { policy, since: Date.now(), fault: undefined })
         tell(policy, listener)
