@@ -27,10 +27,11 @@ export interface Policies {
 }
 
 /** What `openPolicies` needs from the process around it. */
-export type PoliciesContext = Pick<
-  AppContext<typeof settings>,
-  'config' | 'logger' | 'onStop' | 'onHangup'
-> & {
+export type PoliciesContext = Pick<AppContext<typeof settings>, 'logger' | 'onStop' | 'onHangup'> & {
+  readonly config: Pick<
+    AppContext<typeof settings>['config'],
+    'policy' | 'listeners' | 'maxTopicLength' | 'maxTopicLevels'
+  >
   readonly data: DataDirectory
 }
 
