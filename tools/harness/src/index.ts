@@ -9,6 +9,7 @@ export { temporaryFolder } from './folder.ts'
 export { type Link, type LinkState, openLink } from './link.ts'
 export { operator, type Operator } from './operator.ts'
 export { freePort } from './port.ts'
+export { openServers, type Servers } from './servers.ts'
 export {
   type Device,
   type DeviceStart,
