@@ -206,6 +206,8 @@ export class StorePersistence {
   }
 
   async cleanIncoming({ id }: Client): Promise<void> {
+    // At every CONNECT and end of a clean session: it must not wait for what others have changed.
+    if (this.store.window(id).size === 0) return
     this.store.clearIncoming(id)
     await this.store.journal.flushed()
   }
