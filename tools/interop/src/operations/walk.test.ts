@@ -1,8 +1,10 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Operator, operator, shellBlocks } from '@fleetroot/harness'
 import { createCsr, generateKeyPair, toPem } from '@fleetroot/pki'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
+import { run } from '../run.ts'
 import { openSite, type Site } from './site.ts'
 
 // docs/operations.md from the first start to the restored backup, by its commands as they stand there, with the units and
@@ -10,6 +12,7 @@ import { openSite, type Site } from './site.ts'
 
 const blocks = shellBlocks('docs/operations.md')
 const data = '/var/lib/fleetroot-enrollment'
+const repository = join(import.meta.dirname, '../../../..')
 
 /** The one block that has this text. */
 function blockWith(text: string): string {
@@ -63,6 +66,19 @@ judgedBy(['curl', 'openssl', 'sqlite3'], 'an operator who follows docs/operation
     expect(await site.follow(blockWith('enable --now fleetroot-broker'))).toContain('"ready"')
     expect(existsSync(site.path('/etc/credstore/fleetroot.broker-token'))).toBe(false)
     await site.follow('systemctl restart fleetroot-broker')
+  })
+
+  test('has a container file whose programs are there, and whose health is that of /readyz', async () => {
+    const text = readFileSync(join(repository, 'deploy/container/Containerfile'), 'utf8')
+    const started = [...text.matchAll(/"node", "([^"]+)"/g)].map(([, file = '']) => file)
+    expect(started).toHaveLength(4)
+    expect(started.filter((file) => !existsSync(join(repository, file)))).toEqual([])
+    const healthy = join(repository, 'deploy/container/healthy.js')
+    const ask = (port: number): ReturnType<typeof run> => run(process.execPath, [healthy, String(port)])
+    expect((await ask(site.portFor(9465))).status).toBe(0)
+    await site.follow('systemctl stop fleetroot-broker')
+    expect((await ask(site.portFor(9465))).status).toBe(1)
+    await site.follow('systemctl start fleetroot-broker')
   })
 
   test('registers the first device', async () => {
