@@ -8,6 +8,7 @@ import { StoreCounts } from './counts.ts'
 import { DiskJournal } from './disk-journal.ts'
 import { openDatabase } from './open.ts'
 import { type OpenedStore, openStore } from './open-store.ts'
+import { Store } from './store.ts'
 
 const log = createLogger({ name: 'broker', level: 'silent' })
 let folder: ReturnType<typeof temporaryFolder>
@@ -40,6 +41,29 @@ async function open(name = 'store'): Promise<OpenedStore> {
   return opened
 }
 
+/** A journal, and of each group that it writes whether that was with an fsync. */
+async function watched(): Promise<{ journal: DiskJournal; synced: boolean[] }> {
+  const synced: boolean[] = []
+  const database = await openDatabase(`${folder.path}/store`)
+  const batch = database.batch.bind(database) as (
+    changes: unknown,
+    options: { sync: boolean },
+  ) => Promise<void>
+  Object.assign(database, {
+    batch: (changes: unknown, options: { sync: boolean }) => {
+      synced.push(options.sync)
+      return batch(changes, options)
+    },
+  })
+  const journal = new DiskJournal({
+    database,
+    reopen: () => openDatabase(`${folder.path}/store`),
+    counts: new StoreCounts(),
+    onHealth: () => undefined,
+  })
+  return { journal, synced }
+}
+
 /** Writes until the log of LevelDB is full and a new file has to be made. */
 async function write({ store }: OpenedStore, mebibytes: number): Promise<void> {
   for (let n = 0; n < mebibytes; n++) {
@@ -68,24 +92,7 @@ describe('the journal on disk', () => {
   })
 
   test('spends no fsync on a group for which nobody waits, and one on what it shares a group with', async () => {
-    const synced: boolean[] = []
-    const database = await openDatabase(`${folder.path}/store`)
-    const batch = database.batch.bind(database) as (
-      changes: unknown,
-      options: { sync: boolean },
-    ) => Promise<void>
-    Object.assign(database, {
-      batch: (changes: unknown, options: { sync: boolean }) => {
-        synced.push(options.sync)
-        return batch(changes, options)
-      },
-    })
-    const journal = new DiskJournal({
-      database,
-      reopen: () => openDatabase(`${folder.path}/store`),
-      counts: new StoreCounts(),
-      onHealth: () => undefined,
-    })
+    const { journal, synced } = await watched()
     journal.put(Buffer.from('a'), Buffer.from('x'))
     await expect.poll(() => synced).toEqual([false])
     journal.del(Buffer.from('a'))
@@ -94,6 +101,22 @@ describe('the journal on disk', () => {
     expect(synced).toEqual([false, true])
     expect(journal.safeGroup).toBe(2)
     await journal.close()
+  })
+
+  test('spends no fsync on a connection with a clean session, whose presence is written all the same', async () => {
+    const { journal, synced } = await watched()
+    const store = new Store({ journal, log, now: Date.now })
+    const bench = await startBenchEngine({}, { store })
+    const device = await bench.connect(identity('device', 'pump'))
+    await device.publish('devices/pump/telemetry/t', 'x', { qos: 0 })
+    await device.leave()
+    await expect.poll(() => synced.length).toBeGreaterThan(0)
+    await bench.engine.close()
+    await journal.close()
+    expect(synced).not.toContain(true)
+    const database = await openDatabase(`${folder.path}/store`)
+    expect(await database.get(Buffer.from('rfleet/presence/pump'))).toBeDefined()
+    await database.close()
   })
 
   test('gathers changes for which nobody waits, writes them all the same, and at once when somebody does or it is closed', async () => {
