@@ -53,8 +53,8 @@ describe('the sessions of devices, when the broker stops,', () => {
     const began = performance.now()
     const closing = bench.engine.close()
 
-    // A tenth has gone: the last one still has its messages acknowledged and delivered.
-    await devices[30]!.closed
+    // Some have gone: the last one still has its messages acknowledged and delivered.
+    await devices[2]!.closed
     expect(order.length).toBeLessThan(300)
     const topic = 'devices/device-299/telemetry/late'
     const last = devices[299]!
