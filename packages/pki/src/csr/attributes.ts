@@ -15,11 +15,10 @@ import type { CsrAttribute, RequestedExtensions } from './csr.ts'
 export const attributeOids = {
   challengePassword: '1.2.840.113549.1.9.7',
   extensionRequest: '1.2.840.113549.1.9.14',
+  // Who asks in Microsoft's form asks all the same, and must not pass as asking nothing.
+  microsoftExtensionRequest: '1.3.6.1.4.1.311.2.1.14',
 } as const
-
-// Microsoft's form of extensionRequest. Who asks in it asks all the same, and must not pass as asking nothing.
-const microsoftExtensionRequest = '1.3.6.1.4.1.311.2.1.14'
-rememberOids([...Object.values(attributeOids), microsoftExtensionRequest])
+rememberOids(Object.values(attributeOids))
 
 /**
  * Reads the attributes of a CSR (RFC 2986 section 4.1):
@@ -59,7 +58,7 @@ export function challengePasswordOf(attributes: readonly CsrAttribute[]): string
 /** What is asked for by extensionRequest, in its standard or its Microsoft form; asking in both is refused. */
 export function requestedExtensionsOf(attributes: readonly CsrAttribute[]): RequestedExtensions {
   const standard = onlyValue(attributes, attributeOids.extensionRequest)
-  const microsoft = onlyValue(attributes, microsoftExtensionRequest)
+  const microsoft = onlyValue(attributes, attributeOids.microsoftExtensionRequest)
   if (standard !== undefined && microsoft !== undefined) {
     throw new PkiError('csr-malformed', 'CSR: has two extension requests, must have one')
   }
