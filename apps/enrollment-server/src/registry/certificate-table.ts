@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { AppendAudit } from './audit-log.ts'
+import { type AppendAudit, auditedCsr } from './audit-log.ts'
 import { certificateFromRow, selectCertificates } from './certificate-row.ts'
 import type { UseClaim } from './claim-table.ts'
 import type { AppendEvent } from './event-log.ts'
@@ -120,7 +120,16 @@ export function certificateOperations(
         type,
         atMs: issuedAtMs,
         by: input.by ?? requester(input),
-        about: { deviceId, serial, issuer, profile, publicKey, protocol: input.origin?.protocol, ...grace },
+        about: {
+          deviceId,
+          serial,
+          issuer,
+          profile,
+          publicKey,
+          protocol: input.origin?.protocol,
+          ...grace,
+          ...(input.csr && { csr: auditedCsr(input.csr) }),
+        },
       })
       return { outcome: 'recorded' }
     },

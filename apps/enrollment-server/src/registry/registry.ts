@@ -1,4 +1,5 @@
 import type { DeviceId } from '@fleetroot/pki'
+import type { CsrReport } from '../problem/refusal.ts'
 import type { AuditOperations } from './audit-log.ts'
 import type { AuthorityOperations } from './authority-table.ts'
 import type { ClaimOperations } from './claim-table.ts'
@@ -45,6 +46,8 @@ export interface NewCertificate {
   readonly inGrace?: boolean
   /** Who asked and how, for the audit. */
   readonly origin?: { readonly protocol: string; readonly address?: string }
+  /** What became of each field of the CSR, for the audit. */
+  readonly csr?: CsrReport
   /** How long ago the token may have been used for the same key to be answered again. */
   readonly retryWindowMs: number
 }

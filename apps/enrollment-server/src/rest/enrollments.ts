@@ -8,6 +8,7 @@ import { decodeCsrBody } from '../est/body.ts'
 import { resource } from '../http/resource.ts'
 import { enrollmentCodes } from '../problem/enrollment-codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
+import { csrReport } from './csr-report.ts'
 import { isoTime } from './device.ts'
 import { endpoint } from './endpoint.ts'
 
@@ -37,6 +38,7 @@ export function enrollmentRoutes(
               .meta({ description: 'The CA certificates above it, without the root; PEM' }),
             notBefore: z.iso.datetime(),
             notAfter: z.iso.datetime(),
+            csr: csrReport,
           })
           .meta({
             description: 'The certificate; the same one again when the same key retries within 10 minutes',
@@ -63,6 +65,7 @@ export function enrollmentRoutes(
           chain: chainOf(authorities.current(), issuer).map(({ pem }) => pem),
           notBefore: isoTime(notBeforeMs),
           notAfter: isoTime(notAfterMs),
+          csr: { fields: outcome.csr.fields.map((field) => ({ ...field })) },
         }
       },
     }),

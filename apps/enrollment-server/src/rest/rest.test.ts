@@ -180,6 +180,12 @@ describe('POST /v1/enrollments', () => {
       serial: leaf.serial,
       notBefore: leaf.notBefore.toISOString(),
       notAfter: leaf.notAfter.toISOString(),
+      csr: {
+        fields: [
+          { field: 'publicKey', decision: 'taken' },
+          { field: 'subject', decision: 'taken' },
+        ],
+      },
     })
   })
 

@@ -11,6 +11,9 @@ import {
 import { decodeSubjectAltNames } from '../name/index.ts'
 import type { CsrAttribute, RequestedExtensions } from './csr.ts'
 
+/** More attributes, or extensions, than any CSR has a use for: each of them is answered for in the report. */
+const mostWishes = 32
+
 /** The attributes that mean something here (RFC 2985 section 5.4). */
 export const attributeOids = {
   challengePassword: '1.2.840.113549.1.9.7',
@@ -25,7 +28,7 @@ rememberOids(Object.values(attributeOids))
  *
  *     attributes  [0] IMPLICIT SET OF SEQUENCE { type OBJECT IDENTIFIER, values SET SIZE (1..MAX) OF ANY }
  *
- * @throws PkiError `csr-malformed` when a type occurs twice
+ * @throws PkiError `csr-malformed` when a type occurs twice, or when there are more than 32
  */
 export function readAttributes(info: DerReader): CsrAttribute[] {
   // The one place where order is not asked for: strongSwan 5.9.8 writes extensionRequest before a shorter
@@ -43,6 +46,7 @@ export function readAttributes(info: DerReader): CsrAttribute[] {
       throw new PkiError('csr-malformed', `CSR: the attribute ${type} occurs twice`)
     }
     attributes.set(type, { type, values })
+    checkCount(attributes.size, 'attributes')
   }
   return [...attributes.values()]
 }
@@ -67,7 +71,13 @@ export function requestedExtensionsOf(attributes: readonly CsrAttribute[]): Requ
     request === undefined
       ? []
       : readDer(request, 'CSR extensions', (reader) => readExtensions(reader, 'CSR extensions'))
+  checkCount(extensions.length, 'extensions')
   return { extensions, ...meaningOf(extensions) }
+}
+
+function checkCount(count: number, what: string): void {
+  if (count <= mostWishes) return
+  throw new PkiError('csr-malformed', `CSR: asks for more than ${mostWishes} ${what}`)
 }
 
 function meaningOf(extensions: readonly Extension[]): Omit<RequestedExtensions, 'extensions'> {

@@ -170,7 +170,7 @@ function judgeAltNames(csr: Csr, profile: Profile, admitted: AdmittedSubject): J
   return refused(
     'subjectAltName',
     'csr-subject-alt-name-not-allowed',
-    `subjectAltName: ${type} ${JSON.stringify(value)} was not admitted for "${admitted.id}": remove it` +
+    `subjectAltName: ${type} ${JSON.stringify(value.slice(0, 100))} was not admitted for "${admitted.id}": remove it` +
       (isOfInventory ? ', or register the device with it' : ''),
   )
 }

@@ -339,3 +339,21 @@ describe('a CSR is refused', () => {
     )
   })
 })
+
+describe('a CSR that asks for more than anybody has a use for', () => {
+  const { privateKey } = generateKeyPair('P-256')
+  const wishes = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({
+      oid: `1.2.3.${at}`,
+      critical: false,
+      value: Buffer.alloc(0),
+    }))
+
+  it('is refused, so that an answer for each wish stays short', async () => {
+    await expect(parseCsr(createCsr({ privateKey, extensions: wishes(32) }))).resolves.toBeDefined()
+    await expect(parseCsr(createCsr({ privateKey, extensions: wishes(33) }))).rejects.toMatchObject({
+      code: 'csr-malformed',
+      message: 'CSR: asks for more than 32 extensions',
+    })
+  })
+})
