@@ -76,6 +76,18 @@ export const settings = {
     env: 'FLEETROOT_OPERATOR_LIFETIME',
     help: 'validity of the operator certificate',
   }),
+  authorizationUrl: setting(z.url({ protocol: /^https$/, error: 'must be an https URL' }).optional(), {
+    env: 'FLEETROOT_AUTHORIZATION_URL',
+    help: 'https address that is asked before each certificate is issued; left out: nobody is',
+  }),
+  authorizationSecretFile: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_AUTHORIZATION_SECRET_FILE',
+    help: 'file with the secret that these questions are signed with: whsec_ and base64; one a line',
+  }),
+  authorizationTrustFile: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_AUTHORIZATION_TRUST_FILE',
+    help: 'CA certificates, PEM, that its certificate must chain to; left out: those that Node trusts',
+  }),
   profiles: setting(profileSection, {
     help: 'more profiles to register devices for, by name; write them in the file (docs/enrollment.md)',
   }),

@@ -135,6 +135,16 @@ export const problemKinds = {
     title: 'The public key is the key of a certificate authority.',
     fix: 'Make a key on the device.',
   },
+  'authorization-denied': {
+    status: 403,
+    title: 'The authorization service of this fleet said no.',
+    fix: 'Read its reason in `detail`; the token is still good once the service allows the device.',
+  },
+  'authorization-unavailable': {
+    status: 503,
+    title: 'The authorization service of this fleet gave no answer that counts.',
+    fix: 'Retry as `Retry-After` says, with the same key and token; nothing was used up.',
+  },
   ...csrProblemKinds,
   'serial-unknown': {
     status: 404,

@@ -26,5 +26,7 @@ export const enrollmentCodes: readonly ProblemCode[] = [
   'device-enrolled',
   'key-in-use',
   'key-of-authority',
+  'authorization-denied',
+  'authorization-unavailable',
   ...(Object.keys(csrProblemKinds) as (keyof typeof csrProblemKinds)[]),
 ]

@@ -6,6 +6,8 @@ import type { Authority } from '../authority/authority.ts'
 import { createRotation } from '../authority/rotation.ts'
 import { configuredProfiles } from '../config/profiles.ts'
 import { settings } from '../config/settings.ts'
+import { withAuthorization } from '../authorization/authorized.ts'
+import { configuredAuthorization } from '../authorization/configured.ts'
 import type { CrlPublication } from '../crl/publication.ts'
 import { withDecisions } from '../enrollment/decisions.ts'
 import { openEnrollment } from '../enrollment/enrollment-thread.ts'
@@ -78,8 +80,14 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   }
   const publicUrl = publicUrlOf(config, plain.port)
   const profiles = configuredProfiles(config, config.profiles)
+  const authorization = configuredAuthorization(config, now)
+  if (authorization) onStop('authorization service', async () => authorization.close())
+  const mustAsk = authorization !== undefined
   const opened = await data.locked(dataLock, () =>
-    openEnrollment({ file, authority: authorities.current(), profiles, trustDomain, publicUrl }, onFailure),
+    openEnrollment(
+      { file, authority: authorities.current(), profiles, trustDomain, publicUrl, mustAsk },
+      onFailure,
+    ),
   )
   onStop('registry', () => opened.registry.close())
   await auditStart(options, opened.registry)
@@ -104,7 +112,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     now,
     onError: (error) => logger.error({ err: error }, 'a refusal is not in the audit'),
   })
-  const enroll = withDecisions(opened.enroll, {
+  const enroll = withDecisions(withAuthorization(opened.enroll, authorization, logger), {
     now,
     logger,
     decided: metrics.decided,
