@@ -57,6 +57,16 @@ const extensionRequest = '1.2.840.113549.1.9.14'
 const challenge = '1.2.840.113549.1.9.7'
 
 describe('a CSR', () => {
+  it('may have NULL parameters behind ECDSA, as mbedTLS 2 writes them, and nothing else', async () => {
+    const ecdsa = oid('1.2.840.10045.4.3.2')
+    const csr = await parseCsr(signedCsr({ signatureAlgorithm: sequence(ecdsa, nullValue()) }))
+    expect(csr.commonName).toBe('pump-7')
+    for (const parameters of [[integer(0)], [nullValue(), nullValue()], [tlv(0x05, Buffer.from([0]))]]) {
+      const { code } = await refusal(signedCsr({ signatureAlgorithm: sequence(ecdsa, ...parameters) }))
+      expect(code).toBe('csr-malformed')
+    }
+  })
+
   it.each(keyAlgorithms)('made with a key of kind %s is parsed to what went in', async (kind) => {
     const pair = generateKeyPair(kind)
     const keyUsage = {
