@@ -15,11 +15,11 @@ import { encodeName, nameOf, type SubjectAltName } from '../name/index.ts'
 import type { Profile } from '../profile/profile.ts'
 import type { SerialNumber } from '../serial.ts'
 import type { AdmittedSubject } from './admitted-subject.ts'
+import { assembleCertificate } from './assemble.ts'
 import type { Certificate } from './certificate.ts'
 import { readExtensionFacts } from './extension-facts.ts'
 import { checkIssuer, type Issuer } from './issuer.ts'
 import { type LintExpectation, lintTbsCertificate } from './lint.ts'
-import { assembleCertificate } from './parse.ts'
 import { readTbsCertificate } from './tbs.ts'
 import {
   type CertificateUrls,
