@@ -11,6 +11,7 @@ import type { DeviceRecord } from '../registry/records.ts'
 import { checkBatch, claimedId, claimOnce } from './claim.ts'
 import { authenticate, type Credential } from './credential.ts'
 import type { Inventory } from './inventory.ts'
+import { checkLinking, type ConnectionBinding } from './linking.ts'
 import { otherName } from './renewal.ts'
 
 /** What is asked for: a certificate for the key of this CSR, whose proof of possession was verified. */
@@ -18,6 +19,8 @@ export interface EnrollmentRequest {
   readonly csr: Csr
   /** The profile that the request names (EST label), if it names one. */
   readonly profile?: string
+  /** Of the connection that it came over; left out where the CSR did not come from whom it is for. */
+  readonly binding?: ConnectionBinding
 }
 
 /** The decision. `issue` says exactly what goes into the certificate; the CSR gives only the key. */
@@ -72,7 +75,6 @@ export function admit(
 
   const subject = { id, trustDomain: inventory.trustDomain, dns: device.dns, ip: device.ip }
   const { fields, refusal } = judgeCsr(csr, profile, subject)
-  const report = { fields }
   const key = checkKey(csr, device, inventory)
   if (key) return refuseField('publicKey', key, fields)
 
@@ -81,7 +83,10 @@ export function admit(
     const detail = 'csr: subject and subjectAltName must be those of the client certificate'
     return refuseField(other, { code: 'subject-mismatch', detail }, fields)
   }
-  if (refusal) return { verdict: 'refuse', ...refusal, csr: report }
+  if (refusal) return { verdict: 'refuse', ...refusal, csr: { fields } }
+  const linking = checkLinking(csr, profile, request.binding)
+  if (!linking.ok) return refuseField('challengePassword', linking, fields)
+  const report = { fields: linking.field ? withField(fields, linking.field) : fields }
 
   if (credential.kind === 'token' && credential.token?.used) {
     const { publicKey, serial } = credential.token.used
@@ -140,9 +145,9 @@ function checkKey(csr: Csr, device: DeviceRecord, inventory: Inventory): Refusal
 }
 
 /** Refuses for what one field of the CSR holds. */
-function refuseField(field: string, refusal: Refusal, fields: readonly CsrField[]): Verdict {
-  const reported = withField(fields, { field, decision: 'refused', reason: refusal.detail })
-  return { verdict: 'refuse', ...refusal, csr: { fields: reported } }
+function refuseField(field: string, { code, detail }: Refusal, fields: readonly CsrField[]): Verdict {
+  const reported = withField(fields, { field, decision: 'refused', reason: detail })
+  return { verdict: 'refuse', code, detail, csr: { fields: reported } }
 }
 
 function refuse(code: Refusal['code'], detail: string): Verdict {

@@ -77,7 +77,8 @@ export function createEnrollment(
       profiles,
       trustDomain,
     }
-    const asked = { csr, ...(request.profile !== undefined && { profile: request.profile }) }
+    const { profile, binding } = request
+    const asked = { csr, ...(profile !== undefined && { profile }), ...(binding && { binding }) }
     return admit(caller.credential, asked, inventory, now)
   }
 

@@ -1,5 +1,6 @@
 import type { DeviceId, Role } from '@fleetroot/pki'
 import type { AuthorizationQuestion } from '../authorization/question.ts'
+import type { ConnectionBinding } from '../admission/linking.ts'
 import type { IssuerId } from '../authority/ca-id.ts'
 import type { CsrReport, Refusal } from '../problem/refusal.ts'
 import type { Actor, CertificateRecord } from '../registry/records.ts'
@@ -39,6 +40,8 @@ export interface CertificateRequest {
   readonly csr: Uint8Array
   /** The profile that the request names (EST label), if it names one. */
   readonly profile?: string
+  /** Of the connection that it came over; left out where the CSR did not come from whom it is for. */
+  readonly binding?: ConnectionBinding
   readonly origin: Origin
   /** What the authorization service has allowed. */
   readonly authorized?: AuthorizationQuestion

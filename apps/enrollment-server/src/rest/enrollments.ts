@@ -5,6 +5,7 @@ import type { Authorities } from '../authority/authorities.ts'
 import { chainOf } from '../authority/authority.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { decodeCsrBody } from '../est/body.ts'
+import { bindingOf } from '../http/binding.ts'
 import { resource } from '../http/resource.ts'
 import { enrollmentCodes } from '../problem/enrollment-codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
@@ -52,7 +53,7 @@ export function enrollmentRoutes(
         const decoded = decodeCsrBody(Buffer.from(csr, 'latin1'))
         if (!decoded.ok) throw new RequestRefused(decoded)
         const outcome = await enroll(
-          { credential, csr: decoded.der },
+          { credential, csr: decoded.der, binding: bindingOf(request) },
           { protocol: 'rest', address: request.ip },
         )
         if (!outcome.ok) throw new RequestRefused(outcome)
