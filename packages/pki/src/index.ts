@@ -98,6 +98,9 @@ export {
   keyIdentifier,
   parseCertificate,
   parseCertificates,
+  type PathMaterial,
+  type PathValidation,
+  validatePath,
 } from './certificate/index.ts'
 export {
   applyDelta,
