@@ -4,6 +4,7 @@ import { policyRoutes } from './admin/policy-routes.ts'
 import { sessionRoutes } from './admin/session-routes.ts'
 import { urlOf } from './listener/configured.ts'
 import { BrokerCounts } from './metrics/counts.ts'
+import { exposeActivation } from './metrics/activation.ts'
 import { exposeAuthorities } from './metrics/authorities.ts'
 import { exposeCounts } from './metrics/exposition.ts'
 import { exposeRevocation } from './metrics/revocation.ts'
@@ -48,9 +49,10 @@ runApp({
       else operations.setNotReady(check, reason)
     }
     const started = await startBroker({ ...context, data, counts, storeCounts, onWait, onReadiness })
-    const { broker, revocation, follower, authorities } = Object.assign(serving, started)
+    const { broker, revocation, follower, authorities, activation } = Object.assign(serving, started)
     exposeRevocation(operations.register, revocation, follower)
     exposeAuthorities(operations.register, authorities)
+    exposeActivation(operations.register, activation)
 
     operations.setReady('listener')
     const [first, ...others] = broker.listening

@@ -1,4 +1,6 @@
 import type { AppContext, DataDirectory } from '@fleetroot/service'
+import { clientTlsOptions, enrollmentServer } from '@fleetroot/tls-config'
+import { ActivationReporter } from './activation/reporter.ts'
 import type { FollowedAuthorities } from './authorities/followed.ts'
 import { shownIdentity } from './authorities/own-chain.ts'
 import { type Broker, createBroker } from './broker.ts'
@@ -34,6 +36,7 @@ export interface StartedBroker {
   readonly follower: Follower
   readonly policies: Policies
   readonly authorities: FollowedAuthorities
+  readonly activation: ActivationReporter
 }
 
 /** Policy, own certificate, listeners: everything between a configuration and a broker that serves. */
@@ -81,6 +84,18 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     log: logger,
   })
   onStop('readiness', readiness.close)
+  const activation = new ActivationReporter({
+    url,
+    tls: () =>
+      clientTlsOptions({
+        trust: authorities.trust,
+        mode: config.tlsMode,
+        identity: ownIdentity,
+        server: enrollmentServer,
+      }),
+    log: logger,
+  })
+  onStop('activation', () => activation.close())
   const shown = () => shownIdentity(ownIdentity, authorities.current, new Date())
   const broker = await createBroker({
     identity: shown(),
@@ -91,6 +106,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     store,
     log: logger,
     counts,
+    connected: ({ serial }) => activation.connected(serial),
     limits: {
       maxConnectBytes: config.maxConnectSize,
       maxPacketBytes: config.maxPacketSize,
@@ -132,5 +148,5 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
   onStop('renewal', () => void renewal.stop())
   // Without revocation data it listens all the same, lets nobody in, and says in the log and at /readyz why.
   await follower.settled
-  return { broker, revocation, follower, policies, authorities }
+  return { broker, revocation, follower, policies, authorities, activation }
 }

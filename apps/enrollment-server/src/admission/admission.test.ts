@@ -153,8 +153,16 @@ describe('a certificate', () => {
     expect(decide(byCertificate()).verdict).toBe('issue')
   })
 
-  it.each(['revoked', 'superseded'] as const)('that is %s does not', (status) => {
-    expect(decide(byCertificate({ status }))).toEqual(refused('certificate-inactive'))
+  it('that is revoked does not', () => {
+    expect(decide(byCertificate({ status: 'revoked' }))).toEqual(refused('certificate-inactive'))
+  })
+
+  it('that is superseded does not once its successor has connected, and does as long as nobody knows', () => {
+    const superseded = { status: 'superseded' } as const
+    expect(decide(byCertificate(superseded)).verdict).toBe('issue')
+    expect(decide(byCertificate({ ...superseded, supersededBy: 'abcd' }))).toEqual(
+      refused('certificate-inactive'),
+    )
   })
 
   it('that the registry does not know, or knows with other bytes, does not', () => {
@@ -189,8 +197,12 @@ describe('a certificate', () => {
       expect(decide(late({}, { ...grace, lengthMs: 0 }), after(0))).toEqual(refused('certificate-refused'))
     })
 
-    it.each(['revoked', 'held', 'superseded'] as const)('does not when it is %s', (status) => {
-      expect(decide(late({ status }), after(1))).toEqual(refused('certificate-inactive'))
+    it.each([
+      { status: 'revoked' },
+      { status: 'held' },
+      { status: 'superseded', supersededBy: 'abcd' },
+    ] as const)('does not when it is $status', (record) => {
+      expect(decide(late(record), after(1))).toEqual(refused('certificate-inactive'))
     })
 
     it('does not when it was left behind, or its device may not act', () => {

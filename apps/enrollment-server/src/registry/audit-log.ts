@@ -27,6 +27,8 @@ export type AuditType =
   | 'suspended'
   | 'resumed'
   | 'retired'
+  | 'activated'
+  | 'superseded'
   | AuthorityChangeType
 
 /** One decision. `about` holds what there is to say about it: never a secret. */

@@ -7,6 +7,7 @@ import type { EventOperations } from './event-log.ts'
 import type { LifecycleOperations } from './lifecycle.ts'
 import type { Actor, CertificateRecord, DeviceRecord, DeviceState, TokenRecord } from './records.ts'
 import type { RevocationOperations } from './revocation-table.ts'
+import type { SuccessionOperations } from './succession-table.ts'
 
 /** A device to add to the inventory; `by` goes into the audit, `server` if it is left out. */
 export type NewDevice = Pick<
@@ -28,7 +29,7 @@ export interface CertificatePage {
   readonly limit: number
   readonly after?: number
   readonly deviceId?: DeviceId
-  readonly status?: 'issued' | 'held' | 'revoked' | 'expired'
+  readonly status?: 'issued' | 'active' | 'superseded' | 'held' | 'revoked' | 'expired'
   readonly nowMs: number
 }
 
@@ -83,6 +84,7 @@ export interface RegistryOperations
   extends
     LifecycleOperations,
     RevocationOperations,
+    SuccessionOperations,
     AuthorityOperations,
     EventOperations,
     AuditOperations,

@@ -158,4 +158,5 @@ export const securityOf: Readonly<Record<Access, readonly object[]>> = {
   renewal: [{ certificate: [] }],
   service: [{ serviceCertificate: [] }],
   operator: [{ operatorCertificate: [] }],
+  broker: [{ brokerCertificate: [] }],
 }

@@ -264,6 +264,7 @@ describe('GET /v1/openapi.json', () => {
       'POST /v1/ca/{id}/retire': 'operatorCertificate',
       'PUT /v1/ca/requests/{id}': 'operatorCertificate',
       'POST /v1/certificates/revocations': 'operatorCertificate',
+      'POST /v1/certificates/activations': 'brokerCertificate',
       'POST /v1/certificates/{serial}/revoke': 'operatorCertificate',
       'POST /v1/claims': 'operatorCertificate',
       'POST /v1/claims/{id}/revoke': 'operatorCertificate',
