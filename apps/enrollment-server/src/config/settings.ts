@@ -1,4 +1,4 @@
-import { isTrustDomain, keyAlgorithms } from '@fleetroot/pki'
+import { deviceIdPattern, isTrustDomain, keyAlgorithms } from '@fleetroot/pki'
 import { duration, parseDuration, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { isServerName } from './names.ts'
@@ -91,6 +91,18 @@ export const settings = {
   profiles: setting(profileSection, {
     help: 'more profiles to register devices for, by name; write them in the file (docs/enrollment.md)',
   }),
+  sandbox: setting(
+    z
+      .string()
+      .regex(deviceIdPattern, {
+        error:
+          'must be a device id: 1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or a digit',
+      })
+      .optional(),
+    {
+      help: 'a device to register and to print a one-time token for, with the commands that enroll it; on loopback only',
+    },
+  ),
   tokenLifetime: setting(lifetime('24h', '1m'), {
     env: 'FLEETROOT_TOKEN_LIFETIME',
     help: 'how long a one-time token can be used, unless its request says otherwise',

@@ -39,6 +39,7 @@ export interface ServerOptions {
 export interface EnrollmentServer {
   readonly port: number
   readonly httpPort: number
+  readonly registry: Registry
   /** Renews what is due and serves with the newest certificate. */
   refresh(): Promise<void>
 }
@@ -173,6 +174,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   return {
     port: secure.port,
     httpPort: plain.port,
+    registry,
     refresh: async () => {
       // Each has its own work: that one fails is no reason to let lists or certificates run out.
       const failed: unknown[] = []

@@ -60,6 +60,7 @@ const defaults = {
   eventRetention: 7 * 86_400_000,
   rateLimit: 1_000_000,
   failedTokenLimit: 1_000_000,
+  sandbox: undefined,
 } satisfies Config<typeof settings> & { host: string }
 
 /**
