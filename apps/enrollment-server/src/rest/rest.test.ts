@@ -66,7 +66,7 @@ describe('POST /v1/devices', () => {
     ['a number', { id: 7 }, /^body\.id: must be a string/],
     ['no id', {}, /^body\.id: is missing/],
     ['an unknown field', { id: 'a', admin: true }, /^body: has fields that are not known here: "admin"/],
-    ['an unknown profile', { id: 'a', profile: 'operator' }, /^body\.profile: must be device or service/],
+    ['an unknown profile', { id: 'a', profile: 'operator' }, /^body\.profile: must be device, service or broker$/],
     ['names for a device', { id: 'a', dns: ['x.example'] }, /^body\.dns: .* use the profile service/],
     ['a wildcard', { id: 'a', profile: 'service', dns: ['*.example'] }, /^body\.dns\.0: must be a host name/],
     ['no address', { id: 'a', profile: 'service', ip: ['1.2.3'] }, /^body\.ip\.0: must be an IPv4 or IPv6/],
