@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { bitString, readDer, sequence } from '../der/index.ts'
+import { bitString, readDerInPlace, sequence } from '../der/index.ts'
 import { parseDeviceId } from '../device-id.ts'
 import { PkiError } from '../error.ts'
 import { spiffeUri } from '../identity/spiffe.ts'
@@ -101,7 +101,7 @@ export async function issue(decision: IssueDecision): Promise<Certificate> {
     isRsa,
     signatureAlgorithm: signer.algorithm,
   }
-  const fields = readDer(tbs, 'TBSCertificate', readTbsCertificate)
+  const fields = readDerInPlace(tbs, 'TBSCertificate', readTbsCertificate)
   const facts = readExtensionFacts(fields.extensions)
   const findings = lintTbsCertificate(fields, facts, expectation)
   if (findings.length > 0) {
