@@ -1,6 +1,7 @@
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
 import { type KeyAndCertificate, serverTlsOptions, type TlsMode } from '@fleetroot/tls-config'
+import type { Identity } from './admission/identity.ts'
 import { admitPeer } from './admission/peer.ts'
 import { type Authorities, listenerTrust, peerIssuers } from './authorities/authorities.ts'
 import { createEngine } from './engine/engine.ts'
@@ -38,6 +39,8 @@ export interface BrokerOptions {
   readonly listeners?: readonly ListenerPlan[]
   readonly limits?: Partial<EngineLimits & GuardLimits>
   readonly counts?: BrokerCounts
+  /** Hears of every session when the client has been told that it is connected. */
+  readonly connected?: (identity: Identity) => void
   /** What is kept for longer than a connection; default: in memory, and gone with the broker. The caller closes it after the broker. */
   readonly store?: Store
   /**
@@ -112,6 +115,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     limits,
     counts,
     log,
+    connected: options.connected,
     now,
   })
   const shared = {

@@ -4,6 +4,7 @@ import { policyRoutes } from './admin/policy-routes.ts'
 import { sessionRoutes } from './admin/session-routes.ts'
 import { urlOf } from './listener/configured.ts'
 import { BrokerCounts } from './metrics/counts.ts'
+import { exposeActivation } from './metrics/activation.ts'
 import { exposeAuthorities } from './metrics/authorities.ts'
 import { exposeCertificate } from './metrics/certificate.ts'
 import { exposeCounts } from './metrics/exposition.ts'
@@ -59,10 +60,14 @@ runApp({
       onReadiness,
       adminRoutes,
     })
-    const { broker, revocation, follower, authorities, operators } = Object.assign(serving, started)
+    const { broker, revocation, follower, authorities, operators, activation } = Object.assign(
+      serving,
+      started,
+    )
     exposeRevocation(operations.register, revocation, follower)
     exposeAuthorities(operations.register, authorities)
     exposeCertificate(operations.register, started.ownCertificate)
+    exposeActivation(operations.register, activation)
 
     operations.setReady('listener')
     const [first, ...others] = broker.listening

@@ -1,5 +1,7 @@
 import type { Certificate } from '@fleetroot/pki'
 import type { AdminRoute, AppContext, DataDirectory } from '@fleetroot/service'
+import { clientTlsOptions, enrollmentServer } from '@fleetroot/tls-config'
+import { ActivationReporter } from './activation/reporter.ts'
 import { openOperatorListener, type OperatorListener } from './admin/operator-listener.ts'
 import type { FollowedAuthorities } from './authorities/followed.ts'
 import { shownIdentity } from './authorities/own-chain.ts'
@@ -42,6 +44,7 @@ export interface StartedBroker {
   readonly operators: OperatorListener | undefined
   /** The broker's own, as it is now. */
   readonly ownCertificate: () => Certificate
+  readonly activation: ActivationReporter
 }
 
 /** Policy, own certificate, listeners: everything between a configuration and a broker that serves. */
@@ -90,6 +93,18 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     log: logger,
   })
   onStop('readiness', readiness.close)
+  const activation = new ActivationReporter({
+    url,
+    tls: () =>
+      clientTlsOptions({
+        trust: authorities.trust,
+        mode: config.tlsMode,
+        identity: ownIdentity,
+        server: enrollmentServer,
+      }),
+    log: logger,
+  })
+  onStop('activation', () => activation.close())
   const shown = () => shownIdentity(ownIdentity, authorities.current, new Date())
   const broker = await createBroker({
     identity: shown(),
@@ -100,6 +115,7 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
     store,
     log: logger,
     counts,
+    connected: ({ serial }) => activation.connected(serial),
     limits: {
       maxConnectBytes: config.maxConnectSize,
       maxPacketBytes: config.maxPacketSize,
@@ -162,5 +178,5 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
   onStop('renewal', () => void renewal.stop())
   // Without revocation data it listens all the same, lets nobody in, and says in the log and at /readyz why.
   await follower.settled
-  return { broker, revocation, follower, policies, authorities, operators, ownCertificate }
+  return { broker, revocation, follower, policies, authorities, operators, ownCertificate, activation }
 }

@@ -44,12 +44,18 @@ export {
   checkCsr,
   createCsr,
   type Csr,
+  type CsrField,
+  type CsrFieldDecision,
+  csrFieldDecisions,
+  type CsrJudgement,
   type CsrOptions,
   type CsrRefusal,
   type CsrRefusalCode,
   csrRefusalCodes,
+  judgeCsr,
   maxCsrBytes,
   parseCsr,
+  withField,
 } from './csr/index.ts'
 export type { BasicConstraints, Extension } from './extension/index.ts'
 export {
@@ -92,6 +98,9 @@ export {
   keyIdentifier,
   parseCertificate,
   parseCertificates,
+  type PathMaterial,
+  type PathValidation,
+  validatePath,
 } from './certificate/index.ts'
 export {
   applyDelta,

@@ -18,7 +18,7 @@ const maxOctets = 20
  *
  * @param random gives n random bytes; the platform's generator unless a test says otherwise
  */
-export function newSerial(random: (n: number) => Uint8Array = randomBytes): SerialNumber {
+export function newSerial(random: (n: number) => Uint8Array = takeRandom): SerialNumber {
   const octets = Buffer.from(random(16))
   if (octets.length !== 16) throw new PkiError('serial-invalid', 'serial: the generator must give 16 bytes')
   octets[0] = (octets[0] ?? 0) & 0x7f
@@ -27,6 +27,16 @@ export function newSerial(random: (n: number) => Uint8Array = randomBytes): Seri
     throw new PkiError('serial-invalid', 'serial: the random generator gave only zeros')
   }
   return serialFromBytes(octets)
+}
+
+let pool = Buffer.alloc(0)
+
+/** Random bytes of the platform, fetched for many serials at once, as that costs the same; each is given out once. */
+function takeRandom(n: number): Uint8Array {
+  if (pool.length < n) pool = randomBytes(n * 64)
+  const taken = pool.subarray(0, n)
+  pool = pool.subarray(n)
+  return taken
 }
 
 /** The serial number that these big-endian bytes hold; leading zeros are dropped. Refuses zero and more than 20 octets. */

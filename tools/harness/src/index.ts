@@ -20,4 +20,4 @@ export {
   type Transport,
   transports,
 } from './system.ts'
-export { type Exit, type RunningProcess, startProcess } from './process.ts'
+export { type Exit, type RunningProcess, startProcess, startProgram } from './process.ts'

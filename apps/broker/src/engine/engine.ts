@@ -40,6 +40,8 @@ export interface EngineOptions {
   readonly identityGuard: IdentityGuard
   readonly counts: BrokerCounts
   readonly log: Logger
+  /** Hears of every session when the client has been told that it is connected. */
+  readonly connected?: ((identity: Identity) => void) | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -113,7 +115,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   publishing.cover(broker as unknown as PublishingBroker)
   await presence.restart(broker.persistence.createRetainedStream(`${presenceTopic}/+`))
   unsubscribeAtOnce(broker)
-  follow(broker, sessions, storeFailed, equip)
+  follow(broker, sessions, storeFailed, equip, options.connected)
   const revoked = enforceRevocation(sessions, revocation)
   const settle = (): void => {
     if (!revocation.isClosed()) publishLeftWills(store.wills, { gates, publishing, broker, counts, log })
@@ -209,6 +211,7 @@ function follow(
   sessions: Sessions,
   storeFailed: (error: unknown) => void,
   equip: (client: DeliveringClient, session: Session) => void,
+  connected: EngineOptions['connected'],
 ): void {
   broker.on('client', (client) => {
     const session = sessions.of(client)
@@ -216,7 +219,11 @@ function follow(
     sessions.register(session)
     equip(client as unknown as DeliveringClient, session)
   })
-  broker.on('clientReady', (client) => sessions.of(client)?.outbox?.open())
+  broker.on('clientReady', (client) => {
+    const session = sessions.of(client)
+    session?.outbox?.open()
+    if (session !== undefined && !session.isBarred) connected?.(session.identity)
+  })
   broker.on('clientDisconnect', (client) => {
     const session = sessions.of(client)
     if (session === undefined) return

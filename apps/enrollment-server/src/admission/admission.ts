@@ -1,23 +1,38 @@
-import { type AdmittedSubject, checkCsr, type Csr, type Profile } from '@fleetroot/pki'
-import type { Refusal } from '../problem/refusal.ts'
+import {
+  type AdmittedSubject,
+  type Csr,
+  type CsrField,
+  judgeCsr,
+  type Profile,
+  withField,
+} from '@fleetroot/pki'
+import type { CsrReport, Refusal } from '../problem/refusal.ts'
 import type { DeviceRecord } from '../registry/records.ts'
 import { checkBatch, claimedId, claimOnce } from './claim.ts'
 import { authenticate, type Credential } from './credential.ts'
 import type { Inventory } from './inventory.ts'
-import { sameNames } from './renewal.ts'
+import { checkLinking, type ConnectionBinding } from './linking.ts'
+import { otherName } from './renewal.ts'
 
 /** What is asked for: a certificate for the key of this CSR, whose proof of possession was verified. */
 export interface EnrollmentRequest {
   readonly csr: Csr
   /** The profile that the request names (EST label), if it names one. */
   readonly profile?: string
+  /** Of the connection that it came over; left out where the CSR did not come from whom it is for. */
+  readonly binding?: ConnectionBinding
 }
 
 /** The decision. `issue` says exactly what goes into the certificate; the CSR gives only the key. */
 export type Verdict =
-  | { readonly verdict: 'issue'; readonly profile: Profile; readonly subject: AdmittedSubject }
+  | {
+      readonly verdict: 'issue'
+      readonly profile: Profile
+      readonly subject: AdmittedSubject
+      readonly csr: CsrReport
+    }
   /** The answer of an earlier request was lost: give the certificate with this serial once more. */
-  | { readonly verdict: 'repeat'; readonly serial: string }
+  | { readonly verdict: 'repeat'; readonly serial: string; readonly csr: CsrReport }
   | ({ readonly verdict: 'refuse' } & Refusal)
 
 /**
@@ -52,41 +67,45 @@ export function admit(
   if (request.profile !== undefined && request.profile !== profile.name) {
     return refuse(
       'profile-mismatch',
-      `profile: ${id} is registered for ${profile.name}, not ${request.profile}`,
+      `profile: ${id} is registered for ${profile.name}, not ${request.profile}; use the label ${profile.name}, or none`,
     )
   }
   const role = checkRole(credential, profile)
   if (role) return { verdict: 'refuse', ...role }
 
-  const key = checkKey(csr, device, inventory)
-  if (key) return { verdict: 'refuse', ...key }
-
-  if (credential.kind === 'certificate' && !sameNames(csr, credential.certificate)) {
-    return refuse(
-      'subject-mismatch',
-      'csr: subject and subjectAltName must be those of the client certificate',
-    )
-  }
   const subject = { id, trustDomain: inventory.trustDomain, dns: device.dns, ip: device.ip }
-  const refusal = checkCsr(csr, profile, subject)
-  if (refusal) return refuse(refusal.code, refusal.detail)
+  const { fields, refusal } = judgeCsr(csr, profile, subject)
+  const key = checkKey(csr, device, inventory)
+  if (key) return refuseField('publicKey', key, fields)
+
+  const other = credential.kind === 'certificate' && otherName(csr, credential.certificate)
+  if (other) {
+    const detail = 'csr: subject and subjectAltName must be those of the client certificate'
+    return refuseField(other, { code: 'subject-mismatch', detail }, fields)
+  }
+  if (refusal) return { verdict: 'refuse', ...refusal, csr: { fields } }
+  const linking = checkLinking(csr, profile, request.binding)
+  if (!linking.ok) return refuseField('challengePassword', linking, fields)
+  const report = { fields: linking.field ? withField(fields, linking.field) : fields }
 
   if (credential.kind === 'token' && credential.token?.used) {
     const { publicKey, serial } = credential.token.used
     return publicKey === csr.publicKeyFingerprint
-      ? { verdict: 'repeat', serial }
+      ? { verdict: 'repeat', serial, csr: report }
       : refuse('token-used', 'token: it was used for another key; ask for a new one')
   }
   if (claim && credential.kind === 'claim') {
     const worth = claimOnce(claim, device, credential.use, csr.publicKeyFingerprint, now)
     if (worth !== 'first') {
-      return 'again' in worth ? { verdict: 'repeat', serial: worth.again } : { verdict: 'refuse', ...worth }
+      return 'again' in worth
+        ? { verdict: 'repeat', serial: worth.again, csr: report }
+        : { verdict: 'refuse', ...worth }
     }
   }
   const asked = credential.kind === 'operator' ? credential.lifetimeSeconds : undefined
-  if (asked === undefined) return { verdict: 'issue', profile, subject }
+  if (asked === undefined) return { verdict: 'issue', profile, subject, csr: report }
   const lifetimeSeconds = Math.min(profile.lifetimeSeconds, asked)
-  return { verdict: 'issue', profile: { ...profile, lifetimeSeconds }, subject }
+  return { verdict: 'issue', profile: { ...profile, lifetimeSeconds }, subject, csr: report }
 }
 
 /**
@@ -110,12 +129,25 @@ function checkRole(credential: Credential, profile: Profile): Refusal | undefine
 /** One key, one identity: a key that two devices share proves neither. */
 function checkKey(csr: Csr, device: DeviceRecord, inventory: Inventory): Refusal | undefined {
   if (inventory.authorityKeys.has(csr.publicKeyFingerprint)) {
-    return { code: 'key-of-authority', detail: 'csr: its public key is the key of a certificate authority' }
+    return {
+      code: 'key-of-authority',
+      detail: 'csr: its public key is the key of a certificate authority; make a key on the device',
+    }
   }
   if (inventory.keyHolder !== undefined && inventory.keyHolder !== device.id) {
-    return { code: 'key-in-use', detail: 'csr: its public key is certified for another device' }
+    return {
+      code: 'key-in-use',
+      detail:
+        'csr: its public key is certified for another device; make a new key on this one, and never copy keys',
+    }
   }
   return undefined
+}
+
+/** Refuses for what one field of the CSR holds. */
+function refuseField(field: string, { code, detail }: Refusal, fields: readonly CsrField[]): Verdict {
+  const reported = withField(fields, { field, decision: 'refused', reason: detail })
+  return { verdict: 'refuse', code, detail, csr: { fields: reported } }
 }
 
 function refuse(code: Refusal['code'], detail: string): Verdict {

@@ -91,7 +91,9 @@ function authenticateCertificate(
   if (!record || record.deviceId !== id || !certificate.der.equals(record.der)) {
     return refuse('certificate-inactive', 'certificate: this server never issued it')
   }
-  if (record.status !== 'issued' && record.status !== 'active') {
+  // Of one that was superseded by the clock alone nobody knows whether its successor ever arrived.
+  const isUsable = ['issued', 'active'].includes(record.status) || record.status === 'superseded'
+  if (!isUsable || record.supersededBy !== undefined) {
     return refuse('certificate-inactive', `certificate: it is ${record.status}`)
   }
   // TLS looked when the connection was made; a kept-alive connection can outlive the certificate.

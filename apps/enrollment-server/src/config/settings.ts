@@ -1,4 +1,4 @@
-import { isTrustDomain, keyAlgorithms } from '@fleetroot/pki'
+import { deviceIdPattern, isTrustDomain, keyAlgorithms } from '@fleetroot/pki'
 import { duration, metricsHost, parseDuration, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { isServerName } from './names.ts'
@@ -81,9 +81,33 @@ export const settings = {
     env: 'FLEETROOT_OPERATOR_LIFETIME',
     help: 'validity of the operator certificate',
   }),
+  authorizationUrl: setting(z.url({ protocol: /^https$/, error: 'must be an https URL' }).optional(), {
+    env: 'FLEETROOT_AUTHORIZATION_URL',
+    help: 'https address that is asked before each certificate is issued; left out: nobody is',
+  }),
+  authorizationSecretFile: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_AUTHORIZATION_SECRET_FILE',
+    help: 'file with the secret that these questions are signed with: whsec_ and base64; one a line',
+  }),
+  authorizationTrustFile: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_AUTHORIZATION_TRUST_FILE',
+    help: 'CA certificates, PEM, that its certificate must chain to; left out: those that Node trusts',
+  }),
   profiles: setting(profileSection, {
     help: 'more profiles to register devices for, by name; write them in the file (docs/enrollment.md)',
   }),
+  sandbox: setting(
+    z
+      .string()
+      .regex(deviceIdPattern, {
+        error:
+          'must be a device id: 1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or a digit',
+      })
+      .optional(),
+    {
+      help: 'a device to register and to print a one-time token for, with the commands that enroll it; on loopback only',
+    },
+  ),
   tokenLifetime: setting(lifetime('24h', '1m'), {
     env: 'FLEETROOT_TOKEN_LIFETIME',
     help: 'how long a one-time token can be used, unless its request says otherwise',

@@ -1,6 +1,6 @@
 import type { Logger } from '@fleetroot/service'
 import type { AuditRefusal } from '../audit/refusals.ts'
-import type { AuditEntry } from '../registry/audit-log.ts'
+import { type AuditEntry, auditedCsr } from '../registry/audit-log.ts'
 import type { Metrics } from '../server/metrics.ts'
 import type { CertificateRequest, EnrollmentOutcome, Origin } from './request.ts'
 
@@ -35,7 +35,8 @@ export function withDecisions(
   ): Promise<void> {
     const common = { protocol, address, credential: credential.kind }
     if (!outcome.ok) {
-      refused({ ...common, code: outcome.code, detail: outcome.detail, deviceId: outcome.deviceId })
+      const { code, detail, deviceId, csr } = outcome
+      refused({ ...common, code, detail, deviceId, ...(csr && { csr: auditedCsr(csr) }) })
     } else if (outcome.repeated) {
       const { deviceId, serial } = outcome.certificate
       await repeated({ type: 'repeated', atMs: now().getTime(), about: { ...common, deviceId, serial } })

@@ -4,7 +4,7 @@ import type { RegistryError } from '../registry/registry-error.ts'
 import type { Registry } from '../registry/registry.ts'
 import { openSqliteRegistry } from '../registry/sqlite-registry.ts'
 import { openThread } from '../registry/thread.ts'
-import type { CertificateRequest, EnrollmentOutcome } from './request.ts'
+import type { CertificateRequest, EnrollmentStep } from './request.ts'
 import { sendAuthority, type SentAuthority } from './signing-authority.ts'
 
 /** What the enrollment thread starts with. */
@@ -14,6 +14,7 @@ export interface EnrollmentThreadData {
   readonly profiles: ReadonlyMap<string, Profile>
   readonly trustDomain: string
   readonly publicUrl: string
+  readonly mustAsk: boolean
 }
 
 /**
@@ -29,21 +30,24 @@ export async function openEnrollment(
     readonly profiles: ReadonlyMap<string, Profile>
     readonly trustDomain: string
     readonly publicUrl: string
+    /** Whether an authorization service has to allow what would be issued. */
+    readonly mustAsk: boolean
   },
   onFailure: (error: RegistryError) => void,
 ): Promise<{
   readonly registry: Registry
-  readonly enroll: (request: CertificateRequest, now: Date) => Promise<EnrollmentOutcome>
+  readonly enroll: (request: CertificateRequest, now: Date) => Promise<EnrollmentStep>
   /** Signs with other CAs from now on. */
   readonly useAuthority: (authority: Authority) => Promise<void>
 }> {
-  const { file, authority, profiles, trustDomain, publicUrl } = options
+  const { file, authority, profiles, trustDomain, publicUrl, mustAsk } = options
   const data: EnrollmentThreadData = {
     file,
     authority: sendAuthority(authority),
     profiles,
     trustDomain,
     publicUrl,
+    mustAsk,
   }
   const thread = await openThread(new URL('./worker.ts', import.meta.url), data, onFailure)
   const registry = await openSqliteRegistry(file, onFailure, async () => thread)
@@ -60,7 +64,7 @@ export async function openEnrollment(
             ? { ...credential, der: new Uint8Array(credential.der) }
             : credential,
       }
-      return (await thread.ask('enroll', { request: copied, now })) as EnrollmentOutcome
+      return (await thread.ask('enroll', { request: copied, now })) as EnrollmentStep
     },
   }
 }

@@ -12,15 +12,18 @@ import { claimedId } from '../admission/claim.ts'
 import { authenticate } from '../admission/credential.ts'
 import { retryWindowMs } from '../admission/inventory.ts'
 import { issuerKindOf } from '../authority/authority.ts'
+import { openQuestion } from '../authorization/question.ts'
 import { type IssuerId, isIssuerId } from '../authority/ca-id.ts'
 import { certificateUrls } from '../authority/urls.ts'
 import { csrRefusal } from '../problem/csr-refusal.ts'
+import type { CsrReport } from '../problem/refusal.ts'
 import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type Caller, identify } from './identify.ts'
 import type {
   CertificateRequest,
   EnrollmentOutcome,
+  EnrollmentStep,
   IssuedCertificate,
   PresentedCredential,
 } from './request.ts'
@@ -48,6 +51,8 @@ export interface EnrollmentDependencies {
   readonly trustDomain: string
   /** Base of the URLs that go into certificates (AIA caIssuers), without a trailing slash. */
   readonly publicUrl: string
+  /** Whether an authorization service has to allow what would be issued. */
+  readonly mustAsk: boolean
   /** Where the proof of possession is verified; the issuers' signers say where they sign. */
   readonly cryptoThread: 'pool' | 'calling'
 }
@@ -60,8 +65,8 @@ export interface EnrollmentDependencies {
  */
 export function createEnrollment(
   dependencies: EnrollmentDependencies,
-): (request: CertificateRequest, now: Date) => Promise<EnrollmentOutcome> {
-  const { registry, authority, profiles, trustDomain, publicUrl, cryptoThread } = dependencies
+): (request: CertificateRequest, now: Date) => Promise<EnrollmentStep> {
+  const { registry, authority, profiles, trustDomain, publicUrl, cryptoThread, mustAsk } = dependencies
 
   async function decide(caller: Caller, csr: Csr, request: CertificateRequest, now: Date): Promise<Verdict> {
     const keyHolder = await registry.findKeyHolder(csr.publicKeyFingerprint)
@@ -72,7 +77,8 @@ export function createEnrollment(
       profiles,
       trustDomain,
     }
-    const asked = { csr, ...(request.profile !== undefined && { profile: request.profile }) }
+    const { profile, binding } = request
+    const asked = { csr, ...(profile !== undefined && { profile }), ...(binding && { binding }) }
     return admit(caller.credential, asked, inventory, now)
   }
 
@@ -88,7 +94,7 @@ export function createEnrollment(
   async function issue(
     { credential, origin }: CertificateRequest,
     csr: Csr,
-    { profile, subject }: Extract<Verdict, { verdict: 'issue' }>,
+    { profile, subject, csr: report }: Extract<Verdict, { verdict: 'issue' }>,
     now: Date,
   ): Promise<EnrollmentOutcome> {
     const kind = issuerKindOf(profile)
@@ -118,6 +124,7 @@ export function createEnrollment(
     const outcome = await registry.recordCertificate({
       certificate,
       origin,
+      csr: report,
       ...(credential.kind === 'token' && { tokenHash: credential.hash }),
       ...(credential.kind === 'certificate' && {
         renews: credential.serial,
@@ -134,8 +141,8 @@ export function createEnrollment(
       return { ok: false, code, detail, ...retry, deviceId: subject.id }
     }
     // Another request with this key was first: what was just signed is forgotten, and nobody has seen it.
-    if (outcome.outcome === 'repeated') return again(outcome.certificate, credential, subject.id)
-    return given(certificate, issuer.id, false)
+    if (outcome.outcome === 'repeated') return again(outcome.certificate, credential, subject.id, report)
+    return given(certificate, issuer.id, false, report)
   }
 
   /** The answer of an earlier request, as long as its certificate may be given out. */
@@ -143,6 +150,7 @@ export function createEnrollment(
     record: CertificateRecord | undefined,
     { kind }: PresentedCredential,
     id: DeviceId | undefined,
+    report: CsrReport,
   ): EnrollmentOutcome {
     const issuer = record?.issuer ?? ''
     const isGood = isIssuerId(issuer) && authority().trusted.has(issuer) && !record?.revocation
@@ -154,7 +162,7 @@ export function createEnrollment(
         ...(id !== undefined && { deviceId: id }),
       }
     }
-    return given(record, issuer, true)
+    return given(record, issuer, true, report)
   }
 
   return async (request, now) => {
@@ -176,12 +184,24 @@ export function createEnrollment(
     known = deviceId !== undefined && { deviceId }
     const verdict = await decide(aimed, csr, request, now)
     switch (verdict.verdict) {
-      case 'refuse':
-        return { ok: false, code: verdict.code, detail: verdict.detail, ...known }
+      case 'refuse': {
+        const { code, detail, csr: report } = verdict
+        return { ok: false, code, detail, ...(report && { csr: report }), ...known }
+      }
       case 'repeat':
-        return again(await registry.findCertificate(verdict.serial), request.credential, deviceId)
-      case 'issue':
-        return issue(request, csr, verdict, now)
+        return again(
+          await registry.findCertificate(verdict.serial),
+          request.credential,
+          deviceId,
+          verdict.csr,
+        )
+      case 'issue': {
+        const wanted = { ...verdict.subject, ...verdict, publicKey: csr.publicKeyFingerprint }
+        const question = mustAsk && aimed.device && openQuestion(request, wanted, aimed.device)
+        return question
+          ? { ok: false, question, deviceId: verdict.subject.id }
+          : issue(request, csr, verdict, now)
+      }
       default:
         return verdict satisfies never
     }
@@ -192,9 +212,10 @@ function given(
   { der, serial, deviceId, notBeforeMs, notAfterMs }: Omit<IssuedCertificate, 'issuer'>,
   issuer: IssuerId,
   isRepeated: boolean,
+  csr: CsrReport,
 ): EnrollmentOutcome {
   const certificate = { der, serial, deviceId, notBeforeMs, notAfterMs, issuer }
-  return { ok: true, certificate, repeated: isRepeated }
+  return { ok: true, certificate, repeated: isRepeated, csr }
 }
 
 /** Refusals of the registry, whose state changed between the decision and the commit. */

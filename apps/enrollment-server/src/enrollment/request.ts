@@ -1,6 +1,8 @@
 import type { DeviceId, Role } from '@fleetroot/pki'
+import type { AuthorizationQuestion } from '../authorization/question.ts'
+import type { ConnectionBinding } from '../admission/linking.ts'
 import type { IssuerId } from '../authority/ca-id.ts'
-import type { Refusal } from '../problem/refusal.ts'
+import type { CsrReport, Refusal } from '../problem/refusal.ts'
 import type { Actor, CertificateRecord } from '../registry/records.ts'
 
 // What goes in and comes out of an enrollment is plain values: they cross from thread to thread.
@@ -38,7 +40,11 @@ export interface CertificateRequest {
   readonly csr: Uint8Array
   /** The profile that the request names (EST label), if it names one. */
   readonly profile?: string
+  /** Of the connection that it came over; left out where the CSR did not come from whom it is for. */
+  readonly binding?: ConnectionBinding
   readonly origin: Origin
+  /** What the authorization service has allowed. */
+  readonly authorized?: AuthorizationQuestion
 }
 
 /** Where a request came from, for log and audit: `est`, `rest` or `local`, and the address of the peer. */
@@ -60,6 +66,13 @@ export type EnrollmentOutcome =
       readonly certificate: IssuedCertificate
       /** True when the answer of an earlier request is given again. */
       readonly repeated: boolean
+      /** What became of each field of the CSR. */
+      readonly csr: CsrReport
     }
   /** `deviceId` is whom the credential belongs to, where that is known. */
   | ({ readonly ok: false; readonly deviceId?: DeviceId } & Refusal)
+
+/** The answer of one attempt; with `question` it waits for a yes of the authorization service, and nothing has happened yet. */
+export type EnrollmentStep =
+  | EnrollmentOutcome
+  | { readonly ok: false; readonly question: AuthorizationQuestion; readonly deviceId: DeviceId }

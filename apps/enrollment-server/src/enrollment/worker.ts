@@ -9,7 +9,7 @@ import { receiveAuthority, type SentAuthority } from './signing-authority.ts'
 
 // The thread that enrolls and writes: database, decisions and crypto on one thread, nothing waits for another.
 serveCalls(() => {
-  const { file, profiles, trustDomain, publicUrl, ...sent } = workerData as EnrollmentThreadData
+  const { file, profiles, trustDomain, publicUrl, mustAsk, ...sent } = workerData as EnrollmentThreadData
   let authority = receiveAuthority(sent.authority)
   const database = openDatabase(file)
   const registry = createLocalRegistry(database)
@@ -19,6 +19,7 @@ serveCalls(() => {
     profiles,
     trustDomain,
     publicUrl,
+    mustAsk,
     cryptoThread: 'calling',
   })
   return {

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Authorities } from '../authority/authorities.ts'
 import { transitionSet } from '../authority/authority.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
+import { bindingOf } from '../http/binding.ts'
 import { type Operation, resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import { decodeCsrBody, encodeBody } from './body.ts'
@@ -83,7 +84,7 @@ async function enroll(
   const decoded = decodeCsrBody(Buffer.isBuffer(body) ? body : Buffer.alloc(0))
   if (!decoded.ok) throw new RequestRefused(decoded)
   const outcome = await dependencies.enroll(
-    { credential, csr: decoded.der, ...(profile !== undefined && { profile }) },
+    { credential, csr: decoded.der, binding: bindingOf(request), ...(profile !== undefined && { profile }) },
     { protocol: 'est', address: request.ip },
   )
   if (!outcome.ok) throw new RequestRefused(outcome)

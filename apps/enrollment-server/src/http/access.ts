@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { TLSSocket } from 'node:tls'
 import type { Profile } from '@fleetroot/pki'
 import { authenticate } from '../admission/credential.ts'
+import { brokerProfile } from '../config/profiles.ts'
 import { graceOf } from '../enrollment/identify.ts'
 import type { PresentedCredential } from '../enrollment/request.ts'
 import type { ProblemCode } from '../problem/codes.ts'
@@ -17,9 +18,9 @@ import type { PeerReader } from './peer.ts'
  * whoever sends none but has a claim certificate, which gets in nowhere else;
  * `renewal` every identity with a certificate of this
  * hierarchy that is valid, or has expired and is still within the grace of its profile; `operator` those with that role; `service`
- * those with the role service or operator.
+ * those with the role service or operator; `broker` services that are registered for the profile of a broker.
  */
-export type Access = 'public' | 'basic-token' | 'bearer-token' | 'renewal' | 'service' | 'operator'
+export type Access = 'public' | 'basic-token' | 'bearer-token' | 'renewal' | 'service' | 'operator' | 'broker'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -100,6 +101,15 @@ async function admitCaller(
       throw new RequestRefused({
         code: 'role-not-allowed',
         detail: `client certificate: this needs the role ${access === 'service' ? 'service or ' : ''}operator`,
+      })
+    }
+    case 'broker': {
+      const caller = await callerByCertificate(request, gate)
+      const device = await gate.registry.findDevice(caller.id)
+      if (caller.role === 'service' && device?.profile === brokerProfile) return caller
+      throw new RequestRefused({
+        code: 'role-not-allowed',
+        detail: `client certificate: this needs a service that is registered for the profile ${brokerProfile}`,
       })
     }
     case undefined:

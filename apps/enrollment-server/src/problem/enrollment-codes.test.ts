@@ -10,6 +10,7 @@ const source = join(import.meta.dirname, '..')
 /** Where a request with a token and a CSR is decided upon. */
 const deciding = [
   'admission/*.ts',
+  'authorization/*.ts',
   'enrollment/*.ts',
   'registry/certificate-table.ts',
   'registry/claim-table.ts',

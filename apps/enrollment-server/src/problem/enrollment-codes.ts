@@ -26,5 +26,9 @@ export const enrollmentCodes: readonly ProblemCode[] = [
   'device-enrolled',
   'key-in-use',
   'key-of-authority',
+  'linking-wrong',
+  'linking-required',
+  'authorization-denied',
+  'authorization-unavailable',
   ...(Object.keys(csrProblemKinds) as (keyof typeof csrProblemKinds)[]),
 ]

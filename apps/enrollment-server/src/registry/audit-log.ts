@@ -8,6 +8,7 @@ import {
   nextAuditRecord,
 } from '@fleetroot/service'
 import type { AuthorityChangeType } from '../authority/hierarchy-record.ts'
+import type { CsrReport } from '../problem/refusal.ts'
 import type { Actor } from './records.ts'
 
 /** What is written down: every decision, and what it was taken under. */
@@ -26,6 +27,8 @@ export type AuditType =
   | 'suspended'
   | 'resumed'
   | 'retired'
+  | 'activated'
+  | 'superseded'
   | AuthorityChangeType
 
 /** One decision. `about` holds what there is to say about it: never a secret. */
@@ -43,6 +46,11 @@ export interface AuditOperations {
   /** Records in their order, after the number `after`. */
   listAudit(page: { after: number; limit: number }): AuditRecord[]
   auditHead(input: undefined): AuditHead
+}
+
+/** A report on a CSR as a record holds it. */
+export function auditedCsr({ fields }: CsrReport): AuditFields {
+  return { fields: fields.map((field) => ({ ...field })) }
 }
 
 /** Adds a record within the transaction of the change that it is about. */

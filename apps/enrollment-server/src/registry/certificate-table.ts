@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { AppendAudit } from './audit-log.ts'
+import { type AppendAudit, auditedCsr } from './audit-log.ts'
 import { certificateFromRow, selectCertificates } from './certificate-row.ts'
 import type { UseClaim } from './claim-table.ts'
 import type { AppendEvent } from './event-log.ts'
 import type { Actor, DeviceRecord, DeviceState } from './records.ts'
+import type { NoteSuccession } from './succession-table.ts'
 import type { CertificatePage, NewCertificate, RecordOutcome, RegistryOperations } from './registry.ts'
 
 /**
@@ -19,7 +20,13 @@ export function certificateOperations(
     appendEvent,
     appendAudit,
     useClaim,
-  }: { appendEvent: AppendEvent; appendAudit: AppendAudit; useClaim: UseClaim },
+    noteSuccession,
+  }: {
+    appendEvent: AppendEvent
+    appendAudit: AppendAudit
+    useClaim: UseClaim
+    noteSuccession: NoteSuccession
+  },
 ): Pick<
   RegistryOperations,
   'findCertificate' | 'findKeyHolder' | 'isLeftBehind' | 'listCertificates' | 'recordCertificate'
@@ -113,6 +120,9 @@ export function certificateOperations(
       const { profile, issuer, der } = certificate
       insert.run(serial, deviceId, profile, issuer, publicKey, notBeforeMs, notAfterMs, issuedAtMs, der)
       noteOnDevice.run(serial, notAfterMs, deviceId)
+      // A service may run in several places at once, each with a certificate of its own; a device may not.
+      const predecessor = renews ?? (kindOfIssuer(issuer) === 'device' ? device.certificate : null)
+      if (predecessor !== null) noteSuccession({ serial, predecessor, issuedAtMs, notAfterMs })
       const type = tokenHash === undefined && device.certificate !== null ? 'renewed' : 'issued'
       const grace = inGrace && { inGrace }
       appendEvent({ type, atMs: issuedAtMs, deviceId, certificates: [{ issuer, serial, ...grace }] })
@@ -120,7 +130,16 @@ export function certificateOperations(
         type,
         atMs: issuedAtMs,
         by: input.by ?? requester(input),
-        about: { deviceId, serial, issuer, profile, publicKey, protocol: input.origin?.protocol, ...grace },
+        about: {
+          deviceId,
+          serial,
+          issuer,
+          profile,
+          publicKey,
+          protocol: input.origin?.protocol,
+          ...grace,
+          ...(input.csr && { csr: auditedCsr(input.csr) }),
+        },
       })
       return { outcome: 'recorded' }
     },
@@ -148,7 +167,9 @@ function kindOfIssuer(issuer: string): 'device' | 'service' {
 }
 
 const conditions: Readonly<Record<NonNullable<CertificatePage['status']>, string>> = {
-  issued: 'r.reason IS NULL AND c.not_after > :now',
+  issued: "r.reason IS NULL AND c.not_after > :now AND c.status = 'issued'",
+  active: "r.reason IS NULL AND c.not_after > :now AND c.status = 'active'",
+  superseded: "r.reason IS NULL AND c.not_after > :now AND c.status = 'superseded'",
   expired: "(r.reason IS NULL OR r.reason = 'certificateHold') AND c.not_after <= :now",
   held: "r.reason = 'certificateHold' AND c.not_after > :now",
   revoked: "r.reason <> 'certificateHold'",

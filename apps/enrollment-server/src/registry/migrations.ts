@@ -110,6 +110,22 @@ const migrations: readonly string[] = [
     event    INTEGER NOT NULL
   ) STRICT;
   `,
+  // Which certificate another one replaces, until it has connected. The broker has a profile of its own.
+  `
+  ALTER TABLE certificates ADD COLUMN superseded_by TEXT;
+
+  CREATE TABLE successions (
+    serial      TEXT PRIMARY KEY REFERENCES certificates (serial),
+    predecessor TEXT NOT NULL REFERENCES certificates (serial),
+    issued_at   INTEGER NOT NULL,
+    not_after   INTEGER NOT NULL,
+    is_overdue  INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX successions_by_time ON successions (is_overdue, issued_at);
+  CREATE INDEX successions_by_end ON successions (is_overdue, not_after);
+
+  UPDATE devices SET profile = 'broker' WHERE id = 'broker' AND profile = 'service';
+  `,
 ]
 
 /** The version that this program writes. */

@@ -8,6 +8,7 @@ import { createEventLog } from './event-log.ts'
 import { lifecycleOperations } from './lifecycle.ts'
 import type { RegistryOperations } from './registry.ts'
 import { createRevocationTable } from './revocation-table.ts'
+import { createSuccessionTable } from './succession-table.ts'
 import { tokenOperations } from './token-table.ts'
 
 const writes = {
@@ -29,6 +30,8 @@ const writes = {
   changeDevice: true,
   revokeCertificate: true,
   revokeAll: true,
+  activateCertificates: true,
+  supersedeOverdue: true,
   startCrl: true,
   lapsedRevocations: false,
   listEvents: false,
@@ -55,6 +58,7 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
   const events = createEventLog(database)
   const revocations = createRevocationTable(database)
   const claims = createClaimTable(database, audit.append)
+  const successions = createSuccessionTable(database, audit.append)
   const journal = {
     appendEvent: events.append,
     appendAudit: audit.append,
@@ -64,10 +68,15 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
     ...deviceOperations(database, audit.append),
     ...tokenOperations(database, audit.append),
     ...claims.operations,
-    ...certificateOperations(database, { ...journal, useClaim: claims.use }),
+    ...certificateOperations(database, {
+      ...journal,
+      useClaim: claims.use,
+      noteSuccession: successions.note,
+    }),
     ...lifecycleOperations(database, journal),
     ...authorityOperations(database, journal),
     ...revocations.operations,
+    ...successions.operations,
     ...events.operations,
     ...audit.operations,
   }

@@ -82,6 +82,8 @@ export interface CertificateRecord {
   readonly notBeforeMs: number
   readonly notAfterMs: number
   readonly status: CertificateStatus
+  /** The newer one that has connected; a superseded certificate without it may still be the only one that its device has. */
+  readonly supersededBy?: string
   /** Set while the status is `held` or `revoked`. */
   readonly revocation?: { readonly atMs: number; readonly reason: RevocationReason }
   readonly issuedAtMs: number

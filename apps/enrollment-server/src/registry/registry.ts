@@ -1,4 +1,5 @@
 import type { DeviceId } from '@fleetroot/pki'
+import type { CsrReport } from '../problem/refusal.ts'
 import type { AuditOperations } from './audit-log.ts'
 import type { AuthorityOperations } from './authority-table.ts'
 import type { ClaimOperations } from './claim-table.ts'
@@ -6,6 +7,7 @@ import type { EventOperations } from './event-log.ts'
 import type { LifecycleOperations } from './lifecycle.ts'
 import type { Actor, CertificateRecord, DeviceRecord, DeviceState, TokenRecord } from './records.ts'
 import type { RevocationOperations } from './revocation-table.ts'
+import type { SuccessionOperations } from './succession-table.ts'
 
 /** A device to add to the inventory; `by` goes into the audit, `server` if it is left out. */
 export type NewDevice = Pick<
@@ -27,7 +29,7 @@ export interface CertificatePage {
   readonly limit: number
   readonly after?: number
   readonly deviceId?: DeviceId
-  readonly status?: 'issued' | 'held' | 'revoked' | 'expired'
+  readonly status?: 'issued' | 'active' | 'superseded' | 'held' | 'revoked' | 'expired'
   readonly nowMs: number
 }
 
@@ -45,6 +47,8 @@ export interface NewCertificate {
   readonly inGrace?: boolean
   /** Who asked and how, for the audit. */
   readonly origin?: { readonly protocol: string; readonly address?: string }
+  /** What became of each field of the CSR, for the audit. */
+  readonly csr?: CsrReport
   /** How long ago the token may have been used for the same key to be answered again. */
   readonly retryWindowMs: number
 }
@@ -80,6 +84,7 @@ export interface RegistryOperations
   extends
     LifecycleOperations,
     RevocationOperations,
+    SuccessionOperations,
     AuthorityOperations,
     EventOperations,
     AuditOperations,

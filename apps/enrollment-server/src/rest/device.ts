@@ -1,5 +1,6 @@
 import { deviceIdPattern, parseDeviceId, type Profile } from '@fleetroot/pki'
 import { z } from 'zod'
+import { either } from './complaint.ts'
 import { isHostName, isIpAddress } from '../config/names.ts'
 import { registrableProfiles } from '../config/profiles.ts'
 import { certificateStatuses, deviceStates, type DeviceRecord } from '../registry/records.ts'
@@ -35,7 +36,7 @@ export function newDevice(profiles: ReadonlyMap<string, Profile>) {
   const names = registrableProfiles(profiles).map(({ name }) => name)
   return z.strictObject({
     id: deviceId,
-    profile: z.enum(names, { error: `must be ${names.join(' or ')}` }).default('device'),
+    profile: z.enum(names, { error: `must be ${either(names)}` }).default('device'),
     dns: z.array(dnsName).max(32, { error: 'must be at most 32' }).default([]),
     ip: z.array(ipAddress).max(32, { error: 'must be at most 32' }).default([]),
     labels: labels.default({}),

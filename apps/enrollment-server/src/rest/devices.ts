@@ -8,6 +8,7 @@ import { RequestRefused } from '../problem/refusal.ts'
 import { deviceStates } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { actorOf } from './actor.ts'
+import { either } from './complaint.ts'
 import { cursor, decodeCursor, encodeCursor, pageLimit } from './cursor.ts'
 import { device, deviceId, newDevice, showDevice } from './device.ts'
 import { endpoint } from './endpoint.ts'
@@ -99,7 +100,7 @@ function checkNames(
     const others = registrableProfiles(profiles).filter((profile) => carries(profile, kind))
     throw new RequestRefused({
       code: 'field-invalid',
-      detail: `body.${kind}: certificates of the profile ${body.profile} carry none; use the profile ${others.map(({ name }) => name).join(' or ')}`,
+      detail: `body.${kind}: certificates of the profile ${body.profile} carry none; use the profile ${either(others.map(({ name }) => name))}`,
     })
   }
 }

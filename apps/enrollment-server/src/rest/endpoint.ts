@@ -5,6 +5,7 @@ import type { Operation } from '../http/resource.ts'
 import { problemKinds, type ProblemCode } from '../problem/codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import { fieldComplaint } from './complaint.ts'
+import { csrReport } from './csr-report.ts'
 
 /** What a handler gets: the parts of the request, parsed by their schemas. */
 interface Parsed<Params, Query, Body> {
@@ -97,6 +98,7 @@ const problem = z
     detail: z.string().meta({ description: 'names the field and the fix' }),
     code: z.string().meta({ description: 'stable; docs/enrollment.md lists all of them' }),
     instance: z.string().optional(),
+    csr: csrReport.optional(),
   })
   .meta({ description: 'RFC 9457 problem' })
 
@@ -156,4 +158,5 @@ export const securityOf: Readonly<Record<Access, readonly object[]>> = {
   renewal: [{ certificate: [] }],
   service: [{ serviceCertificate: [] }],
   operator: [{ operatorCertificate: [] }],
+  broker: [{ brokerCertificate: [] }],
 }

@@ -5,6 +5,7 @@ import type { Authorities } from '../authority/authorities.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { resource } from '../http/resource.ts'
 import type { Registry } from '../registry/registry.ts'
+import { activationRoutes } from './activations.ts'
 import { auditRoutes } from './audit.ts'
 import { caRoutes } from './ca.ts'
 import { certificateRoutes } from './certificates.ts'
@@ -33,6 +34,7 @@ const mutualTls = {
   certificate: { type: 'mutualTLS', description: 'Any certificate of this hierarchy' },
   claimCertificate: { type: 'mutualTLS', description: 'A certificate with the role claim' },
   serviceCertificate: { type: 'mutualTLS', description: 'A certificate with the role service or operator' },
+  brokerCertificate: { type: 'mutualTLS', description: 'A certificate of a service with the profile broker' },
   operatorCertificate: { type: 'mutualTLS', description: 'A certificate with the role operator' },
 } as object
 
@@ -61,6 +63,7 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   auditRoutes(app, { registry })
   claimRoutes(app, { registry, enroll, authorities, now })
   revocationRoutes(app, { registry, now })
+  activationRoutes(app, { registry, now })
   certificateRoutes(app, { registry, now })
   enrollmentRoutes(app, { enroll, authorities })
 

@@ -24,8 +24,11 @@ export interface StatusServices {
 
 /** Events that are kept at the most, whatever their age. */
 const keptEvents = 1_000_000
+/** After which a certificate that has not connected supersedes the one before it. */
+const connectWithinMs = 24 * 60 * 60 * 1000
 /** Deleted in one transaction, which others wait for. */
 const prunedAtOnce = 5000
+const supersededAtOnce = 500
 
 /**
  * Opens events, CRLs and OCSP on a registry.
@@ -88,6 +91,11 @@ export async function openStatus(options: {
       pruned = await registry.pruneEvents({ beforeMs, keep: keptEvents, limit: prunedAtOnce })
     } while (pruned === prunedAtOnce)
   }
+  async function supersedeOverdue(): Promise<void> {
+    const nowMs = now().getTime()
+    const due = { issuedBeforeMs: nowMs - connectWithinMs, nowMs, limit: supersededAtOnce }
+    while ((await registry.supersedeOverdue(due)) === supersededAtOnce);
+  }
   return {
     registry,
     feed,
@@ -97,6 +105,7 @@ export async function openStatus(options: {
       responders = await openResponders()
       await crls.renewDue()
       await pruneEvents()
+      await supersedeOverdue()
     },
     follow: async (authority) => {
       await crls.follow(authority)
