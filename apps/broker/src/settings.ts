@@ -1,6 +1,7 @@
 import { byteSize, duration, longestTimer, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { listenerList, networks } from './listener/listener-setting.ts'
+import { redisPrefix, redisUrl } from './redis/redis-setting.ts'
 
 /** Schema of a limit: a whole number that is not 0, which would let nobody in. */
 function atLeastOne(defaultLimit: number) {
@@ -80,9 +81,26 @@ export const settings = {
       help: 'longest time between looks at the revocation lists, which are the safety net of the event stream',
     },
   ),
-  store: setting(z.enum(['disk', 'memory']).default('disk'), {
+  store: setting(z.enum(['disk', 'memory', 'redis']).optional(), {
     env: 'FLEETROOT_BROKER_STORE',
-    help: 'disk: what was acknowledged survives whatever happens to the process; memory: nothing does',
+    help: 'disk: what was acknowledged survives whatever happens to the process; memory: nothing does; redis: several brokers share it; left out: redis with --redis, otherwise disk',
+  }),
+  redis: setting(redisUrl.optional(), {
+    env: 'FLEETROOT_BROKER_REDIS',
+    help: 'redis://[USER@]HOST:PORT[/DB], or rediss:// for TLS: the store of all brokers that name it',
+  }),
+  redisPassword: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_REDIS_PASSWORD',
+    help: 'password for Redis',
+    secret: true,
+  }),
+  redisCa: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_REDIS_CA',
+    help: 'file with the CAs that vouch for Redis, PEM; left out: those of the system',
+  }),
+  redisPrefix: setting(redisPrefix, {
+    env: 'FLEETROOT_BROKER_REDIS_PREFIX',
+    help: 'what the keys in Redis begin with; brokers with the same one are one',
   }),
   storePath: setting(z.string().min(1).optional(), {
     env: 'FLEETROOT_BROKER_STORE_PATH',
