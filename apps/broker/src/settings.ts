@@ -102,6 +102,13 @@ export const settings = {
     env: 'FLEETROOT_BROKER_REDIS_PREFIX',
     help: 'what the keys in Redis begin with; brokers with the same one are one',
   }),
+  // Longer than any pause of a process that is well; shorter than a client waits for its CONNACK.
+  redisNodeTimeout: setting(
+    duration('10s', { atMost: longestTimer }).refine((ms) => ms >= 2_000, { error: 'must be at least 2s' }),
+    {
+      help: 'how long a broker may show no sign of life until the others that share its store take over',
+    },
+  ),
   storePath: setting(z.string().min(1).optional(), {
     env: 'FLEETROOT_BROKER_STORE_PATH',
     help: 'directory of the store; left out: broker/store/PORT in the data directory',

@@ -64,11 +64,7 @@ export function createHooks(options: HookOptions): Hooks {
       sessions.refuse(session, 'connect-refused', verdict.code, verdict.detail)
       return refuseConnect(session.stream, verdict.returnCode, () => done(new Error(verdict.code), false))
     }
-    if (store.journal.isFailing) {
-      const detail = 'the store cannot be written, so that nothing could be acknowledged'
-      sessions.refuse(session, 'store-failed', 'store-failed', detail)
-      return refuseConnect(session.stream, serverUnavailable, () => done(new Error('store-failed'), false))
-    }
+    if (store.journal.isFailing) return refuseUnkept(session, done)
     if (packet.clean === false && !store.mayOpen(verdict.sessionKey, session.identity)) {
       const detail = `${session.identity.id} has ${store.limits.maxSessions} stored sessions already; end one with clean session 1`
       sessions.refuse(session, 'connect-refused', 'too-many-sessions', detail)
@@ -80,9 +76,24 @@ export function createHooks(options: HookOptions): Hooks {
     const isAlone = await sessions.enter(session, verdict.sessionKey)
     // Whoever was revoked while waiting for an older session to go is barred, and its connection is gone.
     if (!isAlone || session.isBarred) return done(new Error('the connection ended'), false)
+    const isStored = packet.clean === false
+    const isWanted = (): boolean => !session.stream.destroyed && !session.isBarred
+    try {
+      const isHeld =
+        (await store.peers?.claim(verdict.sessionKey, session.identity, isStored, isWanted)) ?? true
+      if (!isHeld) return done(new Error('the connection ended'), false)
+    } catch {
+      return refuseUnkept(session, done)
+    }
     // What there is of an older session is taken up here, and given up by aedes' `cleanSubscriptions` [MQTT-3.1.2-6].
-    if (packet.clean === false) session.stored = store.open(verdict.sessionKey, session.identity)
+    if (isStored) session.stored = store.open(verdict.sessionKey, session.identity)
     done(null, true)
+  }
+
+  function refuseUnkept(session: Session, done: ConnectAnswer): void {
+    const detail = 'the store cannot be written, so that nothing could be acknowledged'
+    sessions.refuse(session, 'store-failed', 'store-failed', detail)
+    refuseConnect(session.stream, serverUnavailable, () => done(new Error('store-failed'), false))
   }
 
   /** What nobody foresaw ends this connection, not the process. */
