@@ -1,6 +1,7 @@
 import { byteSize, duration, longestTimer, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { listenerList, networks } from './listener/listener-setting.ts'
+import { maxWorkers } from './workers/count.ts'
 import { redisPrefix, redisUrl } from './redis/redis-setting.ts'
 
 /** Schema of a limit: a whole number that is not 0, which would let nobody in. */
@@ -27,6 +28,17 @@ export const settings = {
     env: 'FLEETROOT_BROKER_PROXY_FROM',
     help: 'addresses and networks whose connections begin with a PROXY protocol header, version 2',
   }),
+  workers: setting(
+    z
+      .int()
+      .min(1)
+      .max(maxWorkers, { error: `must be at most ${maxWorkers}` })
+      .default(1),
+    {
+      env: 'FLEETROOT_BROKER_WORKERS',
+      help: 'processes that serve; more than 1 needs --redis',
+    },
+  ),
   metricsPort: setting(port(9465), {
     env: 'FLEETROOT_BROKER_METRICS_PORT',
     help: 'health and metrics on loopback; 0 picks a free port',
