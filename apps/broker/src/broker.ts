@@ -97,10 +97,11 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   let isClosing = false
   const policyOf = (listener: string | undefined): Policy => policies.get(listener ?? '') ?? common
 
-  const identityGuard = new IdentityGuard(limits)
+  const store = options.store ?? new Store({ log, now })
+  const identityGuard = new IdentityGuard(limits, { budget: store.peers?.budget })
   const engine = await createEngine({
     policy: ({ listener }) => policyOf(listener),
-    store: options.store ?? new Store({ log, now }),
+    store,
     identityGuard,
     revocation,
     limits,

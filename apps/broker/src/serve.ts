@@ -21,8 +21,7 @@ export interface Known {
   }
   readonly revocation: RevocationView
   readonly identity: Pick<Current<KeyAndCertificate>, 'current' | 'subscribe'>
-  /** Keys of the TLS session tickets, where others share them. */
-  readonly ticketKeys?: TicketKeys | undefined
+  readonly ticketKeys: TicketKeys
 }
 
 /** What `serve` needs from the process around it. */
@@ -47,7 +46,7 @@ export async function serve(options: ServeOptions): Promise<Broker> {
     store,
     log: logger,
     counts,
-    ...(ticketKeys === undefined ? {} : { ticketKeys }),
+    ticketKeys,
     limits: {
       maxConnectBytes: config.maxConnectSize,
       maxPacketBytes: config.maxPacketSize,

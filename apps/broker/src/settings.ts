@@ -121,6 +121,11 @@ export const settings = {
       help: 'how long a broker may show no sign of life until the others that share its store take over',
     },
   ),
+  ticketSecret: setting(z.string().min(32, { error: 'must have at least 32 characters' }).optional(), {
+    env: 'FLEETROOT_BROKER_TICKET_SECRET',
+    help: 'the same random text on all nodes: TLS sessions resume on each; left out: on the node that they began on',
+    secret: true,
+  }),
   storePath: setting(z.string().min(1).optional(), {
     env: 'FLEETROOT_BROKER_STORE_PATH',
     help: 'directory of the store; left out: broker/store/PORT in the data directory',

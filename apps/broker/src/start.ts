@@ -1,4 +1,5 @@
 import type { Broker } from './broker.ts'
+import { keepTicketKeys } from './keep-ticket-keys.ts'
 import { type Knowledge, learn, type LearnOptions } from './knowledge.ts'
 import type { BrokerCounts } from './metrics/counts.ts'
 import { serve } from './serve.ts'
@@ -23,7 +24,8 @@ export async function startBroker(options: StartOptions): Promise<StartedBroker>
   const { config, logger, onStop, data, counts, storeCounts, onReadiness } = options
   const store = await keepStore({ config, data, counts: storeCounts, log: logger, onReadiness, onStop })
   const known = await learn(options)
-  const broker = await serve({ config, logger, onStop, store, counts, known })
+  const ticketKeys = keepTicketKeys(options, known.revocation)
+  const broker = await serve({ config, logger, onStop, store, counts, known: { ...known, ticketKeys } })
   // Without revocation data it listens all the same, lets nobody in, and says in the log and at /readyz why.
   await known.follower.settled
   return { ...known, broker }

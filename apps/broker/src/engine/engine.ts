@@ -96,6 +96,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       sessions,
       publishing,
       store,
+      identityGuard,
       maxKeepaliveSeconds: limits.maxKeepaliveSeconds,
       forget: (client, filter) => void forget(client, filter).catch(storeFailed),
     }),

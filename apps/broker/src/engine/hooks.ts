@@ -2,6 +2,7 @@ import type { AedesOptions, Client, ConnectPacket, PublishPacket } from 'aedes'
 import { admitConnect } from '../admission/connect.ts'
 import type { Identity } from '../admission/identity.ts'
 import { refuseStanding } from '../admission/standing.ts'
+import { type IdentityGuard, identityRefusals } from '../guard/identity-guard.ts'
 import type { Policy } from '@fleetroot/policy'
 import type { RevocationView } from '../revocation/revocation.ts'
 import { refuseConnect } from './connack.ts'
@@ -21,6 +22,7 @@ export interface HookOptions {
   readonly maxKeepaliveSeconds: number
   readonly publishing: Publishing
   readonly store: Store
+  readonly identityGuard: IdentityGuard
   /** Takes a filter out of the stored session of a client. */
   readonly forget: (client: Client, filter: string) => void
 }
@@ -50,7 +52,8 @@ type ConnectAnswer = Parameters<Hooks['preConnect']>[2]
  * A client without a session, which cannot be, may do nothing.
  */
 export function createHooks(options: HookOptions): Hooks {
-  const { policy, revocation, gates, sessions, publishing, store, maxKeepaliveSeconds, forget } = options
+  const { policy, revocation, gates, sessions, publishing, store, identityGuard } = options
+  const { maxKeepaliveSeconds, forget } = options
 
   async function connect(session: Session, packet: ConnectPacket, done: ConnectAnswer): Promise<void> {
     // Seconds may lie between the handshake and the CONNECT.
@@ -72,6 +75,12 @@ export function createHooks(options: HookOptions): Hooks {
         done(new Error('too-many-sessions'), false),
       )
     }
+    const excess = await identityGuard.join(session.identity, session.gone)
+    if (excess !== undefined) {
+      sessions.refuse(session, 'connect-refused', excess, identityRefusals[excess])
+      return refuseConnect(session.stream, serverUnavailable, () => done(new Error(excess), false))
+    }
+    if (session.stream.destroyed || session.isBarred) return done(new Error('the connection ended'), false)
     packet.clientId = verdict.sessionKey
     const isAlone = await sessions.enter(session, verdict.sessionKey)
     // Whoever was revoked while waiting for an older session to go is barred, and its connection is gone.

@@ -6,6 +6,7 @@ import { decodeWill } from '../store/wills.ts'
 import { Image } from './image.ts'
 import { Live } from './live.ts'
 import { RedisNode } from './node.ts'
+import { RedisBudget } from './redis-budget.ts'
 import { RedisJournal } from './redis-journal.ts'
 import type { RedisAddress } from './redis-setting.ts'
 import { RedisStore } from './redis-store.ts'
@@ -82,7 +83,9 @@ export function openRedisStore(options: OpenRedisStoreOptions): OpenedRedisStore
     self: () => node.id,
     onMessage: (message) => image.observer?.onMessage(message),
   })
+  const budget = new RedisBudget(node)
   const store: RedisStore = new RedisStore({
+    budget,
     journal,
     counts,
     log,
@@ -112,6 +115,7 @@ export function openRedisStore(options: OpenRedisStoreOptions): OpenedRedisStore
     close: async () => {
       await journal.close()
       live.close()
+      budget.close()
       await node.close()
     },
   }

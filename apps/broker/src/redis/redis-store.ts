@@ -1,6 +1,7 @@
 import type { Identity } from '../admission/identity.ts'
 import type { PeerMessage, PeerObserver, Peers } from '../store/peers.ts'
 import { BrokerError } from '../error.ts'
+import type { SharedBudget } from '../guard/shared-budget.ts'
 import type { DropReason } from '../store/counts.ts'
 import { encodeMessage, type Message } from '../store/message.ts'
 import { ownerName } from '../store/retained.ts'
@@ -22,6 +23,7 @@ export interface RedisStoreOptions extends StoreOptions {
   readonly node: RedisNode
   readonly live: Live
   readonly image: Image
+  readonly budget: SharedBudget
   /** Messages sent to one session and not acknowledged, at most. */
   readonly maxUnacknowledged: number
 }
@@ -40,6 +42,7 @@ type Work =
 export class RedisStore extends Store implements Peers {
   declare readonly journal: RedisJournal
   override readonly peers: Peers = this
+  readonly budget: SharedBudget
   readonly #node: RedisNode
   readonly #live: Live
   readonly #image: Image
@@ -51,6 +54,7 @@ export class RedisStore extends Store implements Peers {
 
   constructor(options: RedisStoreOptions) {
     super(options)
+    this.budget = options.budget
     this.#node = options.node
     this.#live = options.live
     this.#image = options.image

@@ -3,7 +3,19 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 
-const names = ['join', 'leave', 'beat', 'bury', 'claim', 'write', 'accept', 'age'] as const
+const names = [
+  'join',
+  'leave',
+  'beat',
+  'bury',
+  'claim',
+  'write',
+  'accept',
+  'age',
+  'enter',
+  'open',
+  'settle',
+] as const
 export type ScriptName = (typeof names)[number]
 
 /** What an argument of a script may be. */

@@ -1,4 +1,5 @@
 import type { Identity } from '../admission/identity.ts'
+import type { SharedBudget } from '../guard/shared-budget.ts'
 
 /** A message that another broker has accepted. */
 export interface PeerMessage {
@@ -22,6 +23,8 @@ export interface PeerObserver {
 
 /** The brokers that share a store, as an engine sees them. */
 export interface Peers {
+  /** What identities use up on all of them. */
+  readonly budget: SharedBudget
   /** From now on. */
   readonly follow: (observer: PeerObserver) => void
   /**

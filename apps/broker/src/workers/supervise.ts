@@ -1,10 +1,11 @@
 import { type AppContext, openDataDirectory } from '@fleetroot/service'
 import { gatheredSessionRoutes } from '../admin/gathered-sessions.ts'
 import { policyRoutes } from '../admin/policy-routes.ts'
+import { keepTicketKeys } from '../keep-ticket-keys.ts'
 import { type Knowledge, learn } from '../knowledge.ts'
 import { planListeners } from '../listener/configured.ts'
 import type { Listening } from '../listener/open-listeners.ts'
-import { rotateTicketKeys, TicketKeys } from '../listener/ticket-keys.ts'
+import type { TicketKeys } from '../listener/ticket-keys.ts'
 import { exposeAuthorities } from '../metrics/authorities.ts'
 import { exposeRevocation } from '../metrics/revocation.ts'
 import { exposeWorkers } from '../metrics/workers.ts'
@@ -39,9 +40,7 @@ export async function supervise(context: AppContext<typeof settings>): Promise<r
 
   const known = await learn({ ...context, data, onWait, onReadiness })
   await expectFree(planListeners(config, known.policies))
-  const ticketKeys = new TicketKeys()
-  const rotation = rotateTicketKeys(known.revocation, () => ticketKeys.use())
-  onStop('ticket keys', rotation.close)
+  const ticketKeys = keepTicketKeys(context, known.revocation)
   exposeRevocation(operations.register, known.revocation, known.follower)
   exposeAuthorities(operations.register, known.authorities)
 

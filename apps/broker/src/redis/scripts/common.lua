@@ -16,6 +16,9 @@
 --     state:SESSION     hash    bytes, last packet identifier, when its client left, what it may have been sent
 --     incoming:SESSION  set     packet identifiers of QoS 2 messages whose PUBREL is due
 --     sequence, bytes   numbers of the last message, and of what waits for all sessions
+--     connections:ID    hash    node: open connections of this identity, by role and id
+--     connects:ID       number  when it may have opened as many at once as it may again, in milliseconds
+--     sent:ID           hash    the same for messages and bytes
 --     round:NODE        number  messages of older rounds come out of their order
 
 local call = redis.call
