@@ -14,6 +14,8 @@ export {
   type CallerRefusal,
 } from './operations/admin-route.ts'
 export { createOperations, type Operations } from './operations/operations.ts'
+export { createReadiness, type Readiness } from './operations/readiness.ts'
+export { createRegister, metricsOf, type ProcessMetrics, withoutGauges } from './operations/register.ts'
 export { type DataDirectory, makeDirectory, openDataDirectory } from './data/directory.ts'
 export { atomicWrite } from './data/atomic-write.ts'
 export { type AuditFields, type AuditValue, canonicalJson } from './audit/canonical-json.ts'

@@ -14,6 +14,7 @@ export const debianPackages = {
   mosquitto_sub: 'mosquitto-clients',
   mosquitto_rr: 'mosquitto-clients',
   'paho-mqtt': 'python3-paho-mqtt',
+  'redis-server': 'redis-server',
   script: 'bsdutils',
   bash: 'bash',
   fish: 'fish',

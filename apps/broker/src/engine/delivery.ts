@@ -50,10 +50,14 @@ export function routeDeliveries(client: DeliveringClient, options: DeliveryOptio
   const { session, store, mayQueue, mayReceive, outbox } = options
   const deliver0 = client.deliver0
 
-  function enqueueRetained(stored: StoredSession, packet: Delivery, qos: 1 | 2): void {
+  function enqueueRetained(
+    stored: StoredSession,
+    packet: Delivery,
+    qos: 1 | 2,
+  ): Promise<unknown> | undefined {
     const { topic, payload } = packet
-    if (mayQueue(stored, topic))
-      store.enqueue(stored, { topic, payload, qos: packet.qos, time: store.now() }, qos)
+    if (!mayQueue(stored, topic)) return undefined
+    return store.enqueue(stored, { topic, payload, qos: packet.qos, time: store.now() }, qos)
   }
 
   function sendTo(packet: Delivery, qos: 1 | 2, done: () => void): void {
@@ -81,8 +85,9 @@ export function routeDeliveries(client: DeliveringClient, options: DeliveryOptio
     const box = outbox()
     if (stored === undefined || box === undefined) return void setImmediate(done)
     if (packet.brokerId !== null) return box.holdBack(done)
-    enqueueRetained(stored, packet, qos)
-    box.whenShort(done)
+    const enqueued = enqueueRetained(stored, packet, qos)
+    if (enqueued === undefined) box.whenShort(done)
+    else void enqueued.catch(() => undefined).finally(() => box.whenShort(done))
   }
   client.deliver0 = deliver
   client.deliverQoS = deliver

@@ -3,6 +3,7 @@ import type { KeyAndCertificate } from '@fleetroot/tls-config'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { followedBench } from '../testing/followed-bench.ts'
 import { expectSoon } from '../testing/followed-broker.ts'
+import { TicketKeys } from '../listener/ticket-keys.ts'
 import type { OpenOptions, Transport } from '../testing/live-broker.ts'
 import { refOf } from '../testing/registry-server.ts'
 
@@ -136,8 +137,7 @@ describe('a device that is revoked while it is offline, and resumes its TLS sess
     'is refused although its ticket is still good: %s',
     async (maxVersion) => {
       // Fixed keys, as processes that share a port have: OpenSSL resumes the session and verifies nothing.
-      const keys = randomBytes(48)
-      await bench.start({ ticketKeys: () => keys })
+      await bench.start({ ticketKeys: new TicketKeys() })
       const { identity, resume } = await ticket(maxVersion)
       expect(await isAdmitted(identity, 'pump', resume)).toBe(true)
       expect(resumed()).toBe(1)
