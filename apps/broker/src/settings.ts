@@ -1,3 +1,4 @@
+import { defaultTopicLimits } from '@fleetroot/policy'
 import {
   byteSize,
   duration,
@@ -180,6 +181,13 @@ export const settings = {
   maxPacketSize: setting(byteSize('128KiB'), { help: 'largest packet of any other kind' }),
   maxDenials: setting(z.int().min(1).default(20), {
     help: 'denied publishes and subscriptions after which a client is disconnected',
+  }),
+  maxTopicLength: setting(z.int().min(1).max(65_535).default(defaultTopicLimits.maxLength), {
+    help: 'longest topic or topic filter',
+  }),
+  // Beyond 100, aedes hangs up.
+  maxTopicLevels: setting(z.int().min(1).max(100).default(defaultTopicLimits.maxLevels), {
+    help: 'most levels of a topic or topic filter',
   }),
   maxFilters: setting(z.int().min(1).default(100), { help: 'topic filters of one session' }),
   maxInflight: setting(z.int().min(1).max(65_535).default(100), {

@@ -244,7 +244,7 @@ function follow(
   })
   broker.on('keepaliveTimeout', (client) => {
     const session = sessions.of(client)
-    if (session !== undefined) session.departure = 'keep-alive'
+    if (session !== undefined) sessions.lapse(session)
   })
   broker.on('unsubscribe', (filters, client) => {
     // Of a stored session the store has heard it before, when the packet came.

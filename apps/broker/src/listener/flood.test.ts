@@ -85,7 +85,20 @@ describe.each<Transport>(['mqtts', 'wss'])('over %s', (transport) => {
     slow.send(Buffer.of(0x10, 20, 0, 4, 0x4d))
     await Promise.all([silent.closed, slow.closed])
     expect(live.broker.counts.admitted).toBe(0)
+    expect(Object.fromEntries(live.broker.counts.refused)).toEqual({ 'connect-timeout': 2 })
   })
+})
+
+test('a client that says less than its keep alive promises is cut off, also when it lets bytes drip', async () => {
+  const silent = await live.open(await live.issue('device', 'eve'))
+  await silent.connect({ clientId: 'eve', keepalive: 1 })
+  const dripping = await live.open(await live.issue('device', 'bob'))
+  await dripping.connect({ clientId: 'bob', keepalive: 1 })
+  dripping.send(Buffer.of(0x30, 100))
+  const drip = setInterval(() => dripping.send(Buffer.of(0)), 100)
+  await Promise.all([silent.closed, dripping.closed])
+  clearInterval(drip)
+  expect(Object.fromEntries(live.broker.counts.ended)).toEqual({ 'keep-alive': 2 })
 })
 
 test('a SUBSCRIBE with more filters than a session may have is refused before any of them is looked at', async () => {
