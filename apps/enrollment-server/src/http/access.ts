@@ -25,6 +25,7 @@ export type Access = 'public' | 'basic-token' | 'bearer-token' | 'renewal' | 'se
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
+    isStreamed?: boolean
   }
   interface FastifyRequest {
     /** Set by the access gate, where the route is not public. */

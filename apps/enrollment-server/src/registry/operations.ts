@@ -3,6 +3,7 @@ import { createAuditLog } from './audit-log.ts'
 import { authorityOperations } from './authority-table.ts'
 import { certificateOperations } from './certificate-table.ts'
 import { createClaimTable } from './claim-table.ts'
+import { importOperations } from './device-import.ts'
 import { deviceOperations } from './device-table.ts'
 import { createEventLog } from './event-log.ts'
 import { lifecycleOperations } from './lifecycle.ts'
@@ -13,6 +14,7 @@ import { tokenOperations } from './token-table.ts'
 
 const writes = {
   addDevice: true,
+  importDevices: true,
   renameDevice: true,
   findDevice: false,
   listDevices: false,
@@ -56,6 +58,7 @@ export const writingOperations: ReadonlySet<keyof RegistryOperations> = new Set(
 export function registryOperations(database: DatabaseSync): RegistryOperations {
   const audit = createAuditLog(database)
   const events = createEventLog(database)
+  const devices = deviceOperations(database, audit.append)
   const revocations = createRevocationTable(database)
   const claims = createClaimTable(database, audit.append)
   const successions = createSuccessionTable(database, audit.append)
@@ -65,7 +68,8 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
     revocations: revocations.writer,
   }
   return {
-    ...deviceOperations(database, audit.append),
+    ...devices,
+    ...importOperations(devices),
     ...tokenOperations(database, audit.append),
     ...claims.operations,
     ...certificateOperations(database, {

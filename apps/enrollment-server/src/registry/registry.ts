@@ -3,6 +3,7 @@ import type { CsrReport } from '../problem/refusal.ts'
 import type { AuditOperations } from './audit-log.ts'
 import type { AuthorityOperations } from './authority-table.ts'
 import type { ClaimOperations } from './claim-table.ts'
+import type { ImportOperations } from './device-import.ts'
 import type { EventOperations } from './event-log.ts'
 import type { LifecycleOperations } from './lifecycle.ts'
 import type { Actor, CertificateRecord, DeviceRecord, DeviceState, TokenRecord } from './records.ts'
@@ -84,6 +85,7 @@ export interface RegistryOperations
   extends
     LifecycleOperations,
     RevocationOperations,
+    ImportOperations,
     SuccessionOperations,
     AuthorityOperations,
     EventOperations,

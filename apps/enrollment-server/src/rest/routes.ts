@@ -3,6 +3,7 @@ import type { Profile } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import type { Authorities } from '../authority/authorities.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
+import { type ImportDependencies, importRoutes } from '../import/routes.ts'
 import { resource } from '../http/resource.ts'
 import type { Registry } from '../registry/registry.ts'
 import { activationRoutes } from './activations.ts'
@@ -19,7 +20,7 @@ import { type RotationDependencies, rotationRoutes } from './rotations.ts'
 import { tokenRoutes } from './tokens.ts'
 
 /** What the REST API serves from. */
-export interface RestDependencies extends RotationDependencies {
+export interface RestDependencies extends RotationDependencies, ImportDependencies {
   readonly authorities: Authorities
   readonly registry: Registry
   readonly enroll: Enroll
@@ -58,9 +59,10 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   caRoutes(app, { authorities, trustDomain })
   rotationRoutes(app, dependencies)
   deviceRoutes(app, { registry, profiles, now })
+  await app.register(async (scope) => importRoutes(scope, dependencies))
   deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
-  auditRoutes(app, { registry })
+  auditRoutes(app, { registry, recheck: dependencies.recheck })
   claimRoutes(app, { registry, enroll, authorities, now })
   revocationRoutes(app, { registry, now })
   activationRoutes(app, { registry, now })

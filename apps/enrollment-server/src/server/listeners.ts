@@ -46,7 +46,9 @@ export interface StatusSources {
 
 /** Starts the HTTPS listener with EST and REST. `setIdentity` swaps its certificate, and whom it trusts, for new connections. */
 export async function startSecureListener(
-  options: ListenerOptions & RestDependencies & StatusSources & { identity: TlsIdentity; feed: EventFeed },
+  options: ListenerOptions &
+    Omit<RestDependencies, 'recheck'> &
+    StatusSources & { identity: TlsIdentity; feed: EventFeed },
 ): Promise<Listener & { setIdentity(identity: TlsIdentity): void }> {
   const { authorities, trustDomain, registry, now, logger, limits, metrics } = options
   const app = await createApp({
@@ -69,10 +71,11 @@ export async function startSecureListener(
   guardRoutes(app, gate)
   await app.register(async (scope) => estRoutes(scope, options))
   await app.register(async (scope) => {
-    await restRoutes(scope, options)
+    const recheck = (request: FastifyRequest) => recheckCaller(request, gate)
+    await restRoutes(scope, { ...options, recheck })
     eventRoutes(scope, {
       ...options,
-      recheck: (request) => recheckCaller(request, gate),
+      recheck,
       watchStreams: metrics.watchStreams,
     })
   })
