@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { createApprovalTable } from './approval-table.ts'
 import { createAuditLog } from './audit-log.ts'
 import { authorityOperations } from './authority-table.ts'
 import { certificateOperations } from './certificate-table.ts'
@@ -17,6 +18,7 @@ const writes = {
   importDevices: true,
   renameDevice: true,
   findDevice: false,
+  findDeviceOfManufacturer: false,
   listDevices: false,
   addToken: true,
   findToken: false,
@@ -29,6 +31,10 @@ const writes = {
   findClaim: false,
   listClaims: false,
   findClaimUse: false,
+  askApproval: true,
+  findApproval: false,
+  listApprovals: false,
+  decideApproval: true,
   changeDevice: true,
   revokeCertificate: true,
   revokeAll: true,
@@ -58,9 +64,13 @@ export const writingOperations: ReadonlySet<keyof RegistryOperations> = new Set(
 export function registryOperations(database: DatabaseSync): RegistryOperations {
   const audit = createAuditLog(database)
   const events = createEventLog(database)
-  const devices = deviceOperations(database, audit.append)
   const revocations = createRevocationTable(database)
   const claims = createClaimTable(database, audit.append)
+  const devices = deviceOperations(database, audit.append)
+  const approvals = createApprovalTable(database, {
+    appendAudit: audit.append,
+    addDevice: devices.addDevice,
+  })
   const successions = createSuccessionTable(database, audit.append)
   const journal = {
     appendEvent: events.append,
@@ -72,9 +82,11 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
     ...importOperations(devices),
     ...tokenOperations(database, audit.append),
     ...claims.operations,
+    ...approvals.operations,
     ...certificateOperations(database, {
       ...journal,
       useClaim: claims.use,
+      useApproval: approvals.use,
       noteSuccession: successions.note,
     }),
     ...lifecycleOperations(database, journal),

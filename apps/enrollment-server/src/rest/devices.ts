@@ -39,7 +39,8 @@ export function deviceRoutes(
         }
         const record = { ...body, createdAtMs: now().getTime() }
         if (!(await registry.addDevice({ ...record, by: actorOf(request) }))) {
-          throw new RequestRefused({ code: 'device-exists', detail: `id: ${body.id} is in the inventory` })
+          const detail = `id: ${body.id} is in the inventory${body.idevid ? ', or its idevid is that of another device' : ''}`
+          throw new RequestRefused({ code: 'device-exists', detail })
         }
         reply.header('location', `/v1/devices/${body.id}`)
         return showDevice({ ...record, state: 'registered' })

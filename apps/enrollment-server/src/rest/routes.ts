@@ -7,6 +7,7 @@ import { type ImportDependencies, importRoutes } from '../import/routes.ts'
 import { resource } from '../http/resource.ts'
 import type { Registry } from '../registry/registry.ts'
 import { activationRoutes } from './activations.ts'
+import { approvalRoutes } from './approvals.ts'
 import { auditRoutes } from './audit.ts'
 import { caRoutes } from './ca.ts'
 import { certificateRoutes } from './certificates.ts'
@@ -27,6 +28,7 @@ export interface RestDependencies extends RotationDependencies, ImportDependenci
   readonly profiles: ReadonlyMap<string, Profile>
   readonly trustDomain: string
   readonly tokenLifetimeMs: number
+  readonly approvalLifetimeMs: number
   readonly version: string
 }
 
@@ -66,6 +68,7 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   claimRoutes(app, { registry, enroll, authorities, now })
   revocationRoutes(app, { registry, now })
   activationRoutes(app, { registry, now })
+  approvalRoutes(app, { registry, now, lifetimeMs: dependencies.approvalLifetimeMs })
   certificateRoutes(app, { registry, now })
   enrollmentRoutes(app, { enroll, authorities })
 
