@@ -1,8 +1,7 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createEstClient, enrollDevice, openIdentityStore } from '@fleetroot/device-client'
 import { type Certificate, decodeCertsOnly, parseCertificate } from '@fleetroot/pki'
-import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Fleet, startFleet } from '../fleet.ts'
 import { judgedBy } from '../judged-by.ts'
@@ -46,7 +45,18 @@ judgedBy(['pki', 'openssl', 'curl'], 'a device that nobody knows', () => {
     writeFileSync(fleet.file(`${id}.key`), key.stdout)
     const from = ['--in', fleet.file(`${id}.key`), '--type', 'ecdsa', '--dn', `CN=${id}`]
     writeFileSync(fleet.file(`${id}.csr`), (await succeed('pki', ['--req', ...from])).stdout)
-    const est = ['--est', '--url', url, '--in', fleet.file(`${id}.csr`), '--cacert', fleet.root]
+    const est = [
+      '--est',
+      '--interval',
+      '1',
+      '--url',
+      url,
+      '--in',
+      fleet.file(`${id}.csr`),
+      '--cacert',
+      fleet.root,
+    ]
+    // 5.9.8 does not look at Retry-After: it asks again after 60 s unless it is told otherwise.
     const [enrolled] = await Promise.all([succeed('pki', est), approve(id)])
     writeFileSync(fleet.file(`${id}.crt`), enrolled.stdout)
     const identity = ['--cert', fleet.file(`${id}.crt`), '--key', fleet.file(`${id}.key`)]
@@ -63,8 +73,16 @@ judgedBy(['pki', 'openssl', 'curl'], 'a device that nobody knows', () => {
     const post = async (operation: string, ...more: string[]): Promise<string> => {
       // curl waits as Retry-After says, and takes 202 for success: the status says when to stop.
       const answer = await run('curl', [
-        ...['--silent', '--show-error', '--include', '--cacert', fleet.root, ...more],
-        ...['--header', 'Content-Type: application/pkcs10', '--data-binary', `@${csr}`],
+        '--silent',
+        '--show-error',
+        '--include',
+        '--cacert',
+        fleet.root,
+        '--header',
+        'Content-Type: application/pkcs10',
+        '--data-binary',
+        `@${csr}`,
+        ...more,
         `${url}/.well-known/est/${operation}`,
       ])
       return answer.text
