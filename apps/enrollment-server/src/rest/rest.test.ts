@@ -231,7 +231,7 @@ describe('GET /v1/openapi.json', () => {
       string,
       { post: { responses: Record<string, { description: string }> } }
     >
-    const { 201: _, ...refusals } = paths['/v1/enrollments']?.post.responses ?? {}
+    const { 201: _, default: __, ...refusals } = paths['/v1/enrollments']?.post.responses ?? {}
     const listed = Object.entries(refusals).flatMap(([status, { description }]) =>
       description.split(', ').map((code) => [code, Number(status)]),
     )

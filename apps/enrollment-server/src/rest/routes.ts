@@ -5,6 +5,8 @@ import type { Authorities } from '../authority/authorities.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { type ImportDependencies, importRoutes } from '../import/routes.ts'
 import { resource } from '../http/resource.ts'
+import { finishDocument, type OpenApiDocument } from '../openapi/document.ts'
+import { referenceRoutes } from '../openapi/reference.ts'
 import type { Registry } from '../registry/registry.ts'
 import { activationRoutes } from './activations.ts'
 import { approvalRoutes } from './approvals.ts'
@@ -48,7 +50,13 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Fleetroot enrollment server', version, license: { name: 'Apache-2.0' } },
+      info: {
+        title: 'Fleetroot enrollment server',
+        version,
+        description: 'Certificates for devices. Refusals are problems of RFC 9457 with a stable `code`.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/', description: 'This server' }],
       components: {
         securitySchemes: {
           token: { type: 'http', scheme: 'bearer', description: 'One-time token of a device' },
@@ -72,9 +80,11 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   certificateRoutes(app, { registry, now })
   enrollmentRoutes(app, { enroll, authorities })
 
+  referenceRoutes(app)
+
   let document = ''
   app.addHook('onReady', async () => {
-    document = JSON.stringify(app.swagger())
+    document = JSON.stringify(finishDocument(app.swagger() as unknown as OpenApiDocument))
   })
   resource(app, '/v1/openapi.json', {
     GET: {
