@@ -4,7 +4,8 @@
 #
 #   ID=pump-7 ROOT=root.crt STORE=pump-7 TOKEN_FILE=token ./firmware-openssl.sh enroll verify publish renew
 #
-# EST and BROKER are HOST:PORT, localhost:8443 and localhost:8883 if not set; TRUST_DOMAIN is fleetroot.local.
+# Without TOKEN_FILE it asks for the approval of an operator. EST and BROKER are HOST:PORT, localhost:8443 and localhost:8883 if
+# not set; TRUST_DOMAIN is fleetroot.local.
 set -eu
 umask 077
 : "${ID:?is the device id}" "${ROOT:?is the file of the trust anchor}" "${STORE:?is the folder of the identity}"
@@ -56,13 +57,17 @@ ask() {
 # The certificates of a certs-only PKCS#7 message in base64.
 certificates() { openssl base64 -d -A -in "$1" | openssl pkcs7 -inform DER -print_certs; }
 
-# request OUTPUT EST-OPERATION [curl options]: key, certificate and its CA in OUTPUT, checked. The key is kept before the
-# first request, so that a retry, after a power cut too, asks for the same key.
+# The key is kept before the first request, so that a retry, after a power cut too, asks for the same key.
+pending=$STORE/pending.key
+make_key() {
+  [ -s "$pending" ] || { openssl ecparam -name prime256v1 -genkey -noout -out "$pending.new" && mv "$pending.new" "$pending"; }
+}
+
+# request OUTPUT EST-OPERATION [curl options]: key, certificate and its CA in OUTPUT, checked.
 request() {
   output=$1 operation=$2
   shift 2
-  pending=$STORE/pending.key
-  [ -s "$pending" ] || { openssl ecparam -name prime256v1 -genkey -noout -out "$pending.new" && mv "$pending.new" "$pending"; }
+  make_key
   openssl req -new -key "$pending" -subj "/CN=$ID" -outform DER | openssl base64 -A > "$STORE/csr"
   PIN=$(server_pin)
   ask "$STORE/cacerts" cacerts
@@ -98,7 +103,16 @@ identity=$STORE/identity.pem
 
 enroll() {
   if [ -s "$identity" ] && openssl x509 -in "$identity" -noout -checkend 0 > /dev/null; then return; fi
-  [ -s "${TOKEN_FILE:-}" ] || fail 'TOKEN_FILE is the file of the one-time token'
+  if [ -z "${TOKEN_FILE:-}" ]; then
+    # Whoever approves compares this with what the server shows: the id alone is anybody's to claim.
+    make_key
+    echo "$ID has no token and asks for approval of its key," \
+      "SHA-256 $(openssl pkey -in "$pending" -pubout -outform DER | openssl dgst -sha256 -r | cut -d ' ' -f 1)"
+    request "$identity" simpleenroll
+    echo "enrolled $ID, $(openssl x509 -in "$identity" -noout -enddate)"
+    return
+  fi
+  [ -s "$TOKEN_FILE" ] || fail 'TOKEN_FILE holds no token'
   # Not on the command line of curl, which every user of the machine can read.
   printf 'user = "%s:%s"\n' "$ID" "$(cat "$TOKEN_FILE")" > "$STORE/credential"
   request "$identity" simpleenroll --config "$STORE/credential"

@@ -4,6 +4,7 @@
 
 #include <mbedtls/base64.h>
 #include <mbedtls/ecp.h>
+#include <mbedtls/sha256.h>
 #include <mbedtls/x509_csr.h>
 #include <stdio.h>
 
@@ -12,6 +13,15 @@ int csr_make_key(struct device *device, mbedtls_pk_context *key) {
   if (ret == 0)
     ret = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(*key), mbedtls_ctr_drbg_random, &device->random);
   return ret == 0 ? DONE : fail_mbedtls(FAILED_CRYPTO, ret, "cannot make a key");
+}
+
+int csr_fingerprint(mbedtls_pk_context *key, char hexadecimal[65]) {
+  unsigned char der[256], hash[32];
+  int length = mbedtls_pk_write_pubkey_der(key, der, sizeof der);
+  int ret = length < 0 ? length : mbedtls_sha256_ret(der + sizeof der - length, (size_t)length, hash, 0);
+  if (ret != 0) return fail_mbedtls(FAILED_CRYPTO, ret, "cannot name the key");
+  for (int i = 0; i < 32; i++) snprintf(hexadecimal + 2 * i, 3, "%02x", hash[i]);
+  return DONE;
 }
 
 int csr_write(struct device *device, mbedtls_pk_context *key, char base64[CSR_MAX]) {

@@ -78,13 +78,15 @@ static int get_cas(struct device *device, struct tls *tls, mbedtls_x509_crt *cas
   return failure == DONE ? read_certificates(cas) : failure;
 }
 
-/* `Authorization: Basic` with `id:token` (RFC 7617); nothing for a renewal, where the certificate is the credential. */
+/*
+ * `Authorization: Basic` with `id:token` (RFC 7617); nothing for a renewal, where the certificate is the credential, and
+ * nothing without a token: the server may let an operator decide.
+ */
 static int write_credential(const struct device *device, int renewing, char header[512]) {
   char plain[256];
   size_t prefix = 0, length;
   header[0] = '\0';
-  if (renewing) return DONE;
-  if (device->token == NULL) return fail(FAILED_IDENTITY, "there is no token: ask the operator for one");
+  if (renewing || device->token == NULL) return DONE;
   snprintf(plain, sizeof plain, "%s:%s", device->id, device->token);
   prefix = (size_t)snprintf(header, 512, "Authorization: Basic ");
   int ret = mbedtls_base64_encode((unsigned char *)header + prefix, 512 - prefix - 3, &length,

@@ -30,6 +30,14 @@ static void say(const char *what, const struct device *device, const struct iden
   printf("\n");
 }
 
+/* Whoever approves compares this with what the server shows: the id alone is anybody's to claim. */
+static int ask_operator(const struct device *device, struct identity *identity) {
+  char fingerprint[65];
+  int failure = csr_fingerprint(&identity->key, fingerprint);
+  if (failure == DONE) printf("%s has no token and asks for approval of its key, SHA-256 %s\n", device->id, fingerprint);
+  return failure;
+}
+
 int lifecycle_enroll(struct device *device, struct identity *identity) {
   struct est_result result;
   int failure = store_load(device, STORE_IDENTITY, identity);
@@ -41,6 +49,7 @@ int lifecycle_enroll(struct device *device, struct identity *identity) {
   identity_free(identity);
   identity_init(identity);
   failure = load_or_make_key(device, identity);
+  if (failure == DONE && device->token == NULL) failure = ask_operator(device, identity);
   for (unsigned attempt = 0; failure == DONE; attempt++) {
     failure = est_enroll(device, NULL, identity, &result);
     if (failure == DONE) break;

@@ -9,7 +9,7 @@
 static const char usage[] =
     "usage: firmware --id=ID --root=FILE --store=FOLDER [option…] step…\n"
     "  steps: enroll, publish, command (answers one), renew, run (all of it, until it is stopped)\n"
-    "  --token-file=FILE     the one-time token, for enroll\n"
+    "  --token-file=FILE     the one-time token, for enroll; without it an operator must approve\n"
     "  --est=HOST:PORT       the enrollment server, localhost:8443 without it\n"
     "  --broker=HOST:PORT    the broker, localhost:8883 without it\n"
     "  --trust-domain=NAME   of the fleet, fleetroot.local without it\n"

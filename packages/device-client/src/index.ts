@@ -14,6 +14,7 @@ export {
   type EstClient,
   type EstClientOptions,
   type EstCredential,
+  type EstIdentity,
   type LinkedCsr,
 } from './est/client.ts'
 export type { CsrAttribute } from './est/csr-attributes.ts'

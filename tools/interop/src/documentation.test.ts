@@ -10,6 +10,8 @@ import { run } from './run.ts'
 
 const documents: [path: string, foreign: RegExp][] = [
   ['README.md', /\b(curl|openssl|mosquitto_pub)\b/],
+  ['docs/vectors/README.md', /^/],
+  // The last one: it replaces the CA of devices.
   ['docs/enrollment.md', /^/],
 ]
 
@@ -24,7 +26,7 @@ judgedBy(['curl', 'openssl', 'mosquitto_pub'], 'the documented commands', () => 
     const folder = fleet.file(path.replaceAll('/', '-'))
     mkdirSync(folder)
     const blocks = shellBlocks(path).filter((block) => foreign.test(block))
-    expect(blocks.length).toBeGreaterThan(2)
+    expect(blocks.length).toBeGreaterThan(1)
     const script = blocks
       .join('\n')
       .replaceAll('DATA=.fleetroot', `DATA=${fleet.data}`)

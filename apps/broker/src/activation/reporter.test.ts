@@ -62,30 +62,30 @@ beforeEach(async () => {
 afterEach(() => close())
 
 const serial = (n: number): SerialNumber => parseSerial((0x10_0000 + n).toString(16).padStart(8, '0'))
-const eventually = (what: () => unknown) => expect.poll(what, { timeout: 20_000 })
+const patience = { timeout: 20_000 }
 
 it('many connections share a request, of a thousand at the most', async () => {
   for (let n = 0; n < 2500; n += 1) reporter.connected(serial(n))
-  await eventually(() => told.map((serials) => serials.length)).toEqual([1000, 1000, 500])
-  await eventually(() => reporter.counts()).toEqual({ waiting: 0, told: 2500, failures: 0 })
+  await expect.poll(() => told.map((serials) => serials.length), patience).toEqual([1000, 1000, 500])
+  await expect.poll(() => reporter.counts(), patience).toEqual({ waiting: 0, told: 2500, failures: 0 })
 })
 
 it('a certificate is told once, however often it connects', async () => {
   reporter.connected(serial(1))
-  await eventually(() => reporter.counts().told).toBe(1)
+  await expect.poll(() => reporter.counts().told, patience).toBe(1)
   reporter.connected(serial(1))
   reporter.connected(serial(2))
-  await eventually(() => reporter.counts().told).toBe(2)
+  await expect.poll(() => reporter.counts().told, patience).toBe(2)
   expect(told).toEqual([[serial(1)], [serial(2)]])
 })
 
 it('what the server does not take is told again, and the log says once why', async () => {
   status = 403
   reporter.connected(serial(1))
-  await eventually(() => told.length).toBeGreaterThanOrEqual(3)
+  await expect.poll(() => told.length, patience).toBeGreaterThanOrEqual(3)
   expect(reporter.counts()).toMatchObject({ waiting: 1, told: 0 })
   status = 200
-  await eventually(() => reporter.counts()).toMatchObject({ waiting: 0, told: 1 })
+  await expect.poll(() => reporter.counts(), patience).toMatchObject({ waiting: 0, told: 1 })
   const messages = lines.map((line) => JSON.parse(line) as { msg: string; reason?: string })
   expect(messages).toMatchObject([
     { reason: expect.stringMatching(/status 403, role-not-allowed$/) },
@@ -102,7 +102,7 @@ it('what waits is bounded: the rest is told at the next connection', async () =>
 it('closing gives up what waits, and nothing is told any more', async () => {
   status = 503
   reporter.connected(serial(1))
-  await eventually(() => told.length).toBeGreaterThanOrEqual(1)
+  await expect.poll(() => told.length, patience).toBeGreaterThanOrEqual(1)
   await reporter.close()
   const before = told.length
   reporter.connected(serial(2))

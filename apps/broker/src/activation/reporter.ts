@@ -75,11 +75,14 @@ export class ActivationReporter {
   #after(ms: number): NodeJS.Timeout {
     return setTimeout(() => {
       this.#timer = undefined
-      this.#underWay = this.#tell().then((waitMs) => {
-        this.#underWay = undefined
-        if (this.#waiting.size > 0 && !this.#stop.signal.aborted) this.#timer = this.#after(waitMs)
-      })
+      this.#underWay = this.#tellAndGoOn()
     }, ms)
+  }
+
+  async #tellAndGoOn(): Promise<void> {
+    const waitMs = await this.#tell()
+    this.#underWay = undefined
+    if (this.#waiting.size > 0 && !this.#stop.signal.aborted) this.#timer = this.#after(waitMs)
   }
 
   /** Resolves to the milliseconds to wait before the next request. */

@@ -39,6 +39,7 @@ const inventory: Inventory = {
   authorityKeys: new Set(),
   profiles: new Map<string, Profile>(Object.entries(defaultProfiles)),
   trustDomain: 'fleet.example',
+  retryAfterSeconds: 60,
 }
 const token: TokenRecord = { deviceId: id, expiresAtMs: now.getTime() + minute }
 const byToken = (changes: Partial<TokenRecord> = {}, sentId?: string): Credential => ({

@@ -2,6 +2,7 @@ import { deviceIdPattern, isTrustDomain, keyAlgorithms } from '@fleetroot/pki'
 import { duration, metricsHost, parseDuration, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { isServerName } from './names.ts'
+import { manufacturerSection } from './manufacturers.ts'
 import { profileSection } from './profiles.ts'
 
 const serverName = z.string().refine(isServerName, {
@@ -108,6 +109,21 @@ export const settings = {
       help: 'a device to register and to print a one-time token for, with the commands that enroll it; on loopback only',
     },
   ),
+  manufacturers: setting(manufacturerSection, {
+    help: 'whose certificates from the factory (IDevID) enroll devices, by name; write them in the file (docs/enrollment.md)',
+  }),
+  approvals: setting(z.boolean().default(false), {
+    env: 'FLEETROOT_APPROVALS',
+    help: 'a device that is not in the inventory and has no credential may ask, and an operator approves or denies',
+  }),
+  approvalLifetime: setting(span('7d', '1m'), {
+    env: 'FLEETROOT_APPROVAL_LIFETIME',
+    help: 'how long a request waits for an operator, an approved one for its device, and a denied one stays denied',
+  }),
+  approvalRetry: setting(span('1m', '1s'), {
+    env: 'FLEETROOT_APPROVAL_RETRY',
+    help: 'when a device that waits for an operator is told to ask again',
+  }),
   tokenLifetime: setting(lifetime('24h', '1m'), {
     env: 'FLEETROOT_TOKEN_LIFETIME',
     help: 'how long a one-time token can be used, unless its request says otherwise',

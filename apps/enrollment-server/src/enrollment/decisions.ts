@@ -34,6 +34,8 @@ export function withDecisions(
     { protocol, address }: Origin,
   ): Promise<void> {
     const common = { protocol, address, credential: credential.kind }
+    // That it asks is written down once, where it is remembered.
+    if (!outcome.ok && outcome.code === 'approval-pending') return
     if (!outcome.ok) {
       const { code, detail, deviceId, csr } = outcome
       refused({ ...common, code, detail, deviceId, ...(csr && { csr: auditedCsr(csr) }) })

@@ -4,6 +4,8 @@ import type { RegistryError } from '../registry/registry-error.ts'
 import type { Registry } from '../registry/registry.ts'
 import { openSqliteRegistry } from '../registry/sqlite-registry.ts'
 import { openThread } from '../registry/thread.ts'
+import type { Manufacturer } from '../admission/idevid.ts'
+import type { ApprovalTimes } from './enrollment.ts'
 import type { CertificateRequest, EnrollmentStep } from './request.ts'
 import { sendAuthority, type SentAuthority } from './signing-authority.ts'
 
@@ -15,7 +17,12 @@ export interface EnrollmentThreadData {
   readonly trustDomain: string
   readonly publicUrl: string
   readonly mustAsk: boolean
+  /** Anchors as DER: what has been parsed does not cross between threads. */
+  readonly manufacturers: readonly SentManufacturer[]
+  readonly approvals: ApprovalTimes
 }
+
+type SentManufacturer = Omit<Manufacturer, 'anchors'> & { readonly anchors: readonly Uint8Array[] }
 
 /**
  * Opens the registry with enrollment in the thread that writes it: authenticate, verify, sign and record happen
@@ -32,6 +39,8 @@ export async function openEnrollment(
     readonly publicUrl: string
     /** Whether an authorization service has to allow what would be issued. */
     readonly mustAsk: boolean
+    readonly manufacturers: readonly Manufacturer[]
+    readonly approvals: ApprovalTimes
   },
   onFailure: (error: RegistryError) => void,
 ): Promise<{
@@ -40,7 +49,7 @@ export async function openEnrollment(
   /** Signs with other CAs from now on. */
   readonly useAuthority: (authority: Authority) => Promise<void>
 }> {
-  const { file, authority, profiles, trustDomain, publicUrl, mustAsk } = options
+  const { file, authority, profiles, trustDomain, publicUrl, mustAsk, approvals } = options
   const data: EnrollmentThreadData = {
     file,
     authority: sendAuthority(authority),
@@ -48,6 +57,11 @@ export async function openEnrollment(
     trustDomain,
     publicUrl,
     mustAsk,
+    approvals,
+    manufacturers: options.manufacturers.map(({ anchors, ...manufacturer }) => ({
+      ...manufacturer,
+      anchors: anchors.map(({ der }) => new Uint8Array(der)),
+    })),
   }
   const thread = await openThread(new URL('./worker.ts', import.meta.url), data, onFailure)
   const registry = await openSqliteRegistry(file, onFailure, async () => thread)

@@ -8,15 +8,17 @@ import {
   type Profile,
 } from '@fleetroot/pki'
 import { admit, type Verdict } from '../admission/admission.ts'
+import { pending } from '../admission/approval.ts'
 import { claimedId } from '../admission/claim.ts'
 import { authenticate } from '../admission/credential.ts'
+import type { Manufacturer } from '../admission/idevid.ts'
 import { retryWindowMs } from '../admission/inventory.ts'
 import { issuerKindOf } from '../authority/authority.ts'
 import { openQuestion } from '../authorization/question.ts'
 import { type IssuerId, isIssuerId } from '../authority/ca-id.ts'
 import { certificateUrls } from '../authority/urls.ts'
 import { csrRefusal } from '../problem/csr-refusal.ts'
-import type { CsrReport } from '../problem/refusal.ts'
+import type { CsrReport, Refusal } from '../problem/refusal.ts'
 import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type Caller, identify } from './identify.ts'
@@ -35,12 +37,21 @@ export type EnrollmentRegistry = Pick<
   | 'findToken'
   | 'findCertificate'
   | 'findDevice'
+  | 'findDeviceOfManufacturer'
   | 'findKeyHolder'
   | 'findClaim'
   | 'findClaimUse'
+  | 'findApproval'
+  | 'askApproval'
   | 'isLeftBehind'
   | 'recordCertificate'
 >
+
+/** How long what is asked and what is decided is kept, and how often those who wait should ask. */
+export interface ApprovalTimes {
+  readonly lifetimeMs: number
+  readonly retryMs: number
+}
 
 /** What enrollment works with. */
 export interface EnrollmentDependencies {
@@ -53,6 +64,9 @@ export interface EnrollmentDependencies {
   readonly publicUrl: string
   /** Whether an authorization service has to allow what would be issued. */
   readonly mustAsk: boolean
+  /** Whose certificates from the factory count. */
+  readonly manufacturers: readonly Manufacturer[]
+  readonly approvals: ApprovalTimes
   /** Where the proof of possession is verified; the issuers' signers say where they sign. */
   readonly cryptoThread: 'pool' | 'calling'
 }
@@ -67,6 +81,8 @@ export function createEnrollment(
   dependencies: EnrollmentDependencies,
 ): (request: CertificateRequest, now: Date) => Promise<EnrollmentStep> {
   const { registry, authority, profiles, trustDomain, publicUrl, cryptoThread, mustAsk } = dependencies
+  const { manufacturers, approvals } = dependencies
+  const retryAfterSeconds = Math.ceil(approvals.retryMs / 1000)
 
   async function decide(caller: Caller, csr: Csr, request: CertificateRequest, now: Date): Promise<Verdict> {
     const keyHolder = await registry.findKeyHolder(csr.publicKeyFingerprint)
@@ -76,17 +92,24 @@ export function createEnrollment(
       authorityKeys: authority().keys,
       profiles,
       trustDomain,
+      retryAfterSeconds,
     }
     const { profile, binding } = request
     const asked = { csr, ...(profile !== undefined && { profile }), ...(binding && { binding }) }
     return admit(caller.credential, asked, inventory, now)
   }
 
-  /** A claim says nothing of the device that it is used for: the CSR does. */
-  async function aim(caller: Caller, csr: Csr): Promise<Caller> {
+  /** A claim, and nothing at all, say nothing of the device that they are used for: the CSR does. */
+  async function aim(caller: Caller, csr: Csr, now: Date): Promise<Caller> {
     const { credential } = caller
-    const id = credential.kind === 'claim' ? claimedId(csr) : undefined
-    if (credential.kind !== 'claim' || id === undefined) return caller
+    if (credential.kind !== 'claim' && credential.kind !== 'approval') return caller
+    const id = claimedId(csr)
+    if (id === undefined) return caller
+    if (credential.kind === 'approval') {
+      const key = { publicKey: csr.publicKeyFingerprint, nowMs: now.getTime() }
+      const [device, approval] = await Promise.all([registry.findDevice(id), registry.findApproval(key)])
+      return { credential: { kind: 'approval', approval }, device }
+    }
     const [device, use] = await Promise.all([registry.findDevice(id), registry.findClaimUse(id)])
     return { credential: { ...credential, ...(use && { use }) }, device }
   }
@@ -131,6 +154,8 @@ export function createEnrollment(
         ...(credential.isLate && { inGrace: true }),
       }),
       ...(credential.kind === 'claim' && { claim: { id: credential.id, serial: credential.serial } }),
+      ...(credential.kind === 'idevid' && { byIdevid: true as const }),
+      ...(credential.kind === 'approval' && { approval: csr.publicKeyFingerprint }),
       ...(credential.kind === 'operator' && { by: credential.by }),
       retryWindowMs,
     })
@@ -145,6 +170,27 @@ export function createEnrollment(
     return given(certificate, issuer.id, false, report)
   }
 
+  /** Has an operator asked whether this key may have that id. */
+  async function ask(
+    { origin }: CertificateRequest,
+    { publicKeyFingerprint: publicKey }: Csr,
+    { subject, profile, csr: report }: Extract<Verdict, { verdict: 'ask' }>,
+    now: Date,
+  ): Promise<Refusal> {
+    const nowMs = now.getTime()
+    const outcome = await registry.askApproval({
+      publicKey,
+      deviceId: subject.id,
+      profile: profile.name,
+      address: origin.address ?? '',
+      nowMs,
+      expiresAtMs: nowMs + approvals.lifetimeMs,
+    })
+    if (outcome === 'asked') return { ...pending(retryAfterSeconds), csr: report }
+    const detail = 'approval: too many devices wait for an operator, or too many of this address'
+    return { code: 'approvals-limited', detail, retryAfterSeconds: Math.max(60, retryAfterSeconds) }
+  }
+
   /** The answer of an earlier request, as long as its certificate may be given out. */
   function again(
     record: CertificateRecord | undefined,
@@ -157,7 +203,7 @@ export function createEnrollment(
     if (!record || !isGood) {
       return {
         ok: false,
-        code: kind === 'claim' ? 'device-enrolled' : 'token-used',
+        code: kind === 'claim' || kind === 'approval' ? 'device-enrolled' : 'token-used',
         detail: `${kind}: its certificate is not valid any more; ask for a new token`,
         ...(id !== undefined && { deviceId: id }),
       }
@@ -166,7 +212,7 @@ export function createEnrollment(
   }
 
   return async (request, now) => {
-    const caller = await identify(request.credential, registry, profiles)
+    const caller = await identify(request.credential, registry, { profiles, manufacturers, now })
     let deviceId = caller.device?.id
     let known = deviceId !== undefined && { deviceId }
     // Before the CSR is looked at, which costs more: a stranger gets no signature verified.
@@ -179,7 +225,7 @@ export function createEnrollment(
       if (error instanceof PkiError) return { ok: false, ...csrRefusal(error), ...known }
       throw error
     }
-    const aimed = await aim(caller, csr)
+    const aimed = await aim(caller, csr, now)
     deviceId = aimed.device?.id
     known = deviceId !== undefined && { deviceId }
     const verdict = await decide(aimed, csr, request, now)
@@ -195,6 +241,8 @@ export function createEnrollment(
           deviceId,
           verdict.csr,
         )
+      case 'ask':
+        return { ok: false, ...(await ask(request, csr, verdict, now)) }
       case 'issue': {
         const wanted = { ...verdict.subject, ...verdict, publicKey: csr.publicKeyFingerprint }
         const question = mustAsk && aimed.device && openQuestion(request, wanted, aimed.device)
@@ -231,5 +279,7 @@ const changedMeanwhile = {
     'client certificate: its device has 100 that are valid; use one of them until others expire',
   'claim-exhausted': 'claim: others have used up what was left of it',
   'claim-not-for-device': 'csr: its CN is not a device of the batch of this claim',
+  'approval-unknown': 'approval: it is over, or was taken back; ask again',
+  'device-revoked': 'id: the certificate of this device was revoked; ask the operator for a token',
   'device-enrolled': 'id: another request enrolled it first; renew its certificate, or enroll with a token',
 } as const

@@ -23,6 +23,10 @@ export type PresentedCredential =
     }
   /** A claim certificate, as above. */
   | { readonly kind: 'claim'; readonly id: DeviceId; readonly serial: string; readonly der: Uint8Array }
+  /** A certificate that is none of ours, and those that came with it, DER; TLS has proven its key. Maybe a manufacturer's. */
+  | { readonly kind: 'idevid'; readonly chain: readonly Uint8Array[]; readonly isResumed?: true }
+  /** Nothing: whether somebody may have a certificate, an operator has to say. */
+  | { readonly kind: 'approval' }
   /** An operator that makes a claim of this id: the routes of operators say so, nobody else. */
   | {
       readonly kind: 'operator'

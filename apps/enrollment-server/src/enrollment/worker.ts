@@ -1,4 +1,5 @@
 import { workerData } from 'node:worker_threads'
+import { parseCertificate } from '@fleetroot/pki'
 import { openDatabase } from '../registry/database.ts'
 import { createLocalRegistry } from '../registry/local-registry.ts'
 import { serveCalls } from '../registry/thread-calls.ts'
@@ -9,7 +10,12 @@ import { receiveAuthority, type SentAuthority } from './signing-authority.ts'
 
 // The thread that enrolls and writes: database, decisions and crypto on one thread, nothing waits for another.
 serveCalls(() => {
-  const { file, profiles, trustDomain, publicUrl, mustAsk, ...sent } = workerData as EnrollmentThreadData
+  const { file, profiles, trustDomain, publicUrl, mustAsk, approvals, ...sent } =
+    workerData as EnrollmentThreadData
+  const manufacturers = sent.manufacturers.map(({ anchors, ...manufacturer }) => ({
+    ...manufacturer,
+    anchors: anchors.map((der) => parseCertificate(der)),
+  }))
   let authority = receiveAuthority(sent.authority)
   const database = openDatabase(file)
   const registry = createLocalRegistry(database)
@@ -20,6 +26,8 @@ serveCalls(() => {
     trustDomain,
     publicUrl,
     mustAsk,
+    manufacturers,
+    approvals,
     cryptoThread: 'calling',
   })
   return {

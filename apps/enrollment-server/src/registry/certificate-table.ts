@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import type { UseApproval } from './approval-table.ts'
 import { type AppendAudit, auditedCsr } from './audit-log.ts'
 import { certificateFromRow, selectCertificates } from './certificate-row.ts'
 import type { UseClaim } from './claim-table.ts'
@@ -20,11 +21,13 @@ export function certificateOperations(
     appendEvent,
     appendAudit,
     useClaim,
+    useApproval,
     noteSuccession,
   }: {
     appendEvent: AppendEvent
     appendAudit: AppendAudit
     useClaim: UseClaim
+    useApproval: UseApproval
     noteSuccession: NoteSuccession
   },
 ): Pick<
@@ -77,6 +80,10 @@ export function certificateOperations(
       : { outcome: 'refused', code: 'token-used' }
   }
 
+  const isRevoked = (serial: string): boolean => {
+    const reason = reasonOf.get(serial)?.['reason'] ?? null
+    return reason !== null && reason !== 'certificateHold'
+  }
   const isLeftBehind = (serial: string): boolean => revokedSince.get(serial) !== undefined
 
   return {
@@ -88,7 +95,7 @@ export function certificateOperations(
     isLeftBehind,
     listCertificates: (page) => listCertificates(database, page),
     recordCertificate: (input) => {
-      const { certificate, tokenHash, renews, inGrace } = input
+      const { certificate, tokenHash, renews, inGrace, byIdevid } = input
       const { serial, deviceId, publicKey, issuedAtMs, notBeforeMs, notAfterMs } = certificate
       // Refusals that write nothing come before the statement that consumes the token.
       const device = holder.get(deviceId) as { state: DeviceState; certificate: string | null } | undefined
@@ -102,7 +109,10 @@ export function certificateOperations(
       if (renews !== undefined && inGrace && isLeftBehind(renews)) {
         return { outcome: 'refused', code: 'certificate-inactive' }
       }
-      if (renews !== undefined && goodOnes.get(deviceId, issuedAtMs)?.['count'] === mostGood) {
+      if (byIdevid && device.certificate !== null && isRevoked(device.certificate)) {
+        return { outcome: 'refused', code: 'device-revoked' }
+      }
+      if ((renews !== undefined || byIdevid) && goodOnes.get(deviceId, issuedAtMs)?.['count'] === mostGood) {
         return { outcome: 'refused', code: 'renewals-limited' }
       }
       if (otherHolder.get(publicKey, deviceId)) return { outcome: 'refused', code: 'key-in-use' }
@@ -110,7 +120,8 @@ export function certificateOperations(
         const { changes } = consume.run(issuedAtMs, publicKey, serial, tokenHash, deviceId, issuedAtMs)
         if (changes !== 1) return explainUnconsumed(input, tokenHash)
       }
-      const used = useClaim(input)
+      const used = useClaim(input) ?? useApproval(input)
+      if (used === 'missing') return { outcome: 'refused', code: 'approval-unknown' }
       if (used && 'outcome' in used) return used
       if (used) {
         const winner = bySerial.get(used.serial)

@@ -126,6 +126,25 @@ const migrations: readonly string[] = [
 
   UPDATE devices SET profile = 'broker' WHERE id = 'broker' AND profile = 'service';
   `,
+  // What a manufacturer calls a device. Who asks without a credential, and what an operator has said to that.
+  `
+  ALTER TABLE devices ADD COLUMN manufacturer TEXT;
+  ALTER TABLE devices ADD COLUMN manufacturer_serial TEXT;
+  CREATE UNIQUE INDEX devices_by_manufacturer ON devices (manufacturer, manufacturer_serial)
+    WHERE manufacturer IS NOT NULL;
+
+  CREATE TABLE approvals (
+    public_key  TEXT PRIMARY KEY,
+    device_id   TEXT NOT NULL,
+    profile     TEXT NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied')),
+    address     TEXT NOT NULL,
+    asked_at    INTEGER NOT NULL,
+    decided_at  INTEGER,
+    expires_at  INTEGER NOT NULL,
+    certificate TEXT
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** The version that this program writes. */

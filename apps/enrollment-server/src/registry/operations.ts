@@ -1,8 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { createApprovalTable } from './approval-table.ts'
 import { createAuditLog } from './audit-log.ts'
 import { authorityOperations } from './authority-table.ts'
 import { certificateOperations } from './certificate-table.ts'
 import { createClaimTable } from './claim-table.ts'
+import { importOperations } from './device-import.ts'
 import { deviceOperations } from './device-table.ts'
 import { createEventLog } from './event-log.ts'
 import { lifecycleOperations } from './lifecycle.ts'
@@ -13,8 +15,10 @@ import { tokenOperations } from './token-table.ts'
 
 const writes = {
   addDevice: true,
+  importDevices: true,
   renameDevice: true,
   findDevice: false,
+  findDeviceOfManufacturer: false,
   listDevices: false,
   addToken: true,
   findToken: false,
@@ -27,6 +31,10 @@ const writes = {
   findClaim: false,
   listClaims: false,
   findClaimUse: false,
+  askApproval: true,
+  findApproval: false,
+  listApprovals: false,
+  decideApproval: true,
   changeDevice: true,
   revokeCertificate: true,
   revokeAll: true,
@@ -58,6 +66,11 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
   const events = createEventLog(database)
   const revocations = createRevocationTable(database)
   const claims = createClaimTable(database, audit.append)
+  const devices = deviceOperations(database, audit.append)
+  const approvals = createApprovalTable(database, {
+    appendAudit: audit.append,
+    addDevice: devices.addDevice,
+  })
   const successions = createSuccessionTable(database, audit.append)
   const journal = {
     appendEvent: events.append,
@@ -65,12 +78,15 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
     revocations: revocations.writer,
   }
   return {
-    ...deviceOperations(database, audit.append),
+    ...devices,
+    ...importOperations(devices),
     ...tokenOperations(database, audit.append),
     ...claims.operations,
+    ...approvals.operations,
     ...certificateOperations(database, {
       ...journal,
       useClaim: claims.use,
+      useApproval: approvals.use,
       noteSuccession: successions.note,
     }),
     ...lifecycleOperations(database, journal),

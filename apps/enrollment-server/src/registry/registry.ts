@@ -1,8 +1,10 @@
 import type { DeviceId } from '@fleetroot/pki'
 import type { CsrReport } from '../problem/refusal.ts'
+import type { ApprovalOperations } from './approval-table.ts'
 import type { AuditOperations } from './audit-log.ts'
 import type { AuthorityOperations } from './authority-table.ts'
 import type { ClaimOperations } from './claim-table.ts'
+import type { ImportOperations } from './device-import.ts'
 import type { EventOperations } from './event-log.ts'
 import type { LifecycleOperations } from './lifecycle.ts'
 import type { Actor, CertificateRecord, DeviceRecord, DeviceState, TokenRecord } from './records.ts'
@@ -12,7 +14,7 @@ import type { SuccessionOperations } from './succession-table.ts'
 /** A device to add to the inventory; `by` goes into the audit, `server` if it is left out. */
 export type NewDevice = Pick<
   DeviceRecord,
-  'id' | 'profile' | 'dns' | 'ip' | 'labels' | 'batch' | 'createdAtMs'
+  'id' | 'profile' | 'dns' | 'ip' | 'labels' | 'batch' | 'idevid' | 'createdAtMs'
 > & {
   readonly by?: Actor
 }
@@ -39,6 +41,10 @@ export interface NewCertificate {
   readonly tokenHash?: string
   /** The claim that it uses up one of, and the serial of the certificate that proved it. */
   readonly claim?: { readonly id: DeviceId; readonly serial: string }
+  /** The public key whose approval it uses. */
+  readonly approval?: string
+  /** Issued for a manufacturer certificate, which has no end: bounded like a renewal. */
+  readonly byIdevid?: true
   /** Who caused it, if it is not the one who gets it. */
   readonly by?: Actor
   /** Serial of the certificate that this one renews: it must not have been revoked since it was looked at. */
@@ -69,6 +75,8 @@ export type RecordOutcome =
         | 'device-unknown'
         | 'device-inactive'
         | 'key-in-use'
+        | 'approval-unknown'
+        | 'device-revoked'
         | 'claim-exhausted'
         | 'claim-not-for-device'
         | 'device-enrolled'
@@ -84,14 +92,18 @@ export interface RegistryOperations
   extends
     LifecycleOperations,
     RevocationOperations,
+    ImportOperations,
     SuccessionOperations,
     AuthorityOperations,
     EventOperations,
     AuditOperations,
+    ApprovalOperations,
     ClaimOperations {
-  /** Adds a device; `false` if the id exists, which leaves the existing record as it is. */
+  /** Adds a device; `false` if the id exists, or another device has its idevid, which leaves the existing record as it is. */
   addDevice(device: NewDevice): boolean
   findDevice(id: DeviceId): DeviceRecord | undefined
+  /** The device that a manufacturer calls so. */
+  findDeviceOfManufacturer(idevid: { manufacturer: string; serialNumber: string }): DeviceRecord | undefined
   /** Devices in the order of their ids. */
   listDevices(page: DevicePage): DeviceRecord[]
   /** Replaces the DNS names and IP addresses of a device; `false` if it does not exist. */

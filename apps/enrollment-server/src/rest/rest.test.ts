@@ -231,7 +231,7 @@ describe('GET /v1/openapi.json', () => {
       string,
       { post: { responses: Record<string, { description: string }> } }
     >
-    const { 201: _, ...refusals } = paths['/v1/enrollments']?.post.responses ?? {}
+    const { 201: _, default: __, ...refusals } = paths['/v1/enrollments']?.post.responses ?? {}
     const listed = Object.entries(refusals).flatMap(([status, { description }]) =>
       description.split(', ').map((code) => [code, Number(status)]),
     )
@@ -256,6 +256,11 @@ describe('GET /v1/openapi.json', () => {
       'GET /v1/ca': '',
       'GET /v1/certificates': 'operatorCertificate',
       'GET /v1/certificates/{serial}': 'operatorCertificate',
+      'GET /v1/approvals': 'operatorCertificate',
+      'GET /v1/approvals/{id}': 'operatorCertificate',
+      'POST /v1/approvals/{id}/approve': 'operatorCertificate',
+      'POST /v1/approvals/{id}/deny': 'operatorCertificate',
+      'POST /v1/devices/import': 'operatorCertificate',
       'GET /v1/claims': 'operatorCertificate',
       'GET /v1/claims/{id}': 'operatorCertificate',
       'GET /v1/devices': 'operatorCertificate',

@@ -4,6 +4,7 @@ import { createRefusalAudit } from '../audit/refusals.ts'
 import { dataLock, openAuthorities } from '../authority/authorities.ts'
 import type { Authority } from '../authority/authority.ts'
 import { createRotation } from '../authority/rotation.ts'
+import { loadManufacturers } from '../config/manufacturers.ts'
 import { configuredProfiles } from '../config/profiles.ts'
 import { settings } from '../config/settings.ts'
 import { withAuthorization } from '../authorization/authorized.ts'
@@ -82,12 +83,22 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   }
   const publicUrl = publicUrlOf(config, plain.port)
   const profiles = configuredProfiles(config, config.profiles)
+  const manufacturers = loadManufacturers(config.manufacturers)
   const authorization = configuredAuthorization(config, now)
   if (authorization) onStop('authorization service', async () => authorization.close())
   const mustAsk = authorization !== undefined
   const opened = await data.locked(dataLock, () =>
     openEnrollment(
-      { file, authority: authorities.current(), profiles, trustDomain, publicUrl, mustAsk },
+      {
+        file,
+        authority: authorities.current(),
+        profiles,
+        trustDomain,
+        publicUrl,
+        mustAsk,
+        manufacturers,
+        approvals: { lifetimeMs: config.approvalLifetime, retryMs: config.approvalRetry },
+      },
       onFailure,
     ),
   )
@@ -139,6 +150,9 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     profiles,
     trustDomain,
     tokenLifetimeMs: config.tokenLifetime,
+    approvalLifetimeMs: config.approvalLifetime,
+    bootstrap: { byManufacturer: manufacturers.length > 0, byApproval: config.approvals },
+    manufacturerAnchors: manufacturers.flatMap(({ anchors }) => anchors.map(({ pem }) => pem)),
     version,
     now,
     feed,

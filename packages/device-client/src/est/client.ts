@@ -54,6 +54,11 @@ export interface EstCredential {
   password: string
 }
 
+/** A claim, or a certificate from the factory (IDevID), with which a device enrolls over mutual TLS. Nothing at all: an operator is asked. */
+export interface EstIdentity {
+  identity: KeyAndCertificate
+}
+
 /**
  * Makes a CSR for one connection: with `challengePassword` as such in it, the request is linked to that connection (RFC 7030,
  * section 3.5), and nobody else can send it. Called again, for the same key, when the request has to be repeated on another
@@ -82,10 +87,10 @@ export interface EstClient {
   csrattrs(): Promise<CsrAttribute[] | undefined>
   /**
    * Enrolls (section 4.2.1) and gives back a certificate that was checked: for the CSR's key, for the id
-   * `username`, valid now, and issued below the trust anchors. Throws also `certificate-wrong-key`,
+   * `username` (or, with other credentials, the CSR's CN), valid now, and issued below the trust anchors. Throws also `certificate-wrong-key`,
    * `certificate-wrong-id`, `certificate-untrusted`, `certificate-not-valid-now`, and PkiError for a bad CSR.
    */
-  simpleEnroll(csr: Uint8Array | LinkedCsr, credential: EstCredential): Promise<Certificate>
+  simpleEnroll(csr: Uint8Array | LinkedCsr, credential?: EstCredential | EstIdentity): Promise<Certificate>
   /** Renews over mutual TLS (section 4.2.2), on a connection of its own; checked as `simpleEnroll` does, for the CSR's CN. */
   simpleReenroll(csr: Uint8Array | LinkedCsr, identity?: KeyAndCertificate): Promise<Certificate>
   /** The issuing CAs of `certificate`, nearest first, without the root. Throws as `simpleEnroll`. */
@@ -249,7 +254,12 @@ export function createEstClient(options: EstClientOptions): EstClient {
       return decodeCsrAttributes(decodeBase64Body(answer.body))
     },
 
-    async simpleEnroll(csr, { username, password }) {
+    async simpleEnroll(csr, credential) {
+      if (!credential) return enroll('simpleenroll', csr, undefined, {})
+      if ('identity' in credential) {
+        return enroll('simpleenroll', csr, undefined, { tls: tlsFor(credential.identity) })
+      }
+      const { username, password } = credential
       if (username.includes(':')) {
         throw new DeviceClientError(
           'option-invalid',

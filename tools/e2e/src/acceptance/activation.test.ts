@@ -16,14 +16,16 @@ async function superseded(system: System, id: string): Promise<string[]> {
   )
 }
 
-const eventually = (read: () => Promise<unknown>) => expect.poll(read, { timeout: 60_000, interval: 200 })
+const patience = { timeout: 60_000, interval: 200 }
 
 test('a device is active once the broker has let it in; its next certificate supersedes the first when it connects', async () => {
   await using system = await startSystem({ server: ['--device-lifetime=20s'] })
   const device = await system.device('pump-1', { renew: 'always' })
   await expectPublishing(device)
-  await eventually(() => stateOf(system, 'pump-1')).toBe('active')
-  await eventually(async () => (await superseded(system, 'pump-1')).length).toBeGreaterThanOrEqual(1)
+  await expect.poll(() => stateOf(system, 'pump-1'), patience).toBe('active')
+  await expect
+    .poll(async () => (await superseded(system, 'pump-1')).length, patience)
+    .toBeGreaterThanOrEqual(1)
   await expectPublishing(device)
 })
 
@@ -38,5 +40,5 @@ test('what a broker could not tell before it was killed, it tells at the next co
   system.upstream.set('up')
   await system.restartBroker()
   await expectPublishing(device)
-  await eventually(() => stateOf(system, 'pump-2')).toBe('active')
+  await expect.poll(() => stateOf(system, 'pump-2'), patience).toBe('active')
 })
