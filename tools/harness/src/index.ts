@@ -8,6 +8,7 @@ export { enrollAll, type Enrolled } from './enrolled.ts'
 export { temporaryFolder } from './folder.ts'
 export { type Link, type LinkState, openLink } from './link.ts'
 export { operator, type Operator } from './operator.ts'
+export { type Dial, ExactPublisher, ExactSubscriber } from './mqtt/exact-clients.ts'
 export { freePort } from './port.ts'
 export {
   type Device,

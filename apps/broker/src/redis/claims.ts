@@ -32,7 +32,7 @@ export class Claims {
       }
       this.#image.free(key)
       // Now everything that was decided about this session elsewhere is known here.
-      await this.#node.log.reach(answer[1]!.toString())
+      await this.#node.reach(answer[1]!.toString())
       if (!isWanted()) return false
       this.#take(key, isStored, answer)
       return true

@@ -56,7 +56,8 @@ function connectionOptions(
     replyMapping: 'legacy',
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: null,
+    // Rejects what was under way when a connection is lost; without it ioredis would leave it unanswered for good.
+    maxRetriesPerRequest: 0,
     retryStrategy: retryMs,
     connectTimeout: 5_000,
   }

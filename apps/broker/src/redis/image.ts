@@ -1,3 +1,4 @@
+import { BrokerError } from '../error.ts'
 import type { PeerObserver } from '../store/peers.ts'
 import { decodeMessage, type Message } from '../store/message.ts'
 import { retainedOwner } from '../store/retained.ts'
@@ -40,6 +41,8 @@ export class Image {
   /** Resolves when everything up to this version is known. */
   reach(version: number): Promise<void> {
     if (this.version >= version) return Promise.resolve()
+    const { failure } = this.#node()
+    if (failure !== undefined) return Promise.reject(failure)
     return new Promise((resolve, reject) => this.#reaching.push({ version, resolve, reject }))
   }
 
@@ -76,6 +79,7 @@ export class Image {
     store.wills.takeLeft()
     this.held.clear()
     this.journal.forget()
+    this.abandon(new BrokerError('store-failed', 'the node begins anew'))
     this.version = version
     for await (const [key, record] of this.#scan('sessions'))
       this.#replace(decodeShared(key.toString(), record))

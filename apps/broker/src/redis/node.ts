@@ -48,7 +48,7 @@ export class RedisNode {
   /** Random, and another one after each beginning. */
   id = ''
   readonly main: Redis
-  readonly log: Log
+  readonly #log: Log
   readonly #options: NodeOptions
   readonly #scripts: Scripts
   readonly #logConnection: Redis
@@ -70,7 +70,7 @@ export class RedisNode {
     this.main = this.#connect('fleetroot-broker')
     this.#logConnection = this.#connect('fleetroot-broker-log')
     this.#scripts = new Scripts(this.main, address.prefix)
-    this.log = new Log({
+    this.#log = new Log({
       connection: this.#logConnection,
       key: `${address.prefix}:log`,
       onEntry: member.onEntry,
@@ -90,6 +90,11 @@ export class RedisNode {
     return this.#failure === undefined
       ? this.#scripts.run(name, this.id, args)
       : Promise.reject(this.#failure)
+  }
+
+  /** Resolves when the log has been read up to this entry; rejects while nothing can be kept. */
+  reach(id: string): Promise<void> {
+    return this.#failure === undefined ? this.#log.reach(id) : Promise.reject(this.#failure)
   }
 
   /** As `run` of what is tried again after a failure. */
@@ -112,7 +117,7 @@ export class RedisNode {
     clearInterval(this.#ticking)
     await this.#recovering
     if (this.#failure === undefined) await this.#scripts.run('leave', this.id).catch(() => undefined)
-    this.log.end(new BrokerError('store-failed', 'the store is closed'))
+    this.#log.end(new BrokerError('store-failed', 'the store is closed'))
     for (const connection of [this.main, this.#logConnection]) connection.disconnect()
   }
 
@@ -147,7 +152,7 @@ export class RedisNode {
     )
     if (isNew) this.#downSinceMs = performance.now()
     this.#beatSentMs = undefined
-    this.log.abandon(this.#failure)
+    this.#log.abandon(this.#failure)
     if (isNew || this.id === '') this.#options.onHealth(this.#failure)
   }
 
@@ -189,7 +194,7 @@ export class RedisNode {
       )
       await member.lose()
     }
-    this.log.end(new BrokerError('store-failed', 'the node begins anew'))
+    this.#log.end(new BrokerError('store-failed', 'the node begins anew'))
     const id = randomBytes(9).toString('base64url')
     const [position, version] = (await this.#scripts.run('join', id, [previous])) as [Buffer, Buffer]
     this.id = id
@@ -197,7 +202,7 @@ export class RedisNode {
     this.#beats = 0
     await member.begin(Number(version))
     this.#isLost = false
-    this.log.begin(position.toString())
+    this.#log.begin(position.toString())
   }
 
   /** Another one after every restart of Redis, and of the replica that takes its place. */
@@ -230,7 +235,7 @@ export class RedisNode {
     this.#beatSentMs = performance.now()
     const [nodes, left] = (await this.#scripts.run('beat', this.id, [
       (this.#beats += 1),
-      this.log.position,
+      this.#log.position,
       maxBehind,
     ])) as [Buffer[], number]
     this.#beatSentMs = undefined

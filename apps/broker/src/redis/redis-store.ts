@@ -103,7 +103,7 @@ export class RedisStore extends Store implements Peers {
       1,
     )) as [Buffer][]
     const last = entries[0]?.[0]
-    if (last !== undefined) await this.#node.log.reach(last.toString())
+    if (last !== undefined) await this.#node.reach(last.toString())
   }
 
   forward(message: Pick<PeerMessage, 'topic' | 'payload'>): void {

@@ -4,11 +4,19 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'node:tls'
-import { type App, type AppName, freePort, operator, startApp, temporaryFolder } from '@fleetroot/harness'
+import {
+  type App,
+  type AppName,
+  ExactPublisher,
+  ExactSubscriber,
+  freePort,
+  operator,
+  startApp,
+  temporaryFolder,
+} from '@fleetroot/harness'
 import { createCsr, exportPrivateKey, generateKeyPair, toPem } from '@fleetroot/pki'
 import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ExactPublisher, ExactSubscriber } from '../testing/exact-clients.ts'
 
 const kills = 20
 /** Acknowledged messages, at least, between two kills. */
