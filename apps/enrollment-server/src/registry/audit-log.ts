@@ -3,7 +3,6 @@ import {
   type AuditFields,
   type AuditHead,
   type AuditRecord,
-  canonicalJson,
   emptyAuditChain,
   nextAuditRecord,
 } from '@fleetroot/service'
@@ -77,8 +76,8 @@ export function createAuditLog(database: DatabaseSync): {
       at: new Date(atMs).toISOString(),
       ...(by && { by: { ...by } }),
     }
-    const { record, hash } = nextAuditRecord(head(), fields)
-    insert.run(record.seq, canonicalJson(record), hash)
+    const { record, json, hash } = nextAuditRecord(head(), fields)
+    insert.run(record.seq, json, hash)
     return { seq: record.seq, hash }
   }
 
