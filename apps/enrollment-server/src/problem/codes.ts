@@ -266,6 +266,16 @@ export const problemKinds = {
     title: 'The request header is larger than 16 KiB.',
     fix: 'Send fewer or smaller header fields.',
   },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'The Idempotency-Key was used for another request.',
+    fix: 'Take a new key for every new request, and the same one to repeat a request as it was.',
+  },
+  'idempotent-answer-secret': {
+    status: 409,
+    title: 'The request was done before, and its answer held a secret, which is not kept.',
+    fix: 'Ask again with a new key; a token that did not arrive expires unused.',
+  },
   'content-type-unsupported': {
     status: 415,
     title: 'The body has a media type that is not read here.',
