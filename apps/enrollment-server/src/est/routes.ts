@@ -1,8 +1,9 @@
-import { encodeCertsOnly, type Profile } from '@fleetroot/pki'
+import { encodeCertsOnly, encodeWantedAttributes, type Profile } from '@fleetroot/pki'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Authorities } from '../authority/authorities.ts'
 import { transitionSet } from '../authority/authority.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
+import { registrableProfiles } from '../config/profiles.ts'
 import { bindingOf } from '../http/binding.ts'
 import { type Operation, resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
@@ -43,12 +44,15 @@ export async function estRoutes(app: FastifyInstance, dependencies: EstDependenc
       access: 'renewal',
       handler: (request, reply) => enroll(request, reply, dependencies),
     },
-    // RFC 7030, section 4.5.2: 204 says that any CSR will do, as only its key and its names are looked at.
+    // RFC 7030, section 4.5.2: without a label nobody knows which profile it will be, and 204 says that any CSR will do.
     csrattrs: {
       access: 'public',
       handler: (request, reply) => {
-        labelled(request, dependencies)
-        return reply.code(204).send()
+        const label = labelled(request, dependencies)
+        const profile = label === undefined ? undefined : dependencies.profiles.get(label)
+        if (!profile) return reply.code(204).send()
+        const body = encodeBody(encodeWantedAttributes(profile), request.headers['user-agent'])
+        return reply.type('application/csrattrs').header('content-transfer-encoding', 'base64').send(body)
       },
     },
   } satisfies Record<string, Operation>
@@ -64,10 +68,12 @@ export async function estRoutes(app: FastifyInstance, dependencies: EstDependenc
 /** The profile that the label names, or nothing without a label. Refuses a label that names none. */
 function labelled(request: FastifyRequest, { profiles }: EstDependencies): string | undefined {
   const { label } = (request.params ?? {}) as { label?: string }
-  if (label === undefined || profiles.has(label)) return label
+  const registrable = registrableProfiles(profiles).map(({ name }) => name)
+  // An operator renews itself here; nobody can be registered for the others.
+  if (label === undefined || registrable.includes(label) || label === 'operator') return label
   throw new RequestRefused({
     code: 'profile-unknown',
-    detail: `label: use one of ${[...profiles.keys()].join(', ')}`,
+    detail: `label: use one of ${registrable.join(', ')}, or none`,
   })
 }
 
