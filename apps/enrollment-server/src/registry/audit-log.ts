@@ -5,7 +5,7 @@ import {
   type AuditRecord,
   emptyAuditChain,
   nextAuditRecord,
-} from '@fleetroot/service'
+} from '@fleetroot/service/audit'
 import type { AuthorityChangeType } from '../authority/hierarchy-record.ts'
 import type { CsrReport } from '../problem/refusal.ts'
 import type { Actor } from './records.ts'
