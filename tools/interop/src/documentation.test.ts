@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { shellBlocks } from '@fleetroot/harness'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -11,6 +11,8 @@ import { run } from './run.ts'
 
 const root = join(import.meta.dirname, '../../..')
 
+const read = (path: string): string => readFileSync(join(root, path), 'utf8')
+
 const documents: [path: string, foreign: RegExp][] = [
   ['README.md', /\b(curl|openssl|mosquitto_pub)\b/],
   ['docs/vectors/README.md', /^/],
@@ -18,6 +20,26 @@ const documents: [path: string, foreign: RegExp][] = [
   // The last one: it replaces the CA of devices.
   ['docs/enrollment.md', /^/],
 ]
+
+/** What docs/firmware.md says was measured is what its commands print, within a tenth: signatures and libraries differ a little. */
+function expectFigures(text: string): void {
+  const rows = [...read('docs/firmware.md').matchAll(/^\| (\w+) +\| (\d+) +\| (\d+) +\| ([\d,]+) +\|/gm)]
+  const octets = [
+    ...text.matchAll(/^(enrolled board-3|session|staged board-3).*\(sent (\d+), received (\d+)/gm),
+  ].slice(-3)
+  const heap = [...text.matchAll(/^heap: (\d+) octets at most, 0 at the end$/gm)]
+  expect(rows.map(([, step]) => step)).toEqual(['enroll', 'publish', 'renew'])
+  const printed = octets.map(([, , sent, received], i) => [sent, received, heap[i]?.[1]].map(Number))
+  for (const [i, [, , ...figures]] of rows.entries()) {
+    const written = figures.map((figure) => Number(figure.replace(',', '')))
+    for (const [j, figure] of written.entries()) {
+      expect(
+        Math.abs((printed[i]?.[j] ?? 0) / figure - 1),
+        `${rows[i]?.[1]}: ${printed[i]?.[j]}`,
+      ).toBeLessThan(0.1)
+    }
+  }
+}
 
 judgedBy(
   ['curl', 'openssl', 'mosquitto_pub', 'cc', 'make', 'libc', 'mbedtls'],
@@ -45,6 +67,7 @@ judgedBy(
       const { status, text } = await run('bash', ['-euo', 'pipefail'], { input: script, cwd: folder })
       expect(status, text).toBe(0)
       expect(text).not.toMatch(/"code":|^[a-z]+(?:-[a-z]+)+: /m)
+      if (path === 'docs/firmware.md') expectFigures(text)
     })
   },
 )
