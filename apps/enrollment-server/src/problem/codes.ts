@@ -170,6 +170,11 @@ export const problemKinds = {
     title: 'The public key is the key of a certificate authority.',
     fix: 'Make a key on the device.',
   },
+  'key-encryption-unsupported': {
+    status: 400,
+    title: 'The CSR asks for the key that the server makes to be encrypted beneath TLS.',
+    fix: 'Leave the attribute out that `detail` names, or make the key on the device, which is better.',
+  },
   'linking-wrong': {
     status: 403,
     title: 'The challengePassword of the CSR is not that of this TLS connection.',
