@@ -45,7 +45,6 @@ const words = [
   '1e999',
   '-1',
   'ab'.repeat(40),
-  '€'.repeat(70_000),
 ]
 const name = (): string => oneOf([...words, 'id', 'labels', 'csr', 'serials', 'reason', 'quota'])
 
@@ -56,7 +55,8 @@ function anything(depth = 4): unknown {
     () => anything(0),
     () => Array.from({ length: random(5) }, () => anything(depth - 1)),
     () => Object.fromEntries(Array.from({ length: random(5) }, () => [name(), anything(depth - 1)])),
-    () => Array.from({ length: random(2000) }, () => oneOf(words)),
+    () => Array.from({ length: random(2000) }, () => oneOf(words.slice(0, 12))),
+    () => '€'.repeat(random(70_000)),
   ])()
 }
 
@@ -64,6 +64,7 @@ function anything(depth = 4): unknown {
 function mutated(value: unknown): unknown {
   if (random(6) === 0) return anything()
   if (Array.isArray(value)) return [...value.map(mutated), ...(random(3) ? [] : [anything()])]
+  if (typeof value === 'string' && random(4) === 0) return `n-${random(1_000_000)}`
   if (typeof value !== 'object' || value === null) return random(3) ? value : anything(0)
   const kept = Object.entries(value).filter(() => random(8) > 0)
   return Object.fromEntries([
@@ -164,7 +165,7 @@ it(
         if (sent === 200) baseline = used()
       }
       // It got through, and not only to refusals.
-      expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400]))
+      expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 201, 400]))
       const grown = baseline === undefined ? 0 : used() - baseline
       expect(grown).toBeLessThan(64 * 1024 * 1024)
       expect((await testbed.request('/v1/ca')).status).toBe(200)
