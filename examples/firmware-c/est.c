@@ -36,8 +36,17 @@ static const char *reason(void) {
   return answer.body;
 }
 
+/* The code in front of a refusal (docs/enrollment.md): all that a device needs of it. */
+static int is_about_key(void) {
+  static const char *const codes[] = {"key-in-use:", "csr-key-weak:", "key-of-authority:"};
+  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+    if (strncmp(answer.body, codes[i], strlen(codes[i])) == 0) return 1;
+  return 0;
+}
+
 static int judge_status(struct est_result *result) {
   result->retry_after = answer.retry_after;
+  result->key_refused = answer.status >= 400 && answer.status < 500 && is_about_key();
   if (answer.status == 200) return DONE;
   if (answer.status == 202) return fail(FAILED_PENDING, "not approved yet");
   if (answer.status == 408 || answer.status == 429 || answer.status >= 500)

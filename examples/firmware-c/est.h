@@ -9,6 +9,7 @@
 /* What one exchange with the server came to. */
 struct est_result {
   long retry_after; /* seconds; -1 when the server named none */
+  int key_refused;  /* no certificate will ever come for this key */
   size_t sent;      /* octets on the wire */
   size_t received;
 };

@@ -79,7 +79,7 @@ static int read_header(char *line, struct http_answer *answer, struct framing *f
     framing->has_length = 1;
     framing->length = (size_t)length;
   } else if (strcasecmp(line, "Transfer-Encoding") == 0) {
-    if (strcasecmp(value, "chunked") != 0) return fail(FAILED_ANSWER, "the answer has the Transfer-Encoding %s", value);
+    if (strcasecmp(value, "chunked") != 0) return fail(FAILED_ANSWER, "the answer has another Transfer-Encoding than chunked");
     framing->chunked = 1;
   } else if (strcasecmp(line, "Retry-After") == 0) {
     time_t date = clock_parse_http(value);

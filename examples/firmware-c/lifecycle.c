@@ -8,6 +8,7 @@
 #include "store.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /*
  * The key is on flash before the first request. If the answer to it is lost, the server gives the same certificate again
@@ -53,6 +54,7 @@ int lifecycle_enroll(struct device *device, struct identity *identity) {
   for (unsigned attempt = 0; failure == DONE; attempt++) {
     failure = est_enroll(device, NULL, identity, &result);
     if (failure == DONE) break;
+    if (result.key_refused) store_remove(device, STORE_PENDING);
     if (!retry_may_help(failure) || attempt + 1 >= device->attempts) return failure;
     retry_wait(retry_delay_ms(device, attempt, result.retry_after));
     failure = DONE;
@@ -65,6 +67,7 @@ int lifecycle_enroll(struct device *device, struct identity *identity) {
 }
 
 int lifecycle_stage(struct device *device, struct identity *identity, struct identity *next, struct est_result *result) {
+  memset(result, 0, sizeof *result);
   result->retry_after = -1;
   int failure = store_load(device, STORE_STAGED, next);
   if (failure == DONE && issued_is_valid(device, next)) return DONE;
@@ -73,6 +76,7 @@ int lifecycle_stage(struct device *device, struct identity *identity, struct ide
   identity_init(next);
   failure = load_or_make_key(device, next);
   if (failure == DONE) failure = est_enroll(device, identity, next, result);
+  if (result->key_refused) store_remove(device, STORE_PENDING);
   if (failure == DONE) failure = store_save(device, STORE_STAGED, next);
   if (failure != DONE) return failure;
   store_remove(device, STORE_PENDING);

@@ -12,6 +12,7 @@
 
 /* How long it may take to notice a signal. */
 #define SLICE_MS 250
+#define SECONDS_AFTER_REFUSAL 3600
 
 static volatile sig_atomic_t stopped;
 
@@ -37,8 +38,8 @@ static int begin(struct life *life) {
 static int give_up_renewal(struct life *life, struct identity *next, int failure, long retry_after) {
   identity_free(next);
   /* A refusal may end as well, when the operator resumes the device, say: ask on, but seldom. */
-  unsigned attempt = retry_may_help(failure) ? life->failed_renewals++ : 7;
-  life->next_renewal_ms = clock_monotonic_ms() + retry_delay_ms(life->device, attempt, retry_after);
+  if (!retry_may_help(failure)) retry_after = SECONDS_AFTER_REFUSAL;
+  life->next_renewal_ms = clock_monotonic_ms() + retry_delay_ms(life->device, life->failed_renewals++, retry_after);
   if (issued_is_valid(life->device, life->identity) || retry_may_help(failure)) return DONE;
   return fail(FAILED_IDENTITY, "the certificate has expired and is not renewed: ask the operator for a token");
 }

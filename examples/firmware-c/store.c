@@ -13,15 +13,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A key and three certificates. */
+/* A key and three certificates. Too large for the stack of a small board. */
 #define FILE_MAX 8192
+static char text[FILE_MAX];
 
 static int path_of(const struct device *device, const char *file, char path[512]) {
   int length = snprintf(path, 512, "%s/%s", device->store, file);
   return length < 512 ? DONE : fail(FAILED_STORE, "the path of the store is too long");
 }
 
-static int read_file(const char *path, char *text) {
+static int read_file(const char *path) {
   int file = open(path, O_RDONLY);
   if (file < 0) return errno == ENOENT ? FAILED_IDENTITY : fail(FAILED_STORE, "%s: %s", path, strerror(errno));
   ssize_t got = read(file, text, FILE_MAX - 1);
@@ -33,9 +34,8 @@ static int read_file(const char *path, char *text) {
 
 int store_load(struct device *device, const char *file, struct identity *identity) {
   char path[512];
-  static char text[FILE_MAX];
   int failure = path_of(device, file, path);
-  if (failure == DONE) failure = read_file(path, text);
+  if (failure == DONE) failure = read_file(path);
   if (failure != DONE) return failure;
   size_t size = strlen(text) + 1;
   identity->obtained = strncmp(text, "obtained ", 9) == 0 ? (time_t)strtoll(text + 9, NULL, 10) : 0;
@@ -50,7 +50,7 @@ int store_load(struct device *device, const char *file, struct identity *identit
 }
 
 /* What the file is to hold. */
-static int write_text(struct identity *identity, char *text) {
+static int write_text(struct identity *identity) {
   size_t length = 0;
   if (identity->chain.raw.p != NULL)
     length = (size_t)snprintf(text, FILE_MAX, "obtained %lld\n", (long long)identity->obtained);
@@ -65,7 +65,7 @@ static int write_text(struct identity *identity, char *text) {
 }
 
 /* The file first, then its name, each down to the flash. */
-static int replace_file(const char *folder, const char *path, const char *text) {
+static int replace_file(const char *folder, const char *path) {
   char temporary[520];
   size_t size = strlen(text);
   snprintf(temporary, sizeof temporary, "%s.new", path);
@@ -89,12 +89,11 @@ static int replace_file(const char *folder, const char *path, const char *text) 
 
 int store_save(struct device *device, const char *file, struct identity *identity) {
   char path[512];
-  static char text[FILE_MAX];
   if (mkdir(device->store, S_IRWXU) != 0 && errno != EEXIST)
     return fail(FAILED_STORE, "%s: %s", device->store, strerror(errno));
   int failure = path_of(device, file, path);
-  if (failure == DONE) failure = write_text(identity, text);
-  if (failure == DONE) failure = replace_file(device->store, path, text);
+  if (failure == DONE) failure = write_text(identity);
+  if (failure == DONE) failure = replace_file(device->store, path);
   mbedtls_platform_zeroize(text, sizeof text);
   return failure;
 }

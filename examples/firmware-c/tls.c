@@ -83,6 +83,9 @@ static int configure(struct tls *tls, struct device *device, struct identity *ow
   mbedtls_ssl_conf_rng(config, mbedtls_ctr_drbg_random, &device->random);
   mbedtls_ssl_conf_verify(config, judge_dates, tls);
   mbedtls_ssl_conf_read_timeout(config, HANDSHAKE_TIMEOUT_MS);
+  /* So that a board may have an input buffer of 4 KB (RFC 6066, section 4). Not less: mbedTLS 2 takes no handshake message in parts. */
+  ret = mbedtls_ssl_conf_max_frag_len(config, MBEDTLS_SSL_MAX_FRAG_LEN_4096);
+  if (ret != 0) return ret;
   return own == NULL ? 0 : mbedtls_ssl_conf_own_cert(config, &own->chain, &own->key);
 }
 

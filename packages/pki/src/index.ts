@@ -52,6 +52,7 @@ export {
   type CsrRefusal,
   type CsrRefusalCode,
   csrRefusalCodes,
+  encodeWantedAttributes,
   judgeCsr,
   maxCsrBytes,
   parseCsr,

@@ -41,7 +41,11 @@ function takeRandom(n: number): Uint8Array {
 
 /** The serial number that these big-endian bytes hold; leading zeros are dropped. Refuses zero and more than 20 octets. */
 export function serialFromBytes(bytes: Uint8Array): SerialNumber {
-  return parseSerial(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex'))
+  const octets = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const first = octets.findIndex((octet) => octet !== 0)
+  const isSerial = first >= 0 && octets.length - first + ((octets[first] ?? 0) >= 0x80 ? 1 : 0) <= maxOctets
+  // What is none is refused there, with the reason.
+  return isSerial ? (octets.toString('hex', first) as SerialNumber) : parseSerial(octets.toString('hex'))
 }
 
 /**

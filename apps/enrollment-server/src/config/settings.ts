@@ -124,6 +124,10 @@ export const settings = {
     env: 'FLEETROOT_APPROVAL_RETRY',
     help: 'when a device that waits for an operator is told to ask again',
   }),
+  serverKeygen: setting(z.boolean().default(false), {
+    env: 'FLEETROOT_SERVER_KEYGEN',
+    help: 'EST serverkeygen: this server makes the keys of devices that cannot',
+  }),
   tokenLifetime: setting(lifetime('24h', '1m'), {
     env: 'FLEETROOT_TOKEN_LIFETIME',
     help: 'how long a one-time token can be used, unless its request says otherwise',

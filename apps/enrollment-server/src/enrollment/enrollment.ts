@@ -6,6 +6,7 @@ import {
   parseCsr,
   PkiError,
   type Profile,
+  withField,
 } from '@fleetroot/pki'
 import { admit, type Verdict } from '../admission/admission.ts'
 import { pending } from '../admission/approval.ts'
@@ -29,6 +30,7 @@ import type {
   IssuedCertificate,
   PresentedCredential,
 } from './request.ts'
+import { makeServerKey, refuseServerKey } from './server-key.ts'
 import type { SigningAuthority } from './signing-authority.ts'
 
 /** What an enrollment needs of a registry. */
@@ -170,6 +172,27 @@ export function createEnrollment(
     return given(certificate, issuer.id, false, report)
   }
 
+  /** Makes the key as well. Not before everything else is decided: it costs more than all of that. */
+  async function issueWithKey(
+    request: CertificateRequest,
+    asked: Csr,
+    caller: Caller,
+    now: Date,
+  ): Promise<EnrollmentOutcome> {
+    const refusal = refuseServerKey(asked)
+    if (refusal) return { ok: false, ...refusal }
+    const { csr, privateKey } = await makeServerKey(asked)
+    const verdict = await decide(caller, csr, request, now)
+    if (verdict.verdict !== 'issue') {
+      const known = verdict.verdict === 'refuse' ? verdict : undefined
+      return { ok: false, code: known?.code ?? 'internal', detail: known?.detail ?? 'the server failed' }
+    }
+    const field = { field: 'publicKey', decision: 'overridden', reason: 'the server made the key' } as const
+    const fields = withField(verdict.csr.fields, field)
+    const outcome = await issue(request, csr, { ...verdict, csr: { fields } }, now)
+    return outcome.ok && !outcome.repeated ? { ...outcome, privateKey } : outcome
+  }
+
   /** Has an operator asked whether this key may have that id. */
   async function ask(
     { origin }: CertificateRequest,
@@ -215,6 +238,13 @@ export function createEnrollment(
     const caller = await identify(request.credential, registry, { profiles, manufacturers, now })
     let deviceId = caller.device?.id
     let known = deviceId !== undefined && { deviceId }
+    if (request.serverKey && caller.credential.kind === 'approval') {
+      return {
+        ok: false,
+        code: 'credential-missing',
+        detail: 'Authorization: send Basic and the base64 of id:token',
+      }
+    }
     // Before the CSR is looked at, which costs more: a stranger gets no signature verified.
     const authentication = authenticate(caller.credential, now)
     if (!authentication.ok) return { ...authentication, ...known }
@@ -235,6 +265,9 @@ export function createEnrollment(
         return { ok: false, code, detail, ...(report && { csr: report }), ...known }
       }
       case 'repeat':
+        // Whoever lost a key that the server made needs another, and a credential for it.
+        if (request.serverKey)
+          return { ok: false, code: 'token-used', detail: changedMeanwhile['token-used'], ...known }
         return again(
           await registry.findCertificate(verdict.serial),
           request.credential,
@@ -246,9 +279,8 @@ export function createEnrollment(
       case 'issue': {
         const wanted = { ...verdict.subject, ...verdict, publicKey: csr.publicKeyFingerprint }
         const question = mustAsk && aimed.device && openQuestion(request, wanted, aimed.device)
-        return question
-          ? { ok: false, question, deviceId: verdict.subject.id }
-          : issue(request, csr, verdict, now)
+        if (question) return { ok: false, question, deviceId: verdict.subject.id }
+        return request.serverKey ? issueWithKey(request, csr, aimed, now) : issue(request, csr, verdict, now)
       }
       default:
         return verdict satisfies never

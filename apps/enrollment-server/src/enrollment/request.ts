@@ -46,6 +46,8 @@ export interface CertificateRequest {
   readonly profile?: string
   /** Of the connection that it came over; left out where the CSR did not come from whom it is for. */
   readonly binding?: ConnectionBinding
+  /** The server is to make the key (RFC 7030, section 4.4); that of the CSR is not used. */
+  readonly serverKey?: true
   readonly origin: Origin
   /** What the authorization service has allowed. */
   readonly authorized?: AuthorizationQuestion
@@ -72,6 +74,8 @@ export type EnrollmentOutcome =
       readonly repeated: boolean
       /** What became of each field of the CSR. */
       readonly csr: CsrReport
+      /** PKCS#8, where the server made the key: it exists here and nowhere else, and goes into no file, log or audit. */
+      readonly privateKey?: Uint8Array
     }
   /** `deviceId` is whom the credential belongs to, where that is known. */
   | ({ readonly ok: false; readonly deviceId?: DeviceId } & Refusal)

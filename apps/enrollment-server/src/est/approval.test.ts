@@ -200,7 +200,11 @@ describe('nobody gets by asking', () => {
       statuses.push((await ask(csrFor(`flood-${at}`), undefined, busy)).status)
     expect(statuses.filter((status) => status === 202)).toHaveLength(approvalLimits.newOfAddressPerMinute)
     const last = await ask(csrFor('flood-last'), undefined, busy)
-    expect(last).toMatchObject({ status: 429, headers: { 'retry-after': '60' } })
+    expect(last).toMatchObject({
+      status: 429,
+      headers: { 'retry-after': '60' },
+      body: expect.stringMatching(/^approvals-limited: /),
+    })
     for (let minute = 0; minute < 5; minute += 1) {
       busy.advance(60_000)
       for (let at = 0; at < 25; at += 1) await ask(csrFor(`flood-${minute}-${at}`), undefined, busy)

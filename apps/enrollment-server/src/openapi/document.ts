@@ -71,12 +71,20 @@ export function finishDocument<Document extends OpenApiDocument>(document: Docum
   return document
 }
 
+const idempotencyKey = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  description: 'With the same key the same request is done once, within a day',
+  schema: { type: 'string', maxLength: 255, examples: ['6f1c2b1e-0a4d-4d0e-9a55-2f6f7f0c1d3e'] },
+}
+
 function annotate(operation: OpenApiOperation, note: OperationNote): void {
   operation.operationId = note.id
   if (note.streams) operation.requestBody = { required: true, content: texts(note.streams) }
   for (const { schema } of Object.values(note.streams ? {} : (operation.requestBody?.content ?? {}))) {
     if (schema && note.body !== undefined) schema.examples = [note.body]
   }
+  if (note.isOnce) operation.parameters = [...(operation.parameters ?? []), idempotencyKey]
   for (const [name, { description, example }] of Object.entries(note.query ?? {})) {
     const schema = { type: 'string', examples: [example] }
     operation.parameters = [...(operation.parameters ?? []), { name, in: 'query', description, schema }]

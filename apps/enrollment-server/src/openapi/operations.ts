@@ -12,6 +12,8 @@ export interface OperationNote {
   readonly streams?: Readonly<Record<string, string>>
   /** Answers that are not JSON, by media type. */
   readonly answers?: Readonly<Record<string, string>>
+  /** Takes an `Idempotency-Key`. */
+  readonly isOnce?: true
   /** Query parameters of an operation without a schema. */
   readonly query?: Readonly<Record<string, { readonly description: string; readonly example: string }>>
 }
@@ -49,7 +51,7 @@ export const operations: Readonly<Record<string, OperationNote>> = {
   },
   'POST /v1/ca/{id}/activate': { ...rotated, id: 'activateAuthority', body: {} },
   'POST /v1/ca/{id}/retire': { ...rotated, id: 'retireAuthority', body: { force: false } },
-  'POST /v1/devices': { id: 'registerDevice', body: sample.newDevice, answer: sample.device },
+  'POST /v1/devices': { id: 'registerDevice', isOnce: true, body: sample.newDevice, answer: sample.device },
   'GET /v1/devices': { id: 'listDevices', answer: page(sample.device) },
   'GET /v1/devices/{id}': { id: 'getDevice', answer: sample.device },
   'POST /v1/devices/import': {
@@ -63,6 +65,7 @@ export const operations: Readonly<Record<string, OperationNote>> = {
   },
   'POST /v1/devices/{id}/tokens': {
     id: 'makeToken',
+    isOnce: true,
     body: { expiresInSeconds: 3600 },
     answer: {
       token: 'Zq0wS8mH3r1v5yB7nE9tK2uJ4xL6cD0fG8hA3iM5oPQ',

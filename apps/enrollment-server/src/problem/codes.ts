@@ -170,6 +170,11 @@ export const problemKinds = {
     title: 'The public key is the key of a certificate authority.',
     fix: 'Make a key on the device.',
   },
+  'key-encryption-unsupported': {
+    status: 400,
+    title: 'The CSR asks for the key that the server makes to be encrypted beneath TLS.',
+    fix: 'Leave the attribute out that `detail` names, or make the key on the device, which is better.',
+  },
   'linking-wrong': {
     status: 403,
     title: 'The challengePassword of the CSR is not that of this TLS connection.',
@@ -265,6 +270,16 @@ export const problemKinds = {
     status: 431,
     title: 'The request header is larger than 16 KiB.',
     fix: 'Send fewer or smaller header fields.',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'The Idempotency-Key was used for another request.',
+    fix: 'Take a new key for every new request, and the same one to repeat a request as it was.',
+  },
+  'idempotent-answer-secret': {
+    status: 409,
+    title: 'The request was done before, and its answer held a secret, which is not kept.',
+    fix: 'Ask again with a new key; a token that did not arrive expires unused.',
   },
   'content-type-unsupported': {
     status: 415,

@@ -3,10 +3,9 @@ import {
   type AuditFields,
   type AuditHead,
   type AuditRecord,
-  canonicalJson,
   emptyAuditChain,
   nextAuditRecord,
-} from '@fleetroot/service'
+} from '@fleetroot/service/audit'
 import type { AuthorityChangeType } from '../authority/hierarchy-record.ts'
 import type { CsrReport } from '../problem/refusal.ts'
 import type { Actor } from './records.ts'
@@ -77,8 +76,8 @@ export function createAuditLog(database: DatabaseSync): {
       at: new Date(atMs).toISOString(),
       ...(by && { by: { ...by } }),
     }
-    const { record, hash } = nextAuditRecord(head(), fields)
-    insert.run(record.seq, canonicalJson(record), hash)
+    const { record, json, hash } = nextAuditRecord(head(), fields)
+    insert.run(record.seq, json, hash)
     return { seq: record.seq, hash }
   }
 

@@ -1,4 +1,4 @@
-import { canonicalJson } from '@fleetroot/service'
+import { canonicalJson } from '@fleetroot/service/audit'
 import type { Actor, DeviceRecord } from './records.ts'
 import type { NewDevice, RegistryOperations } from './registry.ts'
 

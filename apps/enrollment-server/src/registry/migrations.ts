@@ -145,6 +145,17 @@ const migrations: readonly string[] = [
     certificate TEXT
   ) STRICT, WITHOUT ROWID;
   `,
+  // Requests that may be sent twice, with what was answered to the first.
+  `
+  CREATE TABLE requests (
+    id      INTEGER PRIMARY KEY,
+    key     TEXT NOT NULL UNIQUE,
+    request TEXT NOT NULL,
+    answer  TEXT,
+    at      INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX requests_by_time ON requests (at);
+  `,
 ]
 
 /** The version that this program writes. */

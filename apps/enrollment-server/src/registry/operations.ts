@@ -9,6 +9,7 @@ import { deviceOperations } from './device-table.ts'
 import { createEventLog } from './event-log.ts'
 import { lifecycleOperations } from './lifecycle.ts'
 import type { RegistryOperations } from './registry.ts'
+import { requestOperations } from './request-table.ts'
 import { createRevocationTable } from './revocation-table.ts'
 import { createSuccessionTable } from './succession-table.ts'
 import { tokenOperations } from './token-table.ts'
@@ -21,6 +22,7 @@ const writes = {
   findDeviceOfManufacturer: false,
   listDevices: false,
   addToken: true,
+  makeOnce: true,
   findToken: false,
   recordCertificate: true,
   findCertificate: false,
@@ -67,6 +69,7 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
   const revocations = createRevocationTable(database)
   const claims = createClaimTable(database, audit.append)
   const devices = deviceOperations(database, audit.append)
+  const tokens = tokenOperations(database, audit.append)
   const approvals = createApprovalTable(database, {
     appendAudit: audit.append,
     addDevice: devices.addDevice,
@@ -80,7 +83,8 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
   return {
     ...devices,
     ...importOperations(devices),
-    ...tokenOperations(database, audit.append),
+    ...tokens,
+    ...requestOperations(database, { ...devices, ...tokens }),
     ...claims.operations,
     ...approvals.operations,
     ...certificateOperations(database, {

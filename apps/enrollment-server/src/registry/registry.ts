@@ -8,6 +8,7 @@ import type { ImportOperations } from './device-import.ts'
 import type { EventOperations } from './event-log.ts'
 import type { LifecycleOperations } from './lifecycle.ts'
 import type { Actor, CertificateRecord, DeviceRecord, DeviceState, TokenRecord } from './records.ts'
+import type { RequestOperations } from './request-table.ts'
 import type { RevocationOperations } from './revocation-table.ts'
 import type { SuccessionOperations } from './succession-table.ts'
 
@@ -16,6 +17,15 @@ export type NewDevice = Pick<
   DeviceRecord,
   'id' | 'profile' | 'dns' | 'ip' | 'labels' | 'batch' | 'idevid' | 'createdAtMs'
 > & {
+  readonly by?: Actor
+}
+
+/** A token to add, by its hash. */
+export interface NewToken {
+  readonly hash: string
+  readonly deviceId: DeviceId
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
   readonly by?: Actor
 }
 
@@ -92,6 +102,7 @@ export interface RegistryOperations
   extends
     LifecycleOperations,
     RevocationOperations,
+    RequestOperations,
     ImportOperations,
     SuccessionOperations,
     AuthorityOperations,
@@ -109,13 +120,7 @@ export interface RegistryOperations
   /** Replaces the DNS names and IP addresses of a device; `false` if it does not exist. */
   renameDevice(device: Pick<DeviceRecord, 'id' | 'dns' | 'ip'>): boolean
   /** Adds a token by its hash; `false` if the device does not exist. */
-  addToken(token: {
-    hash: string
-    deviceId: DeviceId
-    createdAtMs: number
-    expiresAtMs: number
-    by?: Actor
-  }): boolean
+  addToken(token: NewToken): boolean
   /** The token and the device that it is bound to. */
   findToken(hash: string): { token: TokenRecord; device: DeviceRecord } | undefined
   findCertificate(serial: string): CertificateRecord | undefined

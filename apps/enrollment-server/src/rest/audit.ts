@@ -76,8 +76,8 @@ export function auditRoutes(
   })
 }
 
-/** Whoever is revoked while reading gets no further: `mayGoOn` rejects, and the connection breaks off. */
-async function* linesAfter(
+/** The audit behind a record, as NDJSON. Whoever is revoked while reading gets no further: `mayGoOn` rejects, and the connection breaks off. */
+export async function* linesAfter(
   registry: Pick<Registry, 'listAudit'>,
   after: number,
   mayGoOn: () => Promise<unknown>,

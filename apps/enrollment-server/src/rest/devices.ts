@@ -11,6 +11,7 @@ import { cursor, decodeCursor, encodeCursor, pageLimit } from './cursor.ts'
 import { nameComplaints } from './device-names.ts'
 import { device, deviceId, newDevice, showDevice } from './device.ts'
 import { endpoint } from './endpoint.ts'
+import { answeredBefore, requestName } from './idempotency.ts'
 
 /** Serves the inventory: register, list, read. */
 export function deviceRoutes(
@@ -27,7 +28,13 @@ export function deviceRoutes(
       summary: 'Register a device',
       body: newDevice(profiles),
       answer: { status: 201, schema: device },
-      refusals: ['field-invalid', 'role-not-allowed', 'device-exists', 'device-managed'],
+      refusals: [
+        'field-invalid',
+        'role-not-allowed',
+        'device-exists',
+        'device-managed',
+        'idempotency-key-reused',
+      ],
       handle: async ({ body, request, reply }) => {
         const [complaint] = nameComplaints(body, profiles)
         if (complaint) {
@@ -37,13 +44,19 @@ export function deviceRoutes(
         if (isManagedId(body.id)) {
           throw new RequestRefused({ code: 'device-managed', detail: `id: ${body.id} is the server's own` })
         }
-        const record = { ...body, createdAtMs: now().getTime() }
-        if (!(await registry.addDevice({ ...record, by: actorOf(request) }))) {
+        const atMs = now().getTime()
+        const added = { ...body, createdAtMs: atMs, by: actorOf(request) }
+        const shown = showDevice({ ...added, state: 'registered' })
+        const name = requestName(request, body)
+        const once = { atMs, device: added, answer: JSON.stringify(shown) }
+        const outcome = name && (await registry.makeOnce({ ...name, ...once }))
+        const before = outcome && answeredBefore(outcome)
+        if (before === undefined && !(outcome ? outcome === 'made' : await registry.addDevice(added))) {
           const detail = `id: ${body.id} is in the inventory${body.idevid ? ', or its idevid is that of another device' : ''}`
           throw new RequestRefused({ code: 'device-exists', detail })
         }
         reply.header('location', `/v1/devices/${body.id}`)
-        return showDevice({ ...record, state: 'registered' })
+        return before === undefined ? shown : (JSON.parse(before) as typeof shown)
       },
     }),
     GET: endpoint({

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { z } from 'zod'
 import type { Access } from '../http/access.ts'
@@ -62,10 +63,22 @@ export function endpoint<
         request,
         reply,
       })
+      const text = JSON.stringify(value)
+      if (request.method === 'GET' || request.method === 'HEAD') {
+        // Of the answer as it is: whoever has the same has all that there is to know.
+        const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`
+        reply.header('etag', etag)
+        if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
+      }
       reply.code(answer.status).type('application/json')
-      return reply.send(JSON.stringify(value))
+      return reply.send(text)
     },
   }
+}
+
+/** If-None-Match, compared weakly (RFC 9110, section 13.1.2). */
+function matches(header: string | undefined, etag: string): boolean {
+  return header?.split(',').some((one) => [etag, '*'].includes(one.trim().replace(/^W\//, ''))) ?? false
 }
 
 /** Readies an instance for endpoints: fastify neither validates nor serialises, the endpoint does both. */

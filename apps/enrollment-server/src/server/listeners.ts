@@ -53,6 +53,7 @@ export async function startSecureListener(
       identity: TlsIdentity
       feed: EventFeed
       bootstrap: Bootstrap
+      serverKeygen: boolean
       /** PEM: named in the handshake, so that a device knows that its certificate from the factory is asked for. */
       manufacturerAnchors: readonly string[]
     },

@@ -151,6 +151,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     trustDomain,
     tokenLifetimeMs: config.tokenLifetime,
     approvalLifetimeMs: config.approvalLifetime,
+    serverKeygen: config.serverKeygen,
     bootstrap: { byManufacturer: manufacturers.length > 0, byApproval: config.approvals },
     manufacturerAnchors: manufacturers.flatMap(({ anchors }) => anchors.map(({ pem }) => pem)),
     version,

@@ -1,4 +1,10 @@
-import { type Config, type DataDirectory, type Logger, ServiceError } from '@fleetroot/service'
+import {
+  type Config,
+  type DataDirectory,
+  formatDuration,
+  type Logger,
+  ServiceError,
+} from '@fleetroot/service'
 import type { Authority } from '../authority/authority.ts'
 import { type Authorities, dataLock } from '../authority/authorities.ts'
 import type { settings } from '../config/settings.ts'
@@ -48,7 +54,11 @@ export async function openStatus(options: {
 }): Promise<StatusServices> {
   const { authorities, config, data, now, logger, onStop } = options
   if (config.crlLifetime <= config.crlInterval) {
-    throw new ServiceError('config', 'crlLifetime: must be longer than crlInterval, so that lists overlap')
+    const [lifetime, interval] = [config.crlLifetime, config.crlInterval].map((ms) => formatDuration(ms))
+    throw new ServiceError(
+      'config',
+      `crlLifetime: ${lifetime} must be longer than crlInterval, ${interval}, so that lists overlap`,
+    )
   }
   const feed = await openEventFeed(options.registry, (error) =>
     logger.error({ err: error }, 'cannot read events'),

@@ -40,6 +40,11 @@ export function rawCsr(
     publicKey.export({ format: 'der', type: 'spki' }),
     der(0xa0, ...attributes),
   )
+  return signCsr(privateKey, info)
+}
+
+/** A CSR of whatever stands where its CertificationRequestInfo should, signed by this key with SHA-256. */
+export function signCsr(privateKey: KeyObject, info: Uint8Array): Buffer {
   const algorithm =
     privateKey.asymmetricKeyType === 'rsa' ? '300d06092a864886f70d01010b0500' : '300a06082a8648ce3d040302'
   const signature = sign('sha256', info, privateKey)

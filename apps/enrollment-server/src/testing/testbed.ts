@@ -56,6 +56,7 @@ const defaults = {
   profiles: [],
   manufacturers: {},
   approvals: false,
+  serverKeygen: false,
   approvalLifetime: 7 * 86_400_000,
   approvalRetry: 60_000,
   tokenLifetime: 86_400_000,

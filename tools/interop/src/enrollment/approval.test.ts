@@ -3,17 +3,18 @@ import { join } from 'node:path'
 import { createEstClient, enrollDevice, openIdentityStore } from '@fleetroot/device-client'
 import { type Certificate, decodeCertsOnly, parseCertificate } from '@fleetroot/pki'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { buildFirmware } from '../firmware/build.ts'
 import { type Fleet, startFleet } from '../fleet.ts'
 import { judgedBy } from '../judged-by.ts'
 import { run, succeed } from '../run.ts'
 
 // Every client asks without a credential, polls until an operator approves, and then renews, at the same server.
 
-judgedBy(['pki', 'openssl', 'curl'], 'a device that nobody knows', () => {
+judgedBy(['pki', 'openssl', 'curl', 'cc', 'make', 'libc', 'mbedtls'], 'a device that nobody knows', () => {
   let fleet: Fleet
   let url: string
   beforeAll(async () => {
-    fleet = await startFleet({ broker: false, serverArgs: ['--approvals', '--approval-retry=1s'] })
+    fleet = await startFleet({ broker: true, serverArgs: ['--approvals', '--approval-retry=1s'] })
     url = `https://localhost:${fleet.enrollment.port}`
   })
   afterAll(() => fleet[Symbol.asyncDispose]())
@@ -99,6 +100,22 @@ judgedBy(['pki', 'openssl', 'curl'], 'a device that nobody knows', () => {
     writeFileSync(fleet.file(`${id}.crt`), enrolled.pem)
     const renewed = await post('simplereenroll', '--cert', fleet.file(`${id}.crt`), '--key', key)
     expectRenewed(enrolled, certificateIn(renewed))
+  })
+
+  test('polls with the firmware in C, and renews', async () => {
+    const id = 'waiting-c'
+    const firmware = await buildFirmware(fleet.file('build'), 'firmware-checked')
+    const device = [
+      `--id=${id}`,
+      `--root=${fleet.root}`,
+      `--store=${fleet.file(`${id}.store`)}`,
+      `--est=localhost:${fleet.enrollment.port}`,
+      `--broker=localhost:${fleet.broker.port}`,
+      '--attempts=100',
+    ]
+    const [enrolled] = await Promise.all([succeed(firmware, [...device, 'enroll']), approve(id)])
+    expect(enrolled.text).toMatch(/asks for approval of its key, SHA-256 [0-9a-f]{64}/)
+    expect((await succeed(firmware, [...device, 'renew'])).text).toContain(`renewed ${id}`)
   })
 
   test('polls with our own client, and renews', async () => {

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startProgram } from '@fleetroot/harness'
 import { parseCertificates } from '@fleetroot/pki'
@@ -113,6 +113,22 @@ judgedBy(
       expect((await device.run('enroll')).status).toBe(0)
       const certificates = (text: string): string => text.slice(text.indexOf('-----'))
       expect(certificates(device.read('identity.pem'))).toBe(certificates(identity))
+    })
+
+    test('makes another key when the server refuses the one that it has', async () => {
+      const other = await firmwareDevice(fleet, checked, 'c-7')
+      const device = await firmwareDevice(fleet, checked, 'c-8')
+      expect((await other.run('enroll')).status).toBe(0)
+      const identity = other.read('identity.pem')
+      mkdirSync(device.store)
+      device.write(
+        'pending.pem',
+        identity.slice(identity.indexOf('-----'), identity.indexOf('-----BEGIN CERT')),
+      )
+      const refused = await device.run('enroll')
+      expect(refused.text).toContain('refused (409): key-in-use:')
+      expect(refused.status).toBe(6)
+      expect((await device.run('enroll')).status).toBe(0)
     })
 
     test('keeps a renewed identity that it could not prove, and proves it at the next start', async () => {
