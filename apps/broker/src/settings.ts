@@ -201,11 +201,11 @@ export const settings = {
   acceptRatePerAddress: setting(atLeastOne(200), {
     help: 'connections accepted a second of one address; of IPv6: of one /64',
   }),
-  acceptBurstPerAddress: setting(atLeastOne(1_000), { help: 'the same at once, after a time of quiet' }),
+  acceptBurstPerAddress: setting(atLeastOne(4_000), { help: 'the same at once, after a time of quiet' }),
   maxHandshakes: setting(atLeastOne(2_000), {
     help: 'connections that have not proven who they are, of all addresses together',
   }),
-  maxHandshakesPerAddress: setting(atLeastOne(500), { help: 'the same of one address' }),
+  maxHandshakesPerAddress: setting(atLeastOne(1_000), { help: 'the same of one address' }),
   handshakeTimeout: setting(duration('10s', { atMost: longestTimer }), {
     help: 'time for a client to prove who it is',
   }),

@@ -10,6 +10,7 @@ export { type Link, type LinkState, openLink } from './link.ts'
 export { operator, type Operator } from './operator.ts'
 export { type Dial, ExactPublisher, ExactSubscriber } from './mqtt/exact-clients.ts'
 export { freePort } from './port.ts'
+export { openServers, type Servers } from './servers.ts'
 export {
   type Device,
   type DeviceStart,

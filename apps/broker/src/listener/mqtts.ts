@@ -4,7 +4,7 @@ import { createServer, type TLSSocket } from 'node:tls'
 import type { Origin } from '../engine/session.ts'
 import { cuttable } from './cut.ts'
 import { guardDoor, visitOf } from './front-door.ts'
-import type { Listener, ListenerOptions } from './listener.ts'
+import { backlog, type Listener, type ListenerOptions } from './listener.ts'
 import { receive, reportHandshakeFailure } from './reception.ts'
 
 /**
@@ -27,7 +27,7 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
     reportHandshakeFailure(error, socket, originOf(socket, name), options)
     socket.destroy()
   })
-  server.listen({ host, port, reusePort: isShared })
+  server.listen({ host, port, backlog, reusePort: isShared })
   await once(server, 'listening')
 
   return {

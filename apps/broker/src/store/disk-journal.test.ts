@@ -13,10 +13,12 @@ const log = createLogger({ name: 'broker', level: 'silent' })
 let folder: ReturnType<typeof temporaryFolder>
 let opened: OpenedStore | undefined
 let health: (string | undefined)[]
+let recovered: PromiseWithResolvers<void>
 
 beforeEach(() => {
   folder = temporaryFolder()
   health = []
+  recovered = Promise.withResolvers()
   opened = undefined
 })
 afterEach(async () => {
@@ -29,7 +31,10 @@ async function open(name = 'store'): Promise<OpenedStore> {
     directories: [`${folder.path}/${name}`],
     log,
     now: Date.now,
-    onHealth: (failure) => health.push(failure?.message),
+    onHealth: (failure) => {
+      health.push(failure?.message)
+      if (failure === undefined) recovered.resolve()
+    },
     retryMs: 20,
   })
   return opened
@@ -132,7 +137,7 @@ describe('the journal on disk', () => {
     // Where a directory of the same name has been made meanwhile by the attempts, it goes.
     await rename(`${folder.path}/store`, `${folder.path}/empty`).catch(() => undefined)
     await rename(`${folder.path}/away`, `${folder.path}/store`)
-    while (store.journal.isFailing) await new Promise((resolve) => setTimeout(resolve, 5))
+    await recovered.promise
     await store.journal.flushed()
     expect(health).toEqual([expect.stringContaining('cannot be written'), undefined])
     await store.journal.close()
@@ -167,7 +172,7 @@ test('an engine whose store cannot be written acknowledges nothing and lets nobo
   expect(bench.counts.refused.get('store-failed')).toBe(1)
   await rename(`${folder.path}/store`, `${folder.path}/empty`).catch(() => undefined)
   await rename(`${folder.path}/away`, `${folder.path}/store`)
-  while (store.journal.isFailing) await new Promise((resolve) => setTimeout(resolve, 5))
+  await recovered.promise
 
   const again = await bench.connect(identity('device', 'pump'))
   await again.publish('devices/pump/telemetry/t', 'last')
