@@ -1,5 +1,6 @@
 import { connect } from 'node:tls'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { clientTlsOptions } from '@fleetroot/tls-config'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
@@ -76,6 +77,14 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
       expect(await metric(node, 'fleetroot_broker_workers')).toBe(2)
       expect(node.app.output().match(/^broker: listening on/gm)).toHaveLength(1)
     }
+  })
+
+  test('show the metrics of docs/operations.md', async () => {
+    const text = await one.operations('/metrics')
+    const shown = [...text.matchAll(/^# TYPE (fleetroot_broker_worker\w*) /gm)].map(([, name]) => name!)
+    const document = readFileSync(new URL('../../../../docs/operations.md', import.meta.url), 'utf8')
+    const table = [...document.matchAll(/^\| `(fleetroot_broker_worker\w*)`/gm)].map(([, name]) => name!)
+    expect(table.toSorted()).toEqual(shown.toSorted())
   })
 
   test('are one broker: for messages, retained ones, takeover, and the operator', async () => {
