@@ -4,8 +4,8 @@ import { judgedBy } from '../judged-by.ts'
 import type { Client } from './client.ts'
 import { type Node, type Nodes, startNodes, until } from './nodes.ts'
 
-const rate = 300
-const burst = 300
+const rate = 40
+const burst = 80
 
 judgedBy(['redis-server'], 'a node with several workers', () => {
   let nodes: Nodes
