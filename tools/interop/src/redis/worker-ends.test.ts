@@ -72,9 +72,9 @@ roles:
     const dialSubscriber = await nodes.dial('ledger', 'service', () => node)
     const publisher = new ExactPublisher('exact', 1, 10)
     const subscriber = new ExactSubscriber('ledger')
-    let isOver = false
+    const load = { isOver: false }
     const stay = async (connect: () => Promise<unknown>): Promise<void> => {
-      while (!isOver) await connect().catch(() => undefined)
+      while (!load.isOver) await connect().catch(() => undefined)
     }
     const granted = Promise.withResolvers<void>()
     let leave: () => void = () => undefined
@@ -121,7 +121,7 @@ roles:
       () => `${publisher.acknowledged.length} acknowledged, ${subscriber.received.length} received`,
     )
     expect(subscriber.forgotten).toBe(0)
-    isOver = true
+    load.isOver = true
     leave()
     expect(await node.operations('/metrics')).toContain('fleetroot_broker_worker_restarts_total 4')
     // What those had counted that are gone is still counted.
