@@ -98,8 +98,20 @@ roles:
     const admitted = async (): Promise<number> =>
       Number(/^fleetroot_broker_admitted_total (\d+)$/m.exec(await node.operations('/metrics'))?.[1])
     const admittedBefore = await admitted()
-    // One after the other, so that whichever worker they are on is killed.
-    for (const { number, pid } of workersOf(node).slice(0, 4)) {
+    /** The worker that has the session of this client now. */
+    const workerOf = async (id: string): Promise<number> => {
+      const { items } = JSON.parse(await node.operations(`/v1/sessions?id=${id}`)) as {
+        items: { number: number }[]
+      }
+      return (items.at(-1)?.number ?? 0) % 64
+    }
+    for (const id of ['exact', 'ledger']) {
+      let number = 0
+      await until(
+        async () => (number = await workerOf(id)) > 0,
+        () => `${id} is not connected`,
+      )
+      const { pid } = workersOf(node).findLast((worker) => worker.number === number)!
       const from = node.app.output().length
       process.kill(pid, 'SIGKILL')
       const ended = `worker ${number} ended by SIGKILL and is started again`
@@ -123,7 +135,7 @@ roles:
     expect(subscriber.forgotten).toBe(0)
     load.isOver = true
     leave()
-    expect(await node.operations('/metrics')).toContain('fleetroot_broker_worker_restarts_total 4')
+    expect(await node.operations('/metrics')).toContain('fleetroot_broker_worker_restarts_total 2')
     // What those had counted that are gone is still counted.
     expect(await admitted()).toBeGreaterThan(admittedBefore)
   }, 60_000)
@@ -143,6 +155,33 @@ roles:
     await expect(other).rejects.toThrow(/another program has that port/)
   }, 30_000)
 
+  test('starts a worker again that hangs', async () => {
+    const from = node.app.output().length
+    const { number, pid } = workersOf(node).findLast((worker) => worker.number === 1)!
+    process.kill(pid, 'SIGSTOP')
+    await until(
+      async () => (await node.operations('/readyz')).includes(`"worker ${number}":"does not answer"`),
+      () => 'a worker that hangs is ready',
+    )
+    expect(await node.operations('/v1/sessions')).toContain('worker-silent')
+    await node.app.waitFor(new RegExp(`worker ${number} ended by SIGKILL and is started again`), from)
+    await until(
+      () => isReady(node),
+      () => node.app.output(),
+    )
+  }, 60_000)
+
+  test('that cannot serve says why, once', async () => {
+    const mute = nodes.start({ args: ['--workers=2', '--redis=redis://127.0.0.1:1', '--wait=1s'] })
+    const why = await mute.then(
+      () => 'it serves',
+      (error: Error) => error.message,
+    )
+    const sentences = why.match(/^broker: (?!waiting).*$/gm)
+    expect(sentences).toHaveLength(1)
+    expect(sentences![0]).toMatch(/no connection to Redis at redis:\/\/127\.0\.0\.1:1.*waited 1s/)
+  }, 30_000)
+
   test('drains all workers at SIGTERM, and ends at once at a second one', async () => {
     const client = await nodes.client(node, 'last')
     expect(await node.app.stop()).toEqual({ status: 0, signal: null })
@@ -151,7 +190,7 @@ roles:
 
     node = await nodes.start({ args: ['--workers=2', `--port=${port}`] })
     // A worker that cannot drain: it stands still.
-    const { pid } = workersOf(node)[0]!
+    const { pid } = workersOf(node).findLast((worker) => worker.number === 1)!
     process.kill(pid, 'SIGSTOP')
     node.app.signal('SIGTERM')
     await node.app.waitFor(/stopping: SIGTERM/)
