@@ -119,6 +119,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isResumed: (key) => store.sessions.get(key)?.isResumed === true,
     isFresh: (packet) => publishing.isFresh(packet),
     hasEnded: (client) => sessions.of(client)?.stream.destroyed === true,
+    onUnkept: (client) => sessions.of(client)?.end('store-failed'),
   })
   publishing.cover(broker as unknown as PublishingBroker)
   const retained = (topic: string): AsyncIterable<Retained> => broker.persistence.createRetainedStream(topic)

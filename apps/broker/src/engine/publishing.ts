@@ -98,7 +98,8 @@ export class Publishing {
     broker.publish = (packet, client, done) => {
       if (this.#accepted.has(packet)) return publish(packet, client, done)
       const { topic, payload, qos, retain, presence, settles } = packet as OwnPacket
-      if (qos === 0 && !retain) {
+      // What aedes says in its own name has neither.
+      if ((qos ?? 0) === 0 && !retain) {
         if (!topic.startsWith('$')) store.peers?.forward({ topic, payload: Buffer.from(payload) })
         return publish(packet, client, done)
       }

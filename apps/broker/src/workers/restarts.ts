@@ -1,7 +1,7 @@
 /** A process that lives this long has not failed at once. */
 const soundMs = 30_000
-/** So often in a row a process may fail at once: with the waits in between about 20 s. */
-const maxFailures = 6
+/** So often in a row a process may fail at once: with the waits in between about 8 s. */
+const maxFailures = 5
 const firstWaitMs = 250
 const longestWaitMs = 10_000
 

@@ -7,11 +7,17 @@ export interface WorkerProcessOptions {
   readonly logLevel: string | undefined
   /** Every message but answers. */
   readonly onMessage: (message: FromWorker) => void
+  /** It owes a sign of life; and when it has given one again. */
+  readonly onSilence: (isSilent: boolean) => void
   /** Once: how it ended, in words. */
   readonly onExit: (how: string) => void
 }
 
 const answerWithinMs = 5_000
+/** How often it is asked for a sign of life, and so long after it has one to give. */
+const signEveryMs = 3_000
+/** Signs of life in a row that it owes when it is taken for dead: a machine that is overloaded is no reason. */
+const maxSilences = 5
 
 interface Waiting {
   readonly resolve: (answer: Questions[keyof Questions]['answer'] | undefined) => void
@@ -24,8 +30,14 @@ export class WorkerProcess {
   readonly #startedMs = performance.now()
   readonly #waiting = new Map<number, Waiting>()
   #asked = 0
+  #silences = 0
+  /** It was asked for a sign of life and has not given it. */
+  #isOwing = false
+  /** It reads what it is sent. */
+  #isBegun = false
+  readonly #watching: NodeJS.Timeout
 
-  constructor({ logLevel, onMessage, onExit }: WorkerProcessOptions) {
+  constructor({ logLevel, onMessage, onSilence, onExit }: WorkerProcessOptions) {
     this.#child = fork(join(import.meta.dirname, 'worker.ts'), [], {
       env: environment(logLevel),
       // Its log goes where ours goes.
@@ -35,12 +47,15 @@ export class WorkerProcess {
     })
     this.#child.on('message', (message) => {
       const told = message as FromWorker
+      this.#isBegun ||= told.kind === 'listening'
       if (told.kind === 'answer') this.#answered(told.number, told.answer)
       else onMessage(told)
     })
     // A message that it cannot get any more: its exit follows.
     this.#child.on('error', () => undefined)
+    this.#watching = setInterval(() => this.#watch(onSilence), signEveryMs)
     this.#child.once('exit', (status, signal) => {
+      clearInterval(this.#watching)
       for (const number of this.#waiting.keys()) this.#answered(number, undefined)
       onExit(signal === null ? `with status ${status}` : `by ${signal}`)
     })
@@ -63,13 +78,36 @@ export class WorkerProcess {
   ask<What extends keyof Questions>(
     what: What,
     ask: Questions[What]['ask'],
+    withinMs = answerWithinMs,
   ): Promise<Questions[What]['answer'] | undefined> {
     const number = (this.#asked += 1)
     return new Promise((resolve) => {
-      const deadline = setTimeout(() => this.#answered(number, undefined), answerWithinMs)
+      const deadline = setTimeout(() => this.#answered(number, undefined), withinMs)
       this.#waiting.set(number, { resolve, deadline })
       this.send({ kind: 'ask', number, what, ask })
     })
+  }
+
+  /**
+   * Who hangs must go: the kernel goes on giving it its part of the connections. Silence is counted by our own timers, so that
+   * nobody is taken for dead because the whole machine stood still.
+   */
+  #watch(onSilence: (isSilent: boolean) => void): void {
+    if (this.#isBegun && this.#isOwing) {
+      this.#silences += 1
+      onSilence(true)
+      if (this.#silences >= maxSilences) this.#child.kill('SIGKILL')
+      return
+    }
+    if (this.#silences > 0) onSilence(false)
+    this.#silences = 0
+    if (!this.#isBegun) return
+    this.#isOwing = true
+    void this.#expectSign()
+  }
+
+  async #expectSign(): Promise<void> {
+    if ((await this.ask('settled', undefined, signEveryMs * maxSilences)) === true) this.#isOwing = false
   }
 
   #answered(number: number, answer: Questions[keyof Questions]['answer'] | undefined): void {

@@ -137,6 +137,7 @@ export class Workers {
     const process = new WorkerProcess({
       logLevel,
       onMessage: (message) => this.#hear(slot, process, message),
+      onSilence: (isSilent) => this.#tell(slot, '', isSilent ? 'does not answer' : undefined),
       onExit: (how) => {
         this.#exits.delete(promise)
         resolve()

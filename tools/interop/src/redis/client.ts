@@ -20,6 +20,9 @@ export interface ClientOptions {
   readonly will?: IConnectPacket['will']
 }
 
+/** Longest wait for anything, on a machine that has much else to do. */
+const patienceMs = 60_000
+
 /** One MQTT connection that acknowledges what it gets, and remembers all of it. */
 export class Client {
   readonly connack: IConnackPacket
@@ -40,10 +43,13 @@ export class Client {
     this.connack = connack
     this.#send = stream.send
     this.#destroy = stream.destroy
-    this.closed = stream.closed.then(() => {
-      this.isClosed = true
-      this.#changed()
-    })
+    this.closed = this.#follow(stream.closed)
+  }
+
+  async #follow(closed: Promise<void>): Promise<void> {
+    await closed
+    this.isClosed = true
+    this.#changed()
   }
 
   /** Connects; resolves at the CONNACK, whatever it says. Rejects when there is none. */
@@ -115,10 +121,18 @@ export class Client {
 
   /** Resolves when `done` says so, which is asked after everything that comes; rejects when the connection ends before. */
   async until(done: () => boolean): Promise<void> {
+    const deadline = setTimeout(() => this.#changed(), patienceMs)
+    const isLate = performance.now() + patienceMs - 1
     while (!done()) {
       if (this.isClosed) throw new Error('the connection ended')
+      if (performance.now() > isLate) throw new Error(`not in time; there were: ${this.#summary()}`)
       await new Promise<void>((resolve) => this.#waiting.add(resolve))
     }
+    clearTimeout(deadline)
+  }
+
+  #summary(): string {
+    return this.messages.map(({ topic, payload }) => `${topic} ${payload.toString()}`).join('\n')
   }
 
   /** With DISCONNECT, or without a word. */

@@ -27,10 +27,10 @@ async function startLoad(nodes: Nodes, where: () => Node) {
     leave()
     await ended
   }
-  let isOver = false
+  const state = { isOver: false }
   /** Comes back whenever its connection ends, to wherever it is told then. */
   const stay = async (connect: () => Promise<unknown>): Promise<void> => {
-    while (!isOver) {
+    while (!state.isOver) {
       await connect().catch(() => undefined)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
@@ -71,7 +71,7 @@ async function startLoad(nodes: Nodes, where: () => Node) {
         expect(exact.filter((text, index) => exact.indexOf(text) !== index)).toEqual([])
         expect(subscriber.forgotten).toBe(0)
       }
-      isOver = true
+      state.isOver = true
     },
   }
 }
@@ -107,6 +107,7 @@ judgedBy(['redis-server'], 'what was acknowledged is not lost, and at QoS 2 deli
       for (const node of [one, two]) await node.disconnect(role, id)
     }
     await load.settle()
+    expect(load.acknowledged()).toBeGreaterThan(1_000)
   })
 
   test('when Redis is killed and started again under load', async () => {

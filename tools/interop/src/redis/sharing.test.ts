@@ -27,11 +27,8 @@ judgedBy(['redis-server'], 'two brokers with one Redis', () => {
     for (const qos of [0, 1, 2] as const)
       await device.publish(`devices/crossing/${qos}`, String(qos), { qos })
     await live.until(() => live.messages.length === 3)
-    expect(live.messages.map(({ topic, qos }) => [topic, qos]).sort()).toEqual([
-      ['devices/crossing/0', 0],
-      ['devices/crossing/1', 1],
-      ['devices/crossing/2', 2],
-    ])
+    const found = live.messages.map(({ topic, qos }) => `${topic} ${qos}`)
+    expect(new Set(found)).toEqual(new Set([0, 1, 2].map((qos) => `devices/crossing/${qos} ${qos}`)))
     await live.leave()
     await device.leave()
   })
@@ -93,6 +90,7 @@ judgedBy(['redis-server'], 'two brokers with one Redis', () => {
         await device.publish(`devices/publisher/${session}/${n}/x`, String(n))
       }
       await service.until(() => service.messages.length === 50)
+      expect(service.texts()).toEqual(Array.from({ length: 50 }, (_, n) => String(n)))
       await service.leave()
     }
     await device.leave()
@@ -134,9 +132,7 @@ judgedBy(['redis-server'], 'two brokers with one Redis', () => {
     const answer = await nodes.admin.call('POST', '/v1/devices/thief/revoke', {})
     expect(answer.status).toBe(200)
     await moved.closed
-    await expect(
-      nodes.client(one, 'thief', { clean: false }).then(({ connack }) => connack.returnCode),
-    ).rejects.toThrow()
+    await expect(nodes.client(one, 'thief', { clean: false })).rejects.toThrow(/closed|reset|certificate/i)
     await service.leave()
   })
 
