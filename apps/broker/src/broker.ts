@@ -1,6 +1,7 @@
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
 import { type KeyAndCertificate, serverTlsOptions, type TlsMode } from '@fleetroot/tls-config'
+import type { Identity } from './admission/identity.ts'
 import { admitPeer } from './admission/peer.ts'
 import { type Authorities, listenerTrust, peerIssuers } from './authorities/authorities.ts'
 import { createEngine } from './engine/engine.ts'
@@ -14,7 +15,7 @@ import { BrokerCounts } from './metrics/counts.ts'
 import type { Policy } from '@fleetroot/policy'
 import type { RevocationView } from './revocation/revocation.ts'
 import { Store } from './store/store.ts'
-import { rotateTicketKeys } from './listener/ticket-keys.ts'
+import { rotateTicketKeys, TicketKeys } from './listener/ticket-keys.ts'
 
 /** All that a broker needs; it reads no file and asks no server. */
 export interface BrokerOptions {
@@ -38,13 +39,12 @@ export interface BrokerOptions {
   readonly listeners?: readonly ListenerPlan[]
   readonly limits?: Partial<EngineLimits & GuardLimits>
   readonly counts?: BrokerCounts
+  /** Hears of every session when the client has been told that it is connected. */
+  readonly connected?: (identity: Identity) => void
   /** What is kept for longer than a connection; default: in memory, and gone with the broker. The caller closes it after the broker. */
   readonly store?: Store
-  /**
-   * Keys of the TLS session tickets, 48 bytes, asked for at the start and at every rotation; default: random.
-   * Listeners that are to resume each other's sessions share them.
-   */
-  readonly ticketKeys?: () => Buffer
+  /** Keys of the TLS session tickets, which the caller rotates; default: its own, which nobody else has. */
+  readonly ticketKeys?: TicketKeys
   /** Milliseconds since 1970; default the system's clock. */
   readonly now?: () => number
 }
@@ -103,15 +103,17 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   let isClosing = false
   const policyOf = (listener: string | undefined): Policy => policies.get(listener ?? '') ?? common
 
-  const identityGuard = new IdentityGuard(limits)
+  const store = options.store ?? new Store({ log, now })
+  const identityGuard = new IdentityGuard(limits, { budget: store.peers?.budget })
   const engine = await createEngine({
     policy: ({ listener }) => policyOf(listener),
-    store: options.store ?? new Store({ log, now }),
+    store,
     identityGuard,
     revocation,
     limits,
     counts,
     log,
+    connected: options.connected,
     now,
   })
   const shared = {
@@ -138,10 +140,14 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   }
   try {
     const listeners = await openListeners(plans, shared)
-    const tickets = rotateTicketKeys(listeners.all, revocation, options.ticketKeys)
+    const ticketKeys = options.ticketKeys ?? new TicketKeys()
+    const rotation =
+      options.ticketKeys === undefined ? rotateTicketKeys(revocation, () => ticketKeys.use()) : undefined
+    const unfollow = ticketKeys.follow(listeners.setTicketKeys)
     const renewContexts = (): void => {
       listeners.renewContexts()
-      tickets.rotate()
+      // A context comes with random ones of its own.
+      listeners.setTicketKeys(ticketKeys.current)
     }
     const portOf = (kind: ListenerPlan['kind']): number =>
       listeners.listening.find((listener) => listener.kind === kind)?.port ?? 0
@@ -166,7 +172,8 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
       close: async () => {
         isClosing = true
         listeners.refuse()
-        tickets.close()
+        rotation?.close()
+        unfollow()
         await engine.close()
         await listeners.close()
       },

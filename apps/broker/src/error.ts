@@ -7,10 +7,13 @@ export type BrokerErrorCode =
   | 'revocation-unreachable'
   | 'revocation-refused'
   | 'revocation-list-invalid'
+  | 'activation-unreachable'
+  | 'activation-refused'
   | 'identity-unusable'
   | 'store-locked'
   | 'store-corrupt'
   | 'store-failed'
+  | 'worker-failed'
 
 /**
  * The one error class of the broker. `message` is public: it names the field, file or server and what to

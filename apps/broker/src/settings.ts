@@ -10,6 +10,8 @@ import {
 } from '@fleetroot/service'
 import { z } from 'zod'
 import { listenerList, networks } from './listener/listener-setting.ts'
+import { maxWorkers } from './workers/count.ts'
+import { redisPrefix, redisUrl } from './redis/redis-setting.ts'
 
 /** Schema of a limit: a whole number that is not 0, which would let nobody in. */
 function atLeastOne(defaultLimit: number) {
@@ -35,6 +37,17 @@ export const settings = {
     env: 'FLEETROOT_BROKER_PROXY_FROM',
     help: 'addresses and networks whose connections begin with a PROXY protocol header, version 2',
   }),
+  workers: setting(
+    z
+      .int()
+      .min(1)
+      .max(maxWorkers, { error: `must be at most ${maxWorkers}` })
+      .default(1),
+    {
+      env: 'FLEETROOT_BROKER_WORKERS',
+      help: 'processes that serve; more than 1 needs --redis',
+    },
+  ),
   metricsPort: setting(port(9465), {
     env: 'FLEETROOT_BROKER_METRICS_PORT',
     help: 'health and metrics on loopback; 0 picks a free port',
@@ -98,9 +111,38 @@ export const settings = {
       help: 'longest time between looks at the revocation lists, which are the safety net of the event stream',
     },
   ),
-  store: setting(z.enum(['disk', 'memory']).default('disk'), {
+  store: setting(z.enum(['disk', 'memory', 'redis']).optional(), {
     env: 'FLEETROOT_BROKER_STORE',
-    help: 'disk: what was acknowledged survives whatever happens to the process; memory: nothing does',
+    help: 'disk: what was acknowledged survives whatever happens to the process; memory: nothing does; redis: several brokers share it; left out: redis with --redis, otherwise disk',
+  }),
+  redis: setting(redisUrl.optional(), {
+    env: 'FLEETROOT_BROKER_REDIS',
+    help: 'redis://[USER@]HOST:PORT[/DB], or rediss:// for TLS: the store of all brokers that name it',
+  }),
+  redisPassword: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_REDIS_PASSWORD',
+    help: 'password for Redis',
+    secret: true,
+  }),
+  redisCa: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_REDIS_CA',
+    help: 'file with the CAs that vouch for Redis, PEM; left out: those of the system',
+  }),
+  redisPrefix: setting(redisPrefix, {
+    env: 'FLEETROOT_BROKER_REDIS_PREFIX',
+    help: 'what the keys in Redis begin with; brokers with the same one are one',
+  }),
+  // Longer than any pause of a process that is well; shorter than a client waits for its CONNACK.
+  redisNodeTimeout: setting(
+    duration('10s', { atMost: longestTimer }).refine((ms) => ms >= 2_000, { error: 'must be at least 2s' }),
+    {
+      help: 'how long a broker may show no sign of life until the others that share its store take over',
+    },
+  ),
+  ticketSecret: setting(z.string().min(32, { error: 'must have at least 32 characters' }).optional(), {
+    env: 'FLEETROOT_BROKER_TICKET_SECRET',
+    help: 'the same random text on all nodes: TLS sessions resume on each; left out: on the node that they began on',
+    secret: true,
   }),
   storePath: setting(z.string().min(1).optional(), {
     env: 'FLEETROOT_BROKER_STORE_PATH',

@@ -8,6 +8,7 @@ export { enrollAll, type Enrolled } from './enrolled.ts'
 export { temporaryFolder } from './folder.ts'
 export { type Link, type LinkState, openLink } from './link.ts'
 export { operator, type Operator } from './operator.ts'
+export { type Dial, ExactPublisher, ExactSubscriber } from './mqtt/exact-clients.ts'
 export { freePort } from './port.ts'
 export { openServers, type Servers } from './servers.ts'
 export {
@@ -21,4 +22,4 @@ export {
   type Transport,
   transports,
 } from './system.ts'
-export { type Exit, type RunningProcess, startProcess } from './process.ts'
+export { type Exit, type RunningProcess, startProcess, startProgram } from './process.ts'

@@ -17,6 +17,7 @@ import { createGates, type GateOptions } from './gates.ts'
 import { createHooks } from './hooks.ts'
 import type { EngineLimits } from './limits.ts'
 import { Outbox } from './outbox.ts'
+import { followPeers } from './following.ts'
 import { Publishing, type PublishingBroker } from './publishing.ts'
 import { enforceRevocation } from './revoked.ts'
 import { StorePersistence } from '../store/persistence.ts'
@@ -40,6 +41,8 @@ export interface EngineOptions {
   readonly identityGuard: IdentityGuard
   readonly counts: BrokerCounts
   readonly log: Logger
+  /** Hears of every session when the client has been told that it is connected. */
+  readonly connected?: ((identity: Identity) => void) | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -57,6 +60,11 @@ export interface Engine {
   readonly close: () => Promise<void>
 }
 
+interface Retained {
+  readonly topic: string
+  readonly payload: string | Uint8Array
+}
+
 /** The parts of aedes that its typings leave out. */
 type Broker = Aedes & {
   readonly persistence: SessionStore & Pick<StorePersistence, 'createRetainedStream'>
@@ -66,6 +74,7 @@ type Broker = Aedes & {
 /** Starts an engine: aedes with the hooks of `createHooks`, the store of `guardStore`, and an eye on expiry. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { policy, revocation, limits, store, identityGuard, counts, log, now } = options
+  const { peers } = store
   const mayRetain: GateOptions['mayRetain'] = (identity, { topic, payload }) =>
     store.retained.mayKeep(identity, topic, payload.length)
   const gates = createGates({ policy, revocation, counts, log, now, mayRetain, ...limits })
@@ -89,6 +98,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       sessions,
       publishing,
       store,
+      identityGuard,
       maxKeepaliveSeconds: limits.maxKeepaliveSeconds,
       forget: (client, filter) => void forget(client, filter).catch(storeFailed),
     }),
@@ -109,11 +119,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isResumed: (key) => store.sessions.get(key)?.isResumed === true,
     isFresh: (packet) => publishing.isFresh(packet),
     hasEnded: (client) => sessions.of(client)?.stream.destroyed === true,
+    onUnkept: (client) => sessions.of(client)?.end('store-failed'),
   })
   publishing.cover(broker as unknown as PublishingBroker)
-  await presence.restart(broker.persistence.createRetainedStream(`${presenceTopic}/+`))
+  const retained = (topic: string): AsyncIterable<Retained> => broker.persistence.createRetainedStream(topic)
+  // Of several brokers nobody knows alone who is not connected.
+  if (peers === undefined) await presence.restart(retained(`${presenceTopic}/+`))
+  else followPeers(peers, { broker, publishing, sessions, presence, store, retained })
   unsubscribeAtOnce(broker)
-  follow(broker, sessions, storeFailed, equip)
+  follow(broker, sessions, storeFailed, equip, options.connected)
   const revoked = enforceRevocation(sessions, revocation)
   const settle = (): void => {
     if (!revocation.isClosed()) publishLeftWills(store.wills, { gates, publishing, broker, counts, log })
@@ -132,9 +146,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return verdict?.allowed === true
   }
 
-  function leave({ outbox, stored }: Session): void {
+  function leave({ outbox, stored, key }: Session): void {
     outbox?.close()
     if (stored !== undefined) store.leave(stored)
+    if (key !== undefined) peers?.release(key)
   }
 
   function equip(client: DeliveringClient, session: Session): void {
@@ -209,6 +224,7 @@ function follow(
   sessions: Sessions,
   storeFailed: (error: unknown) => void,
   equip: (client: DeliveringClient, session: Session) => void,
+  connected: EngineOptions['connected'],
 ): void {
   broker.on('client', (client) => {
     const session = sessions.of(client)
@@ -216,7 +232,11 @@ function follow(
     sessions.register(session)
     equip(client as unknown as DeliveringClient, session)
   })
-  broker.on('clientReady', (client) => sessions.of(client)?.outbox?.open())
+  broker.on('clientReady', (client) => {
+    const session = sessions.of(client)
+    session?.outbox?.open()
+    if (session !== undefined && !session.isBarred) connected?.(session.identity)
+  })
   broker.on('clientDisconnect', (client) => {
     const session = sessions.of(client)
     if (session === undefined) return

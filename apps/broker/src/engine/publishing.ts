@@ -1,6 +1,7 @@
 import type { PublishPacket } from 'aedes'
 import type { Identity } from '../admission/identity.ts'
-import type { Store } from '../store/store.ts'
+import type { Publication, Store } from '../store/store.ts'
+import type { PeerMessage } from '../store/peers.ts'
 import type { StoredSession } from '../store/stored-session.ts'
 import type { LeftWill } from '../store/wills.ts'
 import type { Gates } from './gates.ts'
@@ -14,6 +15,9 @@ export interface PublishingBroker {
 
 type Publish = (packet: PublishPacket, client: object | null | Done, done?: Done) => void
 type Done = (error?: Error) => void
+
+/** A message of the broker itself, with what it depends on. */
+type OwnPacket = PublishPacket & Pick<Publication, 'presence' | 'settles'>
 
 /** What publishing is decided by. */
 export interface PublishingOptions {
@@ -89,19 +93,36 @@ export class Publishing {
 
   /** Makes a broker hand over to the store what it publishes otherwise: wills, and messages of its own. */
   cover(broker: PublishingBroker): void {
-    const { sessions } = this.#options
+    const { sessions, store } = this.#options
     const publish = broker.publish.bind(broker)
     broker.publish = (packet, client, done) => {
-      const isKept = (packet.qos === 0 && !packet.retain) || this.#accepted.has(packet)
-      if (isKept) return publish(packet, client, done)
+      if (this.#accepted.has(packet)) return publish(packet, client, done)
+      const { topic, payload, qos, retain, presence, settles } = packet as OwnPacket
+      // What aedes says in its own name has neither.
+      if ((qos ?? 0) === 0 && !retain) {
+        if (!topic.startsWith('$')) store.peers?.forward({ topic, payload: Buffer.from(payload) })
+        return publish(packet, client, done)
+      }
       const owner =
         typeof client === 'function' || client === null ? undefined : sessions.of(client)?.identity
-      const safe = this.#accept(packet, owner)
+      const more = { ...(presence && { presence }), ...(settles !== undefined && { settles }) }
+      const safe = this.#accept(packet, owner, more)
       const go = (): void => publish(packet, client, done)
       if (safe === undefined) go()
       // Nobody is told that it is safe, and the store goes on to try.
-      else safe.then(go, go)
+      else
+        safe.then(
+          (verdict) => (verdict === 'void' ? (typeof client === 'function' ? client : done)?.() : go()),
+          go,
+        )
     }
+  }
+
+  /** Delivers what another broker has accepted. */
+  deliver(broker: PublishingBroker, message: PeerMessage): void {
+    const packet = { cmd: 'publish', dup: false, ...message } as unknown as PublishPacket
+    this.#accepted.add(packet)
+    broker.publish(packet, null, () => undefined)
   }
 
   /** Publishes a will whose client was connected when the broker was killed. */
@@ -111,14 +132,14 @@ export class Publishing {
     const safe = this.#accept(packet, owner, { settles: key })
     const go = (): void => broker.publish(packet, null, () => undefined)
     if (safe === undefined) go()
-    else safe.then(go, go)
+    else safe.then((verdict) => (verdict === 'void' ? undefined : go()), go)
   }
 
   #accept(
     { topic, payload, qos, retain }: PublishPacket,
     owner: Identity | undefined,
-    more: { incoming?: { key: string; messageId: number }; settles?: string } = {},
-  ): Promise<void> | undefined {
+    more: Pick<Publication, 'incoming' | 'settles' | 'presence'> = {},
+  ): Promise<unknown> | undefined {
     const { store, mayQueue } = this.#options
     return store.accept({
       topic,
@@ -137,12 +158,12 @@ export class Publishing {
     session.stream.destroy()
   }
 
-  #whenSafe(session: Session, safe: Promise<void> | undefined, done: Done): void {
+  #whenSafe(session: Session, safe: Promise<unknown> | undefined, done: Done): void {
     if (safe === undefined) done()
     else void this.#answer(session, safe, done)
   }
 
-  async #answer(session: Session, safe: Promise<void>, done: Done): Promise<void> {
+  async #answer(session: Session, safe: Promise<unknown>, done: Done): Promise<void> {
     try {
       await safe
     } catch {

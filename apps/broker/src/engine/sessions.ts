@@ -74,6 +74,13 @@ export class Sessions {
     return !session.stream.destroyed
   }
 
+  /** Ends the session on `key` because its client connects elsewhere. Returns whether there is one. */
+  giveWay(key: string): boolean {
+    const holder = this.#takeover.holder(key)
+    holder?.end('taken-over')
+    return holder !== undefined
+  }
+
   /** aedes counts the session among its clients. */
   register(session: Session): void {
     session.state = 'registered'

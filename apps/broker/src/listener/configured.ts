@@ -8,7 +8,7 @@ import { readProxies, type TrustedProxies } from './proxied.ts'
 type Config = AppContext<typeof settings>['config']
 
 /** The listeners that the configuration asks for: those of `listeners`, else one of each kind. */
-export function planListeners(config: Config, policies: Policies): ListenerPlan[] {
+export function planListeners(config: Config, policies: Pick<Policies, 'of'>): ListenerPlan[] {
   const { host, port, wssPort, tlsMode, proxyFrom } = config
   const wanted: readonly ListenerSetting[] = config.listeners ?? [
     { name: 'mqtts', kind: 'mqtts', port },

@@ -21,6 +21,7 @@ export interface ListenerOptions extends DoorOptions {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
+  readonly isShared?: boolean | undefined
   readonly tls: TlsOptions
   /** Decides about a finished handshake. */
   readonly admit: (socket: TLSSocket) => PeerVerdict

@@ -12,7 +12,7 @@ import { receive, reportHandshakeFailure } from './reception.ts'
  * Rejects with Node's error when it cannot listen.
  */
 export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
-  const { name, host, port, tls, accept, handshakeTimeoutMs } = options
+  const { name, host, port, isShared = false, tls, accept, handshakeTimeoutMs } = options
   const server = createServer({ ...tls, handshakeTimeout: handshakeTimeoutMs, noDelay: true })
   guardDoor(server, options)
   const ending = cuttable(server)
@@ -27,7 +27,7 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
     reportHandshakeFailure(error, socket, originOf(socket, name), options)
     socket.destroy()
   })
-  server.listen({ host, port, backlog })
+  server.listen({ host, port, backlog, reusePort: isShared })
   await once(server, 'listening')
 
   return {

@@ -24,7 +24,18 @@ const refusalTimeoutMs = 2_000
  * to us on behalf of whatever page is open, and no page is known here.
  */
 export async function listenWss(options: ListenerOptions & { maxFrameBytes: number }): Promise<Listener> {
-  const { name, host, port, tls, accept, counts, log, maxFrameBytes, handshakeTimeoutMs } = options
+  const {
+    name,
+    host,
+    port,
+    isShared = false,
+    tls,
+    accept,
+    counts,
+    log,
+    maxFrameBytes,
+    handshakeTimeoutMs,
+  } = options
   const server = createServer(
     {
       ...tls,
@@ -76,7 +87,7 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
   server.on('tlsClientError', (error, socket) =>
     reportHandshakeFailure(error, socket, originOf(socket, name), options),
   )
-  server.listen({ host, port, backlog })
+  server.listen({ host, port, backlog, reusePort: isShared })
   await once(server, 'listening')
 
   return {

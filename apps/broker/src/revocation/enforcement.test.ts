@@ -3,6 +3,7 @@ import type { KeyAndCertificate } from '@fleetroot/tls-config'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { followedBench } from '../testing/followed-bench.ts'
 import { expectSoon } from '../testing/followed-broker.ts'
+import { TicketKeys } from '../listener/ticket-keys.ts'
 import type { OpenOptions, Transport } from '../testing/live-broker.ts'
 import { refOf } from '../testing/registry-server.ts'
 
@@ -140,8 +141,7 @@ describe('a device that is revoked while it is offline, and resumes its TLS sess
     ['TLSv1.3', 'wss'],
   ] as const)('is refused although its ticket is still good: %s, %s', async (maxVersion, transport) => {
     // Fixed keys, as processes that share a port have: OpenSSL resumes the session and verifies nothing.
-    const keys = randomBytes(48)
-    await bench.start({ ticketKeys: () => keys })
+    await bench.start({ ticketKeys: new TicketKeys() })
     const { identity, resume } = await ticket(maxVersion, transport)
     expect(await isAdmitted(identity, 'pump', resume)).toBe(true)
     expect(resumed()).toBe(1)

@@ -2,10 +2,9 @@ import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'node:tls'
-import { type App, openServers, type Servers } from '@fleetroot/harness'
+import { type App, ExactPublisher, ExactSubscriber, openServers, type Servers } from '@fleetroot/harness'
 import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ExactPublisher, ExactSubscriber } from '../testing/exact-clients.ts'
 
 const kills = 20
 /** Acknowledged messages, at least, between two kills. */

@@ -77,7 +77,13 @@ export class StorePersistence {
   }
 
   createRetainedStreamCombi(filters: readonly string[]): Readable {
-    return Readable.from(retainedPackets(this.store.retained.match(filters)))
+    return Readable.from(retainedPackets(this.#retained(filters)))
+  }
+
+  async *#retained(filters: readonly string[]): AsyncGenerator<RetainedMessage, void, undefined> {
+    // What others have been told is to be found; without them it is answered by what is known here.
+    await this.store.peers?.current().catch(() => undefined)
+    yield* this.store.retained.match(filters)
   }
 
   createRetainedStream(filter: string): Readable {

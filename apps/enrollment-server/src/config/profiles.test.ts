@@ -36,7 +36,7 @@ profiles:
 
 it('a profile in the file stands beside those that are built in, with what it leaves out filled in', () => {
   const profiles = profilesOf(gateway)
-  expect([...profiles.keys()]).toEqual(['device', 'service', 'operator', 'claim', 'gateway'])
+  expect([...profiles.keys()]).toEqual(['device', 'service', 'broker', 'operator', 'claim', 'gateway'])
   expect(profiles.get('device')?.lifetimeSeconds).toBe(7 * 86_400)
   expect(profiles.get('gateway')).toEqual({
     ...defaultProfiles.device,
@@ -49,11 +49,17 @@ it('a profile in the file stands beside those that are built in, with what it le
 
 it('devices can be registered for it, and for nothing that makes operators', () => {
   const names = registrableProfiles(profilesOf(gateway)).map(({ name }) => name)
-  expect(names).toEqual(['device', 'service', 'gateway'])
+  expect(names).toEqual(['device', 'service', 'broker', 'gateway'])
 })
 
 it('without the section there are the built-in profiles alone', () => {
-  expect([...profilesOf('deviceLifetime: 1d\n').keys()]).toEqual(['device', 'service', 'operator', 'claim'])
+  expect([...profilesOf('deviceLifetime: 1d\n').keys()]).toEqual([
+    'device',
+    'service',
+    'broker',
+    'operator',
+    'claim',
+  ])
 })
 
 it('what --print-config prints is what a file can hold', () => {
@@ -68,6 +74,7 @@ it.each([
   ['a list', 'profiles: []', / profiles=\[\]: must be a mapping /],
   ['no fields', 'profiles: { gateway: 7 }', / gateway=7: profile must be an object /],
   ['the name of a built-in one', `profiles: { service: { ${written} } }`, / service: name must not be the /],
+  ['the name of the broker’s', `profiles: { broker: { ${written} } }`, / broker: name must not be the /],
   [
     'a name for itself',
     `profiles: { gw: { name: gw, ${written} } }`,

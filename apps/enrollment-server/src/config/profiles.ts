@@ -10,6 +10,9 @@ export interface Lifetimes {
   readonly renewalGrace: number
 }
 
+/** The profile of brokers, and what they alone may say. Otherwise it is that of a service. */
+export const brokerProfile = 'broker'
+
 /**
  * The section `profiles` of the configuration: the fields of a profile by its name, checked by pki's `parseProfile`.
  * Refused here as well: a role that nobody could get, because one-time tokens are for devices and services.
@@ -47,6 +50,8 @@ function parseSection(name: string, fields: unknown): Profile {
   if (isMapping && 'name' in fields) {
     throw new PkiError('profile-invalid', 'profile: name is the key of the section, leave it out here')
   }
+  if (name === brokerProfile)
+    throw new PkiError('profile-invalid', 'profile: name must not be the name of a built-in profile')
   const profile = parseProfile(isMapping ? { ...fields, name } : fields)
   if (isRegistrable(profile)) return profile
   throw new PkiError('profile-invalid', 'profile: role must be device or service; the others are built in')
@@ -75,6 +80,7 @@ export function configuredProfiles(
       renewalGraceSeconds: seconds(lifetimes.renewalGrace),
     },
     { ...service, lifetimeSeconds: seconds(lifetimes.serviceLifetime) },
+    { ...service, name: brokerProfile, lifetimeSeconds: seconds(lifetimes.serviceLifetime) },
     { ...operator, lifetimeSeconds: seconds(lifetimes.operatorLifetime) },
     claim,
   ]

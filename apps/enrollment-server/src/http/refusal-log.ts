@@ -15,9 +15,13 @@ export interface RefusedRequestFacts {
 
 /**
  * No warnings: a client that asks without a credential to hear which one to send, which is how HTTP authentication begins,
- * and an operator's program that registers again what is registered.
+ * an operator's program that registers again what is registered, and a device that waits for an operator.
  */
-const ordinary: ReadonlySet<string> = new Set<ProblemCode>(['credential-missing', 'device-exists'])
+const ordinary: ReadonlySet<string> = new Set<ProblemCode>([
+  'credential-missing',
+  'device-exists',
+  'approval-pending',
+])
 
 /** Takes a refusal into the log. */
 export type LogRefusal = (refusal: Refusal, facts: RefusedRequestFacts) => void

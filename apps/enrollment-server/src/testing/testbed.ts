@@ -50,7 +50,15 @@ const defaults = {
   renewalGrace: 0,
   serviceLifetime: 30 * 86_400_000,
   operatorLifetime: 86_400_000,
+  authorizationUrl: undefined,
+  authorizationSecretFile: undefined,
+  authorizationTrustFile: undefined,
   profiles: [],
+  manufacturers: {},
+  approvals: false,
+  serverKeygen: false,
+  approvalLifetime: 7 * 86_400_000,
+  approvalRetry: 60_000,
   tokenLifetime: 86_400_000,
   crlInterval: 3_600_000,
   crlLifetime: 86_400_000,
@@ -59,6 +67,7 @@ const defaults = {
   eventRetention: 7 * 86_400_000,
   rateLimit: 1_000_000,
   failedTokenLimit: 1_000_000,
+  sandbox: undefined,
 } satisfies Config<typeof settings> & { host: string }
 
 /**

@@ -1,9 +1,10 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { fastify } from 'fastify'
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Gauge, type Registry } from 'prom-client'
 import { addAdminRoutes, type AdminRoute } from './admin-route.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
 import { answerRefusals } from './refusal.ts'
+import { createRegister, metricsOf, type ProcessMetrics, withOthers } from './register.ts'
 import { refuseOtherHost } from './web-page.ts'
 
 /** The operations listener of an app. Made by `createOperations`. */
@@ -37,13 +38,14 @@ export function createOperations(options: {
   checks?: readonly string[]
   /** The app's own, below `/v1`. */
   routes?: readonly AdminRoute[]
+  /** Metrics of other processes of the same app, which `/metrics` adds to those of this one. */
+  others?: () => Promise<readonly ProcessMetrics[]>
   /** Once aborted, /readyz says `stopping`, so that load balancers look elsewhere while the app drains. */
   signal?: AbortSignal
 }): Operations {
-  const { port, host = '127.0.0.1', checks = [], routes = [], signal } = options
+  const { port, host = '127.0.0.1', checks = [], routes = [], others, signal } = options
   const readiness = createReadiness(checks)
-  const register = new Registry()
-  collectDefaultMetrics({ register })
+  const register = createRegister()
   const lag = monitorEventLoopDelay({ resolution: 20 })
   lag.enable()
 
@@ -73,7 +75,8 @@ export function createOperations(options: {
     return reply.code(503).send({ status: 'not ready', checks: pending })
   })
   server.get('/metrics', async (_request, reply) => {
-    return reply.type(register.contentType).send(await register.metrics())
+    const shown = others === undefined ? register : withOthers(await metricsOf(register), await others())
+    return reply.type(register.contentType).send(await shown.metrics())
   })
   if (isLoopback) addAdminRoutes(server, routes, () => ({ caller: 'loopback' }))
 
