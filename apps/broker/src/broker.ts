@@ -15,7 +15,7 @@ import { BrokerCounts } from './metrics/counts.ts'
 import type { Policy } from '@fleetroot/policy'
 import type { RevocationView } from './revocation/revocation.ts'
 import { Store } from './store/store.ts'
-import { rotateTicketKeys } from './listener/ticket-keys.ts'
+import { rotateTicketKeys, TicketKeys } from './listener/ticket-keys.ts'
 
 /** All that a broker needs; it reads no file and asks no server. */
 export interface BrokerOptions {
@@ -43,11 +43,8 @@ export interface BrokerOptions {
   readonly connected?: (identity: Identity) => void
   /** What is kept for longer than a connection; default: in memory, and gone with the broker. The caller closes it after the broker. */
   readonly store?: Store
-  /**
-   * Keys of the TLS session tickets, 48 bytes, asked for at the start and at every rotation; default: random.
-   * Listeners that are to resume each other's sessions share them.
-   */
-  readonly ticketKeys?: () => Buffer
+  /** Keys of the TLS session tickets, which the caller rotates; default: its own, which nobody else has. */
+  readonly ticketKeys?: TicketKeys
   /** Milliseconds since 1970; default the system's clock. */
   readonly now?: () => number
 }
@@ -72,7 +69,10 @@ export interface Broker {
    * whose CA is gone end when `BrokerOptions.revocation` says so, and no others.
    */
   readonly setAuthorities: (authorities: Authorities) => void
-  /** Ends all sessions and closes the listeners. */
+  /**
+   * Stops listening, ends all sessions, those of devices one after the other over `drainSpreadMs`, and closes the
+   * listeners. What was acknowledged is forwarded first.
+   */
   readonly close: () => Promise<void>
 }
 
@@ -103,10 +103,11 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   let isClosing = false
   const policyOf = (listener: string | undefined): Policy => policies.get(listener ?? '') ?? common
 
-  const identityGuard = new IdentityGuard(limits)
+  const store = options.store ?? new Store({ log, now })
+  const identityGuard = new IdentityGuard(limits, { budget: store.peers?.budget })
   const engine = await createEngine({
     policy: ({ listener }) => policyOf(listener),
-    store: options.store ?? new Store({ log, now }),
+    store,
     identityGuard,
     revocation,
     limits,
@@ -139,10 +140,14 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
   }
   try {
     const listeners = await openListeners(plans, shared)
-    const tickets = rotateTicketKeys(listeners.all, revocation, options.ticketKeys)
+    const ticketKeys = options.ticketKeys ?? new TicketKeys()
+    const rotation =
+      options.ticketKeys === undefined ? rotateTicketKeys(revocation, () => ticketKeys.use()) : undefined
+    const unfollow = ticketKeys.follow(listeners.setTicketKeys)
     const renewContexts = (): void => {
       listeners.renewContexts()
-      tickets.rotate()
+      // A context comes with random ones of its own.
+      listeners.setTicketKeys(ticketKeys.current)
     }
     const portOf = (kind: ListenerPlan['kind']): number =>
       listeners.listening.find((listener) => listener.kind === kind)?.port ?? 0
@@ -166,7 +171,9 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
       },
       close: async () => {
         isClosing = true
-        tickets.close()
+        listeners.refuse()
+        rotation?.close()
+        unfollow()
         await engine.close()
         await listeners.close()
       },

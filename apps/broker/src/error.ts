@@ -13,6 +13,7 @@ export type BrokerErrorCode =
   | 'store-locked'
   | 'store-corrupt'
   | 'store-failed'
+  | 'worker-failed'
 
 /**
  * The one error class of the broker. `message` is public: it names the field, file or server and what to

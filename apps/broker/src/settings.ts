@@ -1,6 +1,17 @@
-import { byteSize, duration, longestTimer, port, setting } from '@fleetroot/service'
+import { defaultTopicLimits } from '@fleetroot/policy'
+import {
+  byteSize,
+  duration,
+  longestTimer,
+  metricsHost,
+  optionalPort,
+  port,
+  setting,
+} from '@fleetroot/service'
 import { z } from 'zod'
 import { listenerList, networks } from './listener/listener-setting.ts'
+import { maxWorkers } from './workers/count.ts'
+import { redisPrefix, redisUrl } from './redis/redis-setting.ts'
 
 /** Schema of a limit: a whole number that is not 0, which would let nobody in. */
 function atLeastOne(defaultLimit: number) {
@@ -26,9 +37,29 @@ export const settings = {
     env: 'FLEETROOT_BROKER_PROXY_FROM',
     help: 'addresses and networks whose connections begin with a PROXY protocol header, version 2',
   }),
+  workers: setting(
+    z
+      .int()
+      .min(1)
+      .max(maxWorkers, { error: `must be at most ${maxWorkers}` })
+      .default(1),
+    {
+      env: 'FLEETROOT_BROKER_WORKERS',
+      help: 'processes that serve; more than 1 needs --redis',
+    },
+  ),
   metricsPort: setting(port(9465), {
     env: 'FLEETROOT_BROKER_METRICS_PORT',
     help: 'health and metrics on loopback; 0 picks a free port',
+  }),
+  metricsHost,
+  adminPort: setting(optionalPort(), {
+    env: 'FLEETROOT_BROKER_ADMIN_PORT',
+    help: 'administration for operators over mutual TLS; left out: on loopback only, at metricsPort',
+  }),
+  adminHost: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_ADMIN_HOST',
+    help: 'address to listen on for it; left out: as host',
   }),
   id: setting(z.string().default('broker'), { help: 'device id of the broker itself' }),
   tlsMode: setting(z.enum(['compatible', 'strict']).default('compatible'), {
@@ -80,9 +111,38 @@ export const settings = {
       help: 'longest time between looks at the revocation lists, which are the safety net of the event stream',
     },
   ),
-  store: setting(z.enum(['disk', 'memory']).default('disk'), {
+  store: setting(z.enum(['disk', 'memory', 'redis']).optional(), {
     env: 'FLEETROOT_BROKER_STORE',
-    help: 'disk: what was acknowledged survives whatever happens to the process; memory: nothing does',
+    help: 'disk: what was acknowledged survives whatever happens to the process; memory: nothing does; redis: several brokers share it; left out: redis with --redis, otherwise disk',
+  }),
+  redis: setting(redisUrl.optional(), {
+    env: 'FLEETROOT_BROKER_REDIS',
+    help: 'redis://[USER@]HOST:PORT[/DB], or rediss:// for TLS: the store of all brokers that name it',
+  }),
+  redisPassword: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_REDIS_PASSWORD',
+    help: 'password for Redis',
+    secret: true,
+  }),
+  redisCa: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_REDIS_CA',
+    help: 'file with the CAs that vouch for Redis, PEM; left out: those of the system',
+  }),
+  redisPrefix: setting(redisPrefix, {
+    env: 'FLEETROOT_BROKER_REDIS_PREFIX',
+    help: 'what the keys in Redis begin with; brokers with the same one are one',
+  }),
+  // Longer than any pause of a process that is well; shorter than a client waits for its CONNACK.
+  redisNodeTimeout: setting(
+    duration('10s', { atMost: longestTimer }).refine((ms) => ms >= 2_000, { error: 'must be at least 2s' }),
+    {
+      help: 'how long a broker may show no sign of life until the others that share its store take over',
+    },
+  ),
+  ticketSecret: setting(z.string().min(32, { error: 'must have at least 32 characters' }).optional(), {
+    env: 'FLEETROOT_BROKER_TICKET_SECRET',
+    help: 'the same random text on all nodes: TLS sessions resume on each; left out: on the node that they began on',
+    secret: true,
   }),
   storePath: setting(z.string().min(1).optional(), {
     env: 'FLEETROOT_BROKER_STORE_PATH',
@@ -122,6 +182,13 @@ export const settings = {
   maxDenials: setting(z.int().min(1).default(20), {
     help: 'denied publishes and subscriptions after which a client is disconnected',
   }),
+  maxTopicLength: setting(z.int().min(1).max(65_535).default(defaultTopicLimits.maxLength), {
+    help: 'longest topic or topic filter',
+  }),
+  // Beyond 100, aedes hangs up.
+  maxTopicLevels: setting(z.int().min(1).max(100).default(defaultTopicLimits.maxLevels), {
+    help: 'most levels of a topic or topic filter',
+  }),
   maxFilters: setting(z.int().min(1).default(100), { help: 'topic filters of one session' }),
   maxInflight: setting(z.int().min(1).max(65_535).default(100), {
     help: 'QoS 2 messages of one client that may wait for their PUBREL',
@@ -134,11 +201,11 @@ export const settings = {
   acceptRatePerAddress: setting(atLeastOne(200), {
     help: 'connections accepted a second of one address; of IPv6: of one /64',
   }),
-  acceptBurstPerAddress: setting(atLeastOne(1_000), { help: 'the same at once, after a time of quiet' }),
+  acceptBurstPerAddress: setting(atLeastOne(4_000), { help: 'the same at once, after a time of quiet' }),
   maxHandshakes: setting(atLeastOne(2_000), {
     help: 'connections that have not proven who they are, of all addresses together',
   }),
-  maxHandshakesPerAddress: setting(atLeastOne(500), { help: 'the same of one address' }),
+  maxHandshakesPerAddress: setting(atLeastOne(1_000), { help: 'the same of one address' }),
   handshakeTimeout: setting(duration('10s', { atMost: longestTimer }), {
     help: 'time for a client to prove who it is',
   }),
@@ -163,6 +230,11 @@ export const settings = {
   }),
   drainTimeout: setting(duration('2s', { atMost: longestTimer }), {
     help: 'how long a client may take nothing of what waits for it before it is disconnected',
+  }),
+  // The whole stop has 10 s: what is left is for messages under way and for the store.
+  drainSpread: setting(duration('5s', { atMost: '6s' }), {
+    env: 'FLEETROOT_BROKER_DRAIN_SPREAD',
+    help: 'how long the sessions of devices take to end at a stop, one after the other; few end faster',
   }),
   maxOutbound: setting(byteSize('4MiB'), {
     help: 'what may wait for a client that does not read before it is disconnected',

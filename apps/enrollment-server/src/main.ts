@@ -20,7 +20,12 @@ runApp({
   main: async ({ config, logger, signal, onStop, onHangup, ready, stop }) => {
     const sandbox = sandboxOf(config)
     const data = await openDataDirectory(config.data)
-    const operations = createOperations({ port: config.metricsPort, checks: ['listeners'], signal })
+    const operations = createOperations({
+      port: config.metricsPort,
+      host: config.metricsHost,
+      checks: ['listeners'],
+      signal,
+    })
     onStop('operations', () => operations.close())
     await operations.listen()
 

@@ -1,8 +1,9 @@
 import { type Contender, startOurs, startTheirs } from './contenders.ts'
 import { connectMqtt } from './load/mqtt.ts'
+import { openDoors } from './load/open-doors.ts'
 import { machine } from './measure/machine.ts'
 import { cpuMs } from './measure/process.ts'
-import { formatRow } from './measure/report.ts'
+import { report } from './measure/report.ts'
 import { median } from './measure/statistics.ts'
 import { mosquittoVersion } from './peer/mosquitto.ts'
 
@@ -51,7 +52,7 @@ console.log(
 )
 const contenders = {
   disk: await startOurs(publishers, ['bench-service']),
-  memory: await startOurs(publishers, ['bench-service'], ['--store=memory']),
+  memory: await startOurs(publishers, ['bench-service'], [...openDoors, '--store=memory']),
   ...(mosquittoVersion() ? { mosquitto: await startTheirs(publishers, ['bench-service']) } : {}),
 }
 try {
@@ -72,7 +73,7 @@ try {
   const row = (what: string, key: keyof Figures, unit: string, peer: string, budget: object): void => {
     const value = of(peer, key)
     const beside = value === undefined ? {} : { peer: { name: peer, value } }
-    console.log(formatRow({ what, ours: of('disk', key) ?? Number.NaN, unit, ...beside, ...budget }))
+    report({ what, ours: of('disk', key) ?? Number.NaN, unit, ...beside, ...budget })
   }
   const atLeast = { budget: { of: 'ratio', atLeast: 0.8 } }
   row('QoS 1, fsynced before each PUBACK, to a stored session', 'perSecond', '/s', 'mosquitto', atLeast)

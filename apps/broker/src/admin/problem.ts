@@ -2,7 +2,12 @@ import type { AdminAnswer } from '@fleetroot/service'
 import type { z } from 'zod'
 
 /** Why an administrative request is refused. */
-export type AdminProblemCode = 'invalid-request' | 'session-not-found' | 'policy-invalid' | 'not-serving'
+export type AdminProblemCode =
+  | 'invalid-request'
+  | 'session-not-found'
+  | 'policy-invalid'
+  | 'not-serving'
+  | 'worker-silent'
 
 /** An answer that says no, with a code for programs and a sentence for people. */
 export function problem(status: number, code: AdminProblemCode, detail: string): AdminAnswer {

@@ -4,7 +4,8 @@ import type { Session } from '../engine/session.ts'
 import { invalidRequest, problem } from './problem.ts'
 import { type SessionView, viewSession } from './session-view.ts'
 
-const page = z.strictObject({
+/** The query of a list. */
+export const page = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
   /** The `next` of the page before. */
   after: z.coerce.number().int().min(0).default(0),
@@ -20,17 +21,27 @@ const which = z.strictObject({ clientId: z.string().optional() })
  *     GET    /v1/sessions?limit=&after=&role=&id=     { items, next? }
  *     GET    /v1/sessions/:role/:id?clientId=         { items }, with the filters of each
  *     DELETE /v1/sessions/:role/:id?clientId=         { disconnected }
+ *
+ * `numberOf`: by which a session is known and listed; left out: its own number. It grows as that does.
  */
-export function sessionRoutes(sessions: () => ReadonlySet<Session> | undefined, log: Logger): AdminRoute[] {
+export function sessionRoutes(
+  sessions: () => ReadonlySet<Session> | undefined,
+  log: Logger,
+  numberOf: (session: Session) => number = ({ number }) => number,
+): AdminRoute[] {
   return [
-    { method: 'GET', path: '/v1/sessions', answer: (request) => list(sessions() ?? new Set(), request) },
+    {
+      method: 'GET',
+      path: '/v1/sessions',
+      answer: (request) => list(sessions() ?? new Set(), request, numberOf),
+    },
     {
       method: 'GET',
       path: '/v1/sessions/:role/:id',
       answer: (request) => {
         const found = find(sessions() ?? new Set(), request)
         if (!Array.isArray(found)) return found
-        return { body: { items: found.map((session) => viewSession(session, true)) } }
+        return { body: { items: found.map((session) => viewSession(session, numberOf(session), true)) } }
       },
     },
     {
@@ -41,25 +52,31 @@ export function sessionRoutes(sessions: () => ReadonlySet<Session> | undefined, 
         if (!Array.isArray(found)) return found
         for (const session of found) session.end('operator')
         const { role, id } = request.params
-        log.warn({ role, deviceId: id, sessions: found.length }, 'disconnected by an operator')
+        const { caller } = request
+        log.warn({ role, deviceId: id, sessions: found.length, caller }, 'disconnected by an operator')
         return { body: { disconnected: found.length } }
       },
     },
   ]
 }
 
-function list(sessions: ReadonlySet<Session>, { query }: AdminRequest): AdminAnswer {
+function list(
+  sessions: ReadonlySet<Session>,
+  { query }: AdminRequest,
+  numberOf: (session: Session) => number,
+): AdminAnswer {
   const parsed = page.safeParse(query)
   if (!parsed.success) return invalidRequest(parsed.error)
   const { limit, after, role, id } = parsed.data
   const items: SessionView[] = []
   for (const session of sessions) {
-    const { identity, number } = session
+    const { identity } = session
+    const number = numberOf(session)
     if (number <= after || (role ?? identity.role) !== identity.role || (id ?? identity.id) !== identity.id) {
       continue
     }
     if (items.length === limit) return { body: { items, next: items.at(-1)!.number } }
-    items.push(viewSession(session, false))
+    items.push(viewSession(session, number, false))
   }
   return { body: { items } }
 }

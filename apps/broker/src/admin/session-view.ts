@@ -29,11 +29,11 @@ export interface SessionView {
 }
 
 /** A session as operators see it; `isWhole`: with its filters and not only their number. */
-export function viewSession(session: Session, isWhole: boolean): SessionView {
+export function viewSession(session: Session, number: number, isWhole: boolean): SessionView {
   const { identity, origin, state, key, filters = new Set() } = session
   const { role, id, serial, issuer, notAfterMs } = identity
   return {
-    number: session.number,
+    number,
     role,
     id,
     clientId: key?.slice(role.length + id.length + 2),

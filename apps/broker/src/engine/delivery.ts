@@ -23,7 +23,6 @@ export interface DeliveringClient extends OutboxClient {
   readonly clean: boolean
   readonly closed: boolean
   readonly subscriptions: Readonly<Record<string, { readonly qos: 0 | 1 | 2 }>>
-  readonly duplicates: Record<string, number>
   _nextId: number
   deliver0: Deliver
   deliverQoS: Deliver
@@ -49,15 +48,31 @@ export interface DeliveryOptions {
 export function routeDeliveries(client: DeliveringClient, options: DeliveryOptions): void {
   const { session, store, mayQueue, mayReceive, outbox } = options
   const deliver0 = client.deliver0
+  let lastCounter: number | undefined
 
-  function enqueueRetained(stored: StoredSession, packet: Delivery, qos: 1 | 2): void {
+  function enqueueRetained(
+    stored: StoredSession,
+    packet: Delivery,
+    qos: 1 | 2,
+  ): Promise<unknown> | undefined {
     const { topic, payload } = packet
-    if (mayQueue(stored, topic))
-      store.enqueue(stored, { topic, payload, qos: packet.qos, time: store.now() }, qos)
+    if (!mayQueue(stored, topic)) return undefined
+    return store.enqueue(stored, { topic, payload, qos: packet.qos, time: store.now() }, qos)
+  }
+
+  /**
+   * A message that several filters match comes once for each, at once. aedes takes every message for one that has come
+   * whose number is lower than that of another; but messages overtake each other on their way to the bus.
+   */
+  function isRepeated({ brokerId, brokerCounter }: Delivery): boolean {
+    if (brokerId === null) return false
+    if (brokerCounter === lastCounter) return true
+    lastCounter = brokerCounter
+    return false
   }
 
   function sendTo(packet: Delivery, qos: 1 | 2, done: () => void): void {
-    if (isDuplicate(client, packet) || !mayReceive(session, packet)) return void setImmediate(done)
+    if (isRepeated(packet) || !mayReceive(session, packet)) return void setImmediate(done)
     const { topic, payload, retain } = packet
     const messageId = client._nextId
     client._nextId = messageId >= 65_535 ? 1 : messageId + 1
@@ -81,8 +96,9 @@ export function routeDeliveries(client: DeliveringClient, options: DeliveryOptio
     const box = outbox()
     if (stored === undefined || box === undefined) return void setImmediate(done)
     if (packet.brokerId !== null) return box.holdBack(done)
-    enqueueRetained(stored, packet, qos)
-    box.whenShort(done)
+    const enqueued = enqueueRetained(stored, packet, qos)
+    if (enqueued === undefined) box.whenShort(done)
+    else void enqueued.catch(() => undefined).finally(() => box.whenShort(done))
   }
   client.deliver0 = deliver
   client.deliverQoS = deliver
@@ -96,12 +112,4 @@ function grantedQos(subscriptions: DeliveringClient['subscriptions'], topic: str
     if (qos > granted && matchesFilter(filter, topic)) granted = qos
   }
   return granted
-}
-
-/** As aedes does: a message that several filters match is delivered once. */
-function isDuplicate({ duplicates }: DeliveringClient, { brokerId, brokerCounter }: Delivery): boolean {
-  if (brokerId === null) return false
-  if ((duplicates[brokerId] ?? 0) >= brokerCounter) return true
-  duplicates[brokerId] = brokerCounter
-  return false
 }

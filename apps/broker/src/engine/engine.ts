@@ -17,6 +17,7 @@ import { createGates, type GateOptions } from './gates.ts'
 import { createHooks } from './hooks.ts'
 import type { EngineLimits } from './limits.ts'
 import { Outbox } from './outbox.ts'
+import { followPeers } from './following.ts'
 import { Publishing, type PublishingBroker } from './publishing.ts'
 import { enforceRevocation } from './revoked.ts'
 import { StorePersistence } from '../store/persistence.ts'
@@ -59,6 +60,11 @@ export interface Engine {
   readonly close: () => Promise<void>
 }
 
+interface Retained {
+  readonly topic: string
+  readonly payload: string | Uint8Array
+}
+
 /** The parts of aedes that its typings leave out. */
 type Broker = Aedes & {
   readonly persistence: SessionStore & Pick<StorePersistence, 'createRetainedStream'>
@@ -68,6 +74,7 @@ type Broker = Aedes & {
 /** Starts an engine: aedes with the hooks of `createHooks`, the store of `guardStore`, and an eye on expiry. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { policy, revocation, limits, store, identityGuard, counts, log, now } = options
+  const { peers } = store
   const mayRetain: GateOptions['mayRetain'] = (identity, { topic, payload }) =>
     store.retained.mayKeep(identity, topic, payload.length)
   const gates = createGates({ policy, revocation, counts, log, now, mayRetain, ...limits })
@@ -91,6 +98,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       sessions,
       publishing,
       store,
+      identityGuard,
       maxKeepaliveSeconds: limits.maxKeepaliveSeconds,
       forget: (client, filter) => void forget(client, filter).catch(storeFailed),
     }),
@@ -111,9 +119,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     isResumed: (key) => store.sessions.get(key)?.isResumed === true,
     isFresh: (packet) => publishing.isFresh(packet),
     hasEnded: (client) => sessions.of(client)?.stream.destroyed === true,
+    onUnkept: (client) => sessions.of(client)?.end('store-failed'),
   })
   publishing.cover(broker as unknown as PublishingBroker)
-  await presence.restart(broker.persistence.createRetainedStream(`${presenceTopic}/+`))
+  const retained = (topic: string): AsyncIterable<Retained> => broker.persistence.createRetainedStream(topic)
+  // Of several brokers nobody knows alone who is not connected.
+  if (peers === undefined) await presence.restart(retained(`${presenceTopic}/+`))
+  else followPeers(peers, { broker, publishing, sessions, presence, store, retained })
   unsubscribeAtOnce(broker)
   follow(broker, sessions, storeFailed, equip, options.connected)
   const revoked = enforceRevocation(sessions, revocation)
@@ -134,9 +146,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return verdict?.allowed === true
   }
 
-  function leave({ outbox, stored }: Session): void {
+  function leave({ outbox, stored, key }: Session): void {
     outbox?.close()
     if (stored !== undefined) store.leave(stored)
+    if (key !== undefined) peers?.release(key)
   }
 
   function equip(client: DeliveringClient, session: Session): void {
@@ -174,9 +187,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       return session
     },
     close: async () => {
+      // Certificates go on to expire, and to be revoked, while the sessions end one after the other.
+      await drain(sessions.open, broker.mq, limits.drainSpreadMs)
       expiry.close()
       clearInterval(sweeping)
-      await drain(sessions.open, broker.mq)
       await presence.settled()
       revoked.close()
       await new Promise<void>((resolve) => broker.close(() => resolve()))
@@ -231,7 +245,7 @@ function follow(
   })
   broker.on('keepaliveTimeout', (client) => {
     const session = sessions.of(client)
-    if (session !== undefined) session.departure = 'keep-alive'
+    if (session !== undefined) sessions.lapse(session)
   })
   broker.on('unsubscribe', (filters, client) => {
     // Of a stored session the store has heard it before, when the packet came.

@@ -2,6 +2,7 @@ import type { AedesOptions, Client, ConnectPacket, PublishPacket } from 'aedes'
 import { admitConnect } from '../admission/connect.ts'
 import type { Identity } from '../admission/identity.ts'
 import { refuseStanding } from '../admission/standing.ts'
+import { type IdentityGuard, identityRefusals } from '../guard/identity-guard.ts'
 import type { Policy } from '@fleetroot/policy'
 import type { RevocationView } from '../revocation/revocation.ts'
 import { refuseConnect } from './connack.ts'
@@ -21,6 +22,7 @@ export interface HookOptions {
   readonly maxKeepaliveSeconds: number
   readonly publishing: Publishing
   readonly store: Store
+  readonly identityGuard: IdentityGuard
   /** Takes a filter out of the stored session of a client. */
   readonly forget: (client: Client, filter: string) => void
 }
@@ -50,7 +52,8 @@ type ConnectAnswer = Parameters<Hooks['preConnect']>[2]
  * A client without a session, which cannot be, may do nothing.
  */
 export function createHooks(options: HookOptions): Hooks {
-  const { policy, revocation, gates, sessions, publishing, store, maxKeepaliveSeconds, forget } = options
+  const { policy, revocation, gates, sessions, publishing, store, identityGuard } = options
+  const { maxKeepaliveSeconds, forget } = options
 
   async function connect(session: Session, packet: ConnectPacket, done: ConnectAnswer): Promise<void> {
     // Seconds may lie between the handshake and the CONNECT.
@@ -64,11 +67,7 @@ export function createHooks(options: HookOptions): Hooks {
       sessions.refuse(session, 'connect-refused', verdict.code, verdict.detail)
       return refuseConnect(session.stream, verdict.returnCode, () => done(new Error(verdict.code), false))
     }
-    if (store.journal.isFailing) {
-      const detail = 'the store cannot be written, so that nothing could be acknowledged'
-      sessions.refuse(session, 'store-failed', 'store-failed', detail)
-      return refuseConnect(session.stream, serverUnavailable, () => done(new Error('store-failed'), false))
-    }
+    if (store.journal.isFailing) return refuseUnkept(session, done)
     if (packet.clean === false && !store.mayOpen(verdict.sessionKey, session.identity)) {
       const detail = `${session.identity.id} has ${store.limits.maxSessions} stored sessions already; end one with clean session 1`
       sessions.refuse(session, 'connect-refused', 'too-many-sessions', detail)
@@ -76,13 +75,34 @@ export function createHooks(options: HookOptions): Hooks {
         done(new Error('too-many-sessions'), false),
       )
     }
+    const excess = await identityGuard.join(session.identity, session.gone)
+    if (excess !== undefined) {
+      sessions.refuse(session, 'connect-refused', excess, identityRefusals[excess])
+      return refuseConnect(session.stream, serverUnavailable, () => done(new Error(excess), false))
+    }
+    if (session.stream.destroyed || session.isBarred) return done(new Error('the connection ended'), false)
     packet.clientId = verdict.sessionKey
     const isAlone = await sessions.enter(session, verdict.sessionKey)
     // Whoever was revoked while waiting for an older session to go is barred, and its connection is gone.
     if (!isAlone || session.isBarred) return done(new Error('the connection ended'), false)
+    const isStored = packet.clean === false
+    const isWanted = (): boolean => !session.stream.destroyed && !session.isBarred
+    try {
+      const isHeld =
+        (await store.peers?.claim(verdict.sessionKey, session.identity, isStored, isWanted)) ?? true
+      if (!isHeld) return done(new Error('the connection ended'), false)
+    } catch {
+      return refuseUnkept(session, done)
+    }
     // What there is of an older session is taken up here, and given up by aedes' `cleanSubscriptions` [MQTT-3.1.2-6].
-    if (packet.clean === false) session.stored = store.open(verdict.sessionKey, session.identity)
+    if (isStored) session.stored = store.open(verdict.sessionKey, session.identity)
     done(null, true)
+  }
+
+  function refuseUnkept(session: Session, done: ConnectAnswer): void {
+    const detail = 'the store cannot be written, so that nothing could be acknowledged'
+    sessions.refuse(session, 'store-failed', 'store-failed', detail)
+    refuseConnect(session.stream, serverUnavailable, () => done(new Error('store-failed'), false))
   }
 
   /** What nobody foresaw ends this connection, not the process. */
@@ -91,6 +111,15 @@ export function createHooks(options: HookOptions): Hooks {
       await connect(session, packet, done)
     } catch (error) {
       done(error as Error, false)
+    }
+  }
+
+  /** The same for a message: what is thrown here would end the process, and anybody could say it again. */
+  function receive(session: Session, packet: PublishPacket, done: (error?: Error | null) => void): void {
+    try {
+      publishing.receive(session, packet, done)
+    } catch (error) {
+      sessions.break(session, error as Error)
     }
   }
 
@@ -116,7 +145,7 @@ export function createHooks(options: HookOptions): Hooks {
       } else {
         // Without an answer aedes forgets the packet: thousands may have come in one piece with those denied.
         if (gates.isSpent(session)) return
-        return publishing.receive(session, packet, done)
+        return receive(session, packet, done)
       }
       done(null)
     },

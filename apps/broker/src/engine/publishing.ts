@@ -1,6 +1,7 @@
 import type { PublishPacket } from 'aedes'
 import type { Identity } from '../admission/identity.ts'
-import type { Store } from '../store/store.ts'
+import type { Publication, Store } from '../store/store.ts'
+import type { PeerMessage } from '../store/peers.ts'
 import type { StoredSession } from '../store/stored-session.ts'
 import type { LeftWill } from '../store/wills.ts'
 import type { Gates } from './gates.ts'
@@ -14,6 +15,9 @@ export interface PublishingBroker {
 
 type Publish = (packet: PublishPacket, client: object | null | Done, done?: Done) => void
 type Done = (error?: Error) => void
+
+/** A message of the broker itself, with what it depends on. */
+type OwnPacket = PublishPacket & Pick<Publication, 'presence' | 'settles'>
 
 /** What publishing is decided by. */
 export interface PublishingOptions {
@@ -52,6 +56,14 @@ export class Publishing {
     const { qos } = packet
     const messageId = packet.messageId ?? 0
     const key = session.key!
+    if (qos > 0 && messageId < 1) {
+      // Also of one that ends before its identifier, for which mqtt-packet says -1.
+      return this.#refuse(
+        session,
+        'packet-identifier',
+        `PUBLISH at QoS ${qos} without a packet identifier [MQTT-2.3.1-1]`,
+      )
+    }
     // Nothing is taken into memory that may never reach the disk.
     if (store.journal.isFailing && (qos > 0 || packet.retain)) return session.end('store-failed')
     if (qos === 2) {
@@ -59,7 +71,11 @@ export class Publishing {
       // Sent again [MQTT-4.3.3-2]: it may be acknowledged as soon as the first one may.
       if (window.has(messageId)) return this.#whenSafe(session, store.journal.flushed(), done)
       if (window.size >= maxInflight) {
-        return done(new Error(`${maxInflight} QoS 2 messages of this session wait for their PUBREL already`))
+        return this.#refuse(
+          session,
+          'too-many-unreleased',
+          `${maxInflight} QoS 2 messages of this session wait for their PUBREL already`,
+        )
       }
     }
     gates.admitPublish(session, packet)
@@ -77,19 +93,36 @@ export class Publishing {
 
   /** Makes a broker hand over to the store what it publishes otherwise: wills, and messages of its own. */
   cover(broker: PublishingBroker): void {
-    const { sessions } = this.#options
+    const { sessions, store } = this.#options
     const publish = broker.publish.bind(broker)
     broker.publish = (packet, client, done) => {
-      const isKept = (packet.qos === 0 && !packet.retain) || this.#accepted.has(packet)
-      if (isKept) return publish(packet, client, done)
+      if (this.#accepted.has(packet)) return publish(packet, client, done)
+      const { topic, payload, qos, retain, presence, settles } = packet as OwnPacket
+      // What aedes says in its own name has neither.
+      if ((qos ?? 0) === 0 && !retain) {
+        if (!topic.startsWith('$')) store.peers?.forward({ topic, payload: Buffer.from(payload) })
+        return publish(packet, client, done)
+      }
       const owner =
         typeof client === 'function' || client === null ? undefined : sessions.of(client)?.identity
-      const safe = this.#accept(packet, owner)
+      const more = { ...(presence && { presence }), ...(settles !== undefined && { settles }) }
+      const safe = this.#accept(packet, owner, more)
       const go = (): void => publish(packet, client, done)
       if (safe === undefined) go()
       // Nobody is told that it is safe, and the store goes on to try.
-      else safe.then(go, go)
+      else
+        safe.then(
+          (verdict) => (verdict === 'void' ? (typeof client === 'function' ? client : done)?.() : go()),
+          go,
+        )
     }
+  }
+
+  /** Delivers what another broker has accepted. */
+  deliver(broker: PublishingBroker, message: PeerMessage): void {
+    const packet = { cmd: 'publish', dup: false, ...message } as unknown as PublishPacket
+    this.#accepted.add(packet)
+    broker.publish(packet, null, () => undefined)
   }
 
   /** Publishes a will whose client was connected when the broker was killed. */
@@ -99,14 +132,14 @@ export class Publishing {
     const safe = this.#accept(packet, owner, { settles: key })
     const go = (): void => broker.publish(packet, null, () => undefined)
     if (safe === undefined) go()
-    else safe.then(go, go)
+    else safe.then((verdict) => (verdict === 'void' ? undefined : go()), go)
   }
 
   #accept(
     { topic, payload, qos, retain }: PublishPacket,
     owner: Identity | undefined,
-    more: { incoming?: { key: string; messageId: number }; settles?: string } = {},
-  ): Promise<void> | undefined {
+    more: Pick<Publication, 'incoming' | 'settles' | 'presence'> = {},
+  ): Promise<unknown> | undefined {
     const { store, mayQueue } = this.#options
     return store.accept({
       topic,
@@ -119,12 +152,18 @@ export class Publishing {
     })
   }
 
-  #whenSafe(session: Session, safe: Promise<void> | undefined, done: Done): void {
+  /** Ends a connection for what came on it. */
+  #refuse(session: Session, reason: 'packet-identifier' | 'too-many-unreleased', detail: string): void {
+    this.#options.sessions.refuse(session, 'packet-refused', reason, detail)
+    session.stream.destroy()
+  }
+
+  #whenSafe(session: Session, safe: Promise<unknown> | undefined, done: Done): void {
     if (safe === undefined) done()
     else void this.#answer(session, safe, done)
   }
 
-  async #answer(session: Session, safe: Promise<void>, done: Done): Promise<void> {
+  async #answer(session: Session, safe: Promise<unknown>, done: Done): Promise<void> {
     try {
       await safe
     } catch {

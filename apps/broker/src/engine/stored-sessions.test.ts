@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { BrokerError } from '../error.ts'
 import { type ForgetFilter, guardStore, sessionMark, type SessionStore } from './stored-sessions.ts'
 
 /** Everything that reached the store. */
@@ -10,6 +11,8 @@ let ended: Set<string>
 let givenUp: string[]
 let resumed: Set<string>
 let fresh: Set<object>
+let unkept: string[]
+let failure: Error | undefined
 let filters: { topic: string }[]
 let forget: ForgetFilter
 
@@ -20,11 +23,14 @@ beforeEach(() => {
   givenUp = []
   resumed = new Set()
   fresh = new Set()
+  unkept = []
+  failure = undefined
   filters = []
   const record =
     (name: string) =>
     async (...call: unknown[]): Promise<unknown> => {
       reached.push([name, ...call])
+      if (failure !== undefined) throw failure
       return name
     }
   store = {
@@ -36,6 +42,8 @@ beforeEach(() => {
     outgoingStream: () => Readable.from(['theirs']),
     incomingGetPacket: record('get'),
     incomingStorePacket: record('store'),
+    incomingDelPacket: record('del'),
+    outgoingUpdate: record('update'),
     delWill: record('delWill'),
     putWill: record('putWill'),
   }
@@ -45,6 +53,7 @@ beforeEach(() => {
     isResumed: (key) => resumed.has(key),
     isFresh: (packet) => fresh.delete(packet),
     hasEnded: ({ id }) => ended.has(id),
+    onUnkept: ({ id }) => unkept.push(id),
   })
 })
 
@@ -106,8 +115,27 @@ describe('the session store', () => {
     expect(await store.putWill(client, 'will')).toBe('putWill')
     ended.add('x')
     const answers = [store.delWill(client), store.putWill(client, 'will')]
+    let isAnswered = false
+    for (const answer of answers) void answer.finally(() => (isAnswered = true))
+    // Whatever was under way is done by then: nothing here waits for the outside world.
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(isAnswered).toBe(false)
+    expect(reached.map(([name]) => name)).toEqual(['delWill', 'putWill', 'delWill', 'putWill', 'delWill'])
+  })
+
+  test('ends the session of what could not be kept, and answers nothing; another failure is told', async () => {
+    failure = new Error('no such packet')
+    await expect(store.incomingDelPacket(client, {})).rejects.toThrow('no such packet')
+    expect(unkept).toEqual([])
+    failure = new BrokerError('store-failed', 'no disk')
+    const answers = [
+      store.incomingDelPacket(client, {}),
+      store.outgoingUpdate(client, {}),
+      store.addSubscriptions(client, [{ topic: 'mine' }]),
+      store.removeSubscriptions({ id: 'y' }, ['mine']),
+    ]
     const later = new Promise((resolve) => setTimeout(resolve, 20, 'no answer'))
     expect(await Promise.race([...answers, later])).toBe('no answer')
-    expect(reached.map(([name]) => name)).toEqual(['delWill', 'putWill', 'delWill', 'putWill', 'delWill'])
+    expect(unkept.sort()).toEqual(['x', 'x', 'x', 'y'])
   })
 })

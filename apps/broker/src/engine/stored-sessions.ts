@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { BrokerError } from '../error.ts'
 
 /** A subscription as aedes hands it to its store. */
 interface StoredSubscription {
@@ -21,6 +22,8 @@ export interface SessionStore {
   outgoingStream(client: StoreClient): Readable
   incomingGetPacket(client: StoreClient, packet: object): Promise<unknown>
   incomingStorePacket(client: StoreClient, packet: object): Promise<unknown>
+  incomingDelPacket(client: StoreClient, packet: object): Promise<unknown>
+  outgoingUpdate(client: StoreClient, packet: object): Promise<unknown>
   delWill(client: StoreClient): Promise<unknown>
   putWill(client: StoreClient, will: unknown): Promise<unknown>
 }
@@ -46,6 +49,8 @@ export interface StoreQuestions {
   readonly isFresh: (packet: object) => boolean
   /** Is this a client whose connection has ended? */
   readonly hasEnded: (client: StoreClient) => boolean
+  /** What this client has sent could not be kept: its session is to end without an answer. */
+  readonly onUnkept: (client: StoreClient) => void
 }
 
 /**
@@ -57,6 +62,7 @@ export interface StoreQuestions {
  *   when its UNSUBSCRIBE has been answered: here each waits for the one before;
  * - it stores and queues a message after it has acknowledged it, and sends what is queued beside what comes: here `Publishing` has done the one when aedes comes to it, and `Outbox` does the other;
  * - of two PUBLISH packets with one packet identifier that come at once it takes both for the first;
+ * - it answers a PUBREL, a PUBREC and a SUBSCRIBE also when the store could not keep what it answers;
  * - a connection that ends while its session is being loaded is registered all the same, and ends whoever
  *   has come in its place: here its CONNECT never gets past the steps before, `delWill` and `putWill` of the store.
  *
@@ -67,11 +73,27 @@ export function guardStore(store: SessionStore, questions: StoreQuestions): Forg
   const removeSubscriptions = store.removeSubscriptions.bind(store)
   const subscriptionsByClient = store.subscriptionsByClient.bind(store)
   const incomingGetPacket = store.incomingGetPacket.bind(store)
+  const incomingDelPacket = store.incomingDelPacket.bind(store)
+  const outgoingUpdate = store.outgoingUpdate.bind(store)
   const delWill = store.delWill.bind(store)
   const putWill = store.putWill.bind(store)
 
   const inTurn = turns()
   const underWay = new WeakMap<readonly StoredSubscription[], Promise<unknown>>()
+
+  /** Without an answer to its packet a client sends it again, to whom can keep it. */
+  async function kept(client: StoreClient, work: Promise<unknown>): Promise<unknown> {
+    try {
+      return await work
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error
+      questions.onUnkept(client)
+      return never()
+    }
+  }
+
+  store.incomingDelPacket = (client, packet) => kept(client, incomingDelPacket(client, packet))
+  store.outgoingUpdate = (client, packet) => kept(client, outgoingUpdate(client, packet))
 
   // aedes comes with the whole list once for each filter that was granted, all in one turn of the loop.
   store.addSubscriptions = (client, subscriptions) => {
@@ -79,7 +101,7 @@ export function guardStore(store: SessionStore, questions: StoreQuestions): Forg
     if (known !== undefined) return known
     const stored = inTurn(client, async () => {
       const granted = subscriptions.filter(({ topic }) => questions.hasFilter(client, topic))
-      if (granted.length > 0) await addSubscriptions(client, granted)
+      if (granted.length > 0) await kept(client, addSubscriptions(client, granted))
     })
     underWay.set(subscriptions, stored)
     return stored
@@ -87,7 +109,7 @@ export function guardStore(store: SessionStore, questions: StoreQuestions): Forg
 
   store.removeSubscriptions = (client, filters) => {
     questions.onUnsubscribe(client, filters)
-    return inTurn(client, () => removeSubscriptions(client, filters))
+    return inTurn(client, () => kept(client, removeSubscriptions(client, filters)))
   }
 
   store.subscriptionsByClient = async (client) => {
@@ -105,7 +127,7 @@ export function guardStore(store: SessionStore, questions: StoreQuestions): Forg
   }
 
   // By `Outbox`.
-  store.outgoingStream = () => Readable.from([])
+  store.outgoingStream = () => new Readable({ read: nothing })
 
   store.delWill = async (client) => {
     const result = await delWill(client)
@@ -136,6 +158,11 @@ function turns(): (client: StoreClient, work: () => Promise<unknown>) => Promise
     )
     return done
   }
+}
+
+/** Ends a stream before its first item, without the generator of `Readable.from`: there is one for every CONNECT. */
+function nothing(this: Readable): void {
+  this.push(null)
 }
 
 /** Neither resolved nor rejected, because aedes would go on after both. A new one each: waiting is not free. */

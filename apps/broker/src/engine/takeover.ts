@@ -18,6 +18,11 @@ export class Takeover {
     await previous.gone
   }
 
+  /** The connection that holds `key`, or waits for it. */
+  holder(key: string): Session | undefined {
+    return this.#holders.get(key)
+  }
+
   /** To be called when `session` is gone. */
   leave(session: Session): void {
     if (session.key !== undefined && this.#holders.get(session.key) === session) {

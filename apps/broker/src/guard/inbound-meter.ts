@@ -10,6 +10,9 @@ export interface MeterVerdict {
   readonly isAbuse: boolean
 }
 
+/** What a meter goes by. */
+export type MeterLimits = Pick<GuardLimits, 'messageRate' | 'byteRate' | 'maxHeldBackMs'>
+
 /** Who comes back within this time after it was held back has not paused. */
 const pauseMs = 1_000
 
@@ -20,14 +23,20 @@ const free: MeterVerdict = { holdMs: 0, isAbuse: false }
  * TCP slows it down and nothing is lost; one that pushes on all the same, without a pause, is abuse in the end.
  */
 export class InboundMeter {
-  readonly #limits: Pick<GuardLimits, 'messageRate' | 'byteRate' | 'maxHeldBackMs'>
+  readonly #limits: MeterLimits
   #messagesFullAt = 0
   #bytesFullAt = 0
   #heldSince = 0
   #heldUntil = Number.NEGATIVE_INFINITY
 
-  constructor(limits: Pick<GuardLimits, 'messageRate' | 'byteRate' | 'maxHeldBackMs'>) {
+  constructor(limits: MeterLimits) {
     this.#limits = limits
+  }
+
+  /** Its buckets are full in so many milliseconds at the earliest, whoever has emptied them. */
+  protected owe(messagesMs: number, bytesMs: number, now: number): void {
+    this.#messagesFullAt = Math.max(this.#messagesFullAt, now + messagesMs)
+    this.#bytesFullAt = Math.max(this.#bytesFullAt, now + bytesMs)
   }
 
   /** Charges what was read at `now`, in milliseconds of a clock that never goes back. */

@@ -8,7 +8,7 @@ import { readProxies, type TrustedProxies } from './proxied.ts'
 type Config = AppContext<typeof settings>['config']
 
 /** The listeners that the configuration asks for: those of `listeners`, else one of each kind. */
-export function planListeners(config: Config, policies: Policies): ListenerPlan[] {
+export function planListeners(config: Config, policies: Pick<Policies, 'of'>): ListenerPlan[] {
   const { host, port, wssPort, tlsMode, proxyFrom } = config
   const wanted: readonly ListenerSetting[] = config.listeners ?? [
     { name: 'mqtts', kind: 'mqtts', port },
@@ -33,8 +33,11 @@ function trusted(networks: readonly string[]): TrustedProxies | undefined {
   return proxies
 }
 
-/** Where a client finds a listener. */
-export function urlOf({ kind, host, port }: Listening): string {
+/** Where a client finds a listener; `https` is the one for operators. */
+export function urlOf(
+  listener: Pick<Listening, 'host' | 'port'> & { kind: Listening['kind'] | 'https' },
+): string {
+  const { kind, host, port } = listener
   const shown = host.includes(':') ? `[${host}]` : host
-  return kind === 'mqtts' ? `mqtts://${shown}:${port}` : `wss://${shown}:${port}/mqtt`
+  return `${kind}://${shown}:${port}${kind === 'wss' ? '/mqtt' : ''}`
 }

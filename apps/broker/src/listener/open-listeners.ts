@@ -18,6 +18,8 @@ export interface ListenerPlan {
   readonly mode: TlsMode
   /** For whoever comes through it; left out: the broker's. */
   readonly policy?: Policy | undefined
+  /** Other processes listen there as well, and the kernel gives each connection to one of them (SO_REUSEPORT). */
+  readonly isShared?: boolean | undefined
   /** Who may say, by the PROXY protocol, on whose behalf a connection comes; left out: nobody. */
   readonly proxies?: TrustedProxies | undefined
 }
@@ -31,7 +33,7 @@ export interface Listening extends Pick<ListenerPlan, 'name' | 'kind' | 'host'> 
 /** What all listeners share. */
 export interface SharedOptions extends Omit<
   ListenerOptions,
-  'name' | 'host' | 'port' | 'tls' | 'admit' | 'proxies'
+  'name' | 'host' | 'port' | 'isShared' | 'tls' | 'admit' | 'proxies'
 > {
   readonly admit: (socket: TLSSocket, listener: string) => PeerVerdict
   /** With the certificate and the CAs of this moment. */
@@ -41,10 +43,13 @@ export interface SharedOptions extends Omit<
 
 /** The listeners of a broker. */
 export interface Listeners {
-  readonly all: readonly Listener[]
   readonly listening: readonly Listening[]
   /** Asks for the TLS options again, for new connections. */
   readonly renewContexts: () => void
+  /** Stops listening; connections that are open stay. */
+  readonly refuse: () => void
+  /** As `Listener.setTicketKeys`, of all. */
+  readonly setTicketKeys: (keys: Buffer) => void
   readonly close: () => Promise<void>
 }
 
@@ -75,7 +80,6 @@ export async function openListeners(
     throw error
   }
   return {
-    all: opened.map(({ listener }) => listener),
     listening: opened.map(({ plan: { name, kind, host }, listener }) => ({
       name,
       kind,
@@ -84,6 +88,12 @@ export async function openListeners(
     })),
     renewContexts: () => {
       for (const { plan, listener } of opened) listener.setSecureContext(tlsFor(plan.mode))
+    },
+    refuse: () => {
+      for (const { listener } of opened) listener.refuse()
+    },
+    setTicketKeys: (keys) => {
+      for (const { listener } of opened) listener.setTicketKeys(keys)
     },
     close,
   }

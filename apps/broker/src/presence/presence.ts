@@ -7,6 +7,10 @@ export interface OwnMessage {
   readonly payload: Buffer
   readonly qos: 0 | 1
   readonly retain: boolean
+  /** It is to be said only if it is so for all brokers together. */
+  readonly presence?: { readonly id: string; readonly online: boolean }
+  /** A debt of a broker that is gone, paid with it. */
+  readonly settles?: string
 }
 
 /** The payload of `fleet/presence/<device id>`, as JSON. */
@@ -23,6 +27,9 @@ export interface PresenceState {
   /** When the certificate ends, ISO 8601. */
   readonly expires: string
 }
+
+/** Retained messages. */
+type RetainedStates = AsyncIterable<{ readonly topic: string; readonly payload: string | Uint8Array }>
 
 /** Messages that are published at the same time after a restart: a store commits them together. */
 const atOnce = 1_000
@@ -97,9 +104,7 @@ export class Presence {
   }
 
   /** Says of everybody whom an earlier run left online, as retained messages say, that they are not. */
-  async restart(
-    retained: AsyncIterable<{ readonly topic: string; readonly payload: string | Uint8Array }>,
-  ): Promise<void> {
+  async restart(retained: RetainedStates): Promise<void> {
     const left: [string, PresenceState][] = []
     for await (const { topic, payload } of retained) {
       const state = parseState(payload)
@@ -117,6 +122,26 @@ export class Presence {
         }),
       )
     }
+  }
+
+  /** Says of a device whose broker is gone that it is not connected, and pays the debt that this is. Resolves to whether there was any need. */
+  async absent(id: string, settles: string, retained: RetainedStates): Promise<boolean> {
+    for await (const { topic, payload } of retained) {
+      const state = parseState(payload)
+      if (state?.online !== true) continue
+      this.#version = Math.max(this.#version, state.version)
+      const since = new Date(this.#now()).toISOString()
+      const offline = { ...state, online: false, since, reason: 'broker-lost', version: this.#nextVersion() }
+      const message = { topic, payload: Buffer.from(JSON.stringify(offline)), qos: 1, retain: true } as const
+      await this.#publish({ ...message, presence: { id, online: false }, settles })
+      return true
+    }
+    return false
+  }
+
+  /** Another broker has said this: whatever is said here from now on is newer. */
+  heard(payload: string | Uint8Array): void {
+    this.#version = Math.max(this.#version, parseState(payload)?.version ?? 0)
   }
 
   /** Resolves when everything has been published. */
@@ -150,8 +175,10 @@ export class Presence {
     this.#begin()
     while (record.next !== undefined) {
       const payload = Buffer.from(JSON.stringify(record.next))
+      const { online } = record.next
       record.next = undefined
-      await this.#publish({ topic: `${presenceTopic}/${id}`, payload, qos: 1, retain: true })
+      const topic = `${presenceTopic}/${id}`
+      await this.#publish({ topic, payload, qos: 1, retain: true, presence: { id, online } })
     }
     record.isPublishing = false
     this.#forget(id, record)

@@ -105,7 +105,7 @@ export class Lists {
     if ('unchanged' in answer) {
       if (record !== undefined && answer.unchanged !== undefined && answer.unchanged > record.eventId) {
         this.#records.set(name, { ...record, eventId: answer.unchanged })
-        revocation.set.includeUpTo(certificate.subjectKeyId ?? '', answer.unchanged)
+        revocation.includeUpTo(certificate.subjectKeyId ?? '', answer.unchanged)
       }
       return
     }

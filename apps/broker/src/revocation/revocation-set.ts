@@ -117,6 +117,13 @@ export class RevocationSet {
     if (issuer?.table !== undefined) issuer.upTo = Math.max(issuer.upTo, upTo)
   }
 
+  /** The lists that there are. */
+  *lists(): Generator<{ issuerKeyId: string; table: SerialTable; upTo: number }> {
+    for (const [issuerKeyId, { table, upTo }] of this.#issuers) {
+      if (table !== undefined) yield { issuerKeyId, table, upTo }
+    }
+  }
+
   /** How many changes are in no list yet. */
   get changed(): number {
     return [...this.#issuers.values()].reduce((sum, { changes }) => sum + changes.size, 0)

@@ -1,7 +1,7 @@
 import type { Standing } from '../admission/standing.ts'
 import type { RegistryEvent } from './registry-event.ts'
 import { type CertificateRef, RevocationSet } from './revocation-set.ts'
-import type { SerialTable } from './serial-table.ts'
+import { type PackedTable, SerialTable } from './serial-table.ts'
 import { Staleness, type StalenessOptions } from './staleness.ts'
 
 /** What the listeners and the engine ask, on every connection and for every message. */
@@ -42,16 +42,38 @@ export interface TrustedIssuers {
   }[]
 }
 
+/** A change of what is known, as plain values: another process that takes the same steps knows the same. */
+export type RevocationStep =
+  | { readonly what: 'issuers'; readonly keyIds: ReadonlyMap<string, string> }
+  | {
+      readonly what: 'list'
+      readonly issuerKeyId: string
+      readonly table: PackedTable
+      readonly upTo: number
+    }
+  | { readonly what: 'included'; readonly issuerKeyId: string; readonly upTo: number }
+  | {
+      readonly what: 'effect'
+      readonly certificate: CertificateRef
+      readonly effect: RegistryEvent['effect']
+      readonly eventId: number
+    }
+  /** An age and not a moment: clocks may be set between two steps. */
+  | { readonly what: 'confirmed'; readonly ageMs: number }
+
 /** Everything the broker knows about revoked certificates, and how old that knowledge is. */
 export class Revocation implements RevocationView {
   readonly set: RevocationSet
   readonly staleness: Staleness
   /** Subject key identifiers by the ids that events use. */
   #keyIds: ReadonlyMap<string, string>
+  readonly #now: () => number
   readonly #listeners = new Set<RevocationListener>()
+  readonly #followers = new Set<(step: RevocationStep) => void>()
 
   constructor(issuers: TrustedIssuers, staleness: StalenessOptions) {
     this.#keyIds = keyIdsOf(issuers)
+    this.#now = staleness.now
     this.set = new RevocationSet(this.#keyIds.values())
     this.staleness = new Staleness(staleness)
   }
@@ -74,8 +96,13 @@ export class Revocation implements RevocationView {
    * those that stay is kept; of a new one nobody passes before there is a list.
    */
   setIssuers(issuers: TrustedIssuers): void {
-    this.#keyIds = keyIdsOf(issuers)
-    this.set.setIssuers(this.#keyIds.values())
+    this.#setKeyIds(keyIdsOf(issuers))
+  }
+
+  #setKeyIds(keyIds: ReadonlyMap<string, string>): void {
+    this.#keyIds = keyIds
+    this.set.setIssuers(keyIds.values())
+    this.#tell({ what: 'issuers', keyIds })
     for (const { onReplaced } of this.#listeners) onReplaced()
   }
 
@@ -95,13 +122,21 @@ export class Revocation implements RevocationView {
   /** Applies what an event did to one certificate. */
   applyTo(certificate: CertificateRef, effect: RegistryEvent['effect'], eventId: number): void {
     if (!this.set.apply(certificate, effect, eventId)) return
+    this.#tell({ what: 'effect', certificate, effect, eventId })
     for (const { onChange } of this.#listeners) onChange(certificate)
   }
 
   /** Puts a list in the place of the last one of its issuing CA and tells the listeners. */
   replaceList(issuerKeyId: string, table: SerialTable, upTo: number): void {
     this.set.replaceList(issuerKeyId, table, upTo)
+    if (this.#followers.size > 0) this.#tell({ what: 'list', issuerKeyId, table: table.pack(), upTo })
     for (const { onReplaced } of this.#listeners) onReplaced()
+  }
+
+  /** The list of this issuing CA includes, unchanged, the events up to this one. */
+  includeUpTo(issuerKeyId: string, upTo: number): void {
+    this.set.includeUpTo(issuerKeyId, upTo)
+    this.#tell({ what: 'included', issuerKeyId, upTo })
   }
 
   /** Everything known at `atMs` (milliseconds since 1970) was complete. Nothing is confirmed before there are all lists. */
@@ -109,8 +144,51 @@ export class Revocation implements RevocationView {
     if (!this.set.isComplete) return
     const wasStale = this.staleness.isStale()
     this.staleness.confirm(atMs)
+    this.#tellConfirmed()
     if (!wasStale || this.staleness.isStale()) return
     for (const { onRecent } of this.#listeners) onRecent?.()
+  }
+
+  /**
+   * Hands over everything that is known now and then, in the turn in which it happens, every change: `take` of another
+   * process gets it. Returns the way to stop that.
+   */
+  readonly relay = (follower: (step: RevocationStep) => void): (() => void) => {
+    follower({ what: 'issuers', keyIds: this.#keyIds })
+    for (const { table, ...list } of this.set.lists())
+      follower({ what: 'list', ...list, table: table.pack() })
+    for (const { mark, eventId, ...certificate } of this.set.pending()) {
+      follower({ what: 'effect', certificate, effect: mark, eventId })
+    }
+    const ageMs = this.staleness.ageMs()
+    if (ageMs !== undefined) follower({ what: 'confirmed', ageMs })
+    this.#followers.add(follower)
+    return () => this.#followers.delete(follower)
+  }
+
+  /** Takes a step that `relay` of another process has handed over. */
+  take(step: RevocationStep): void {
+    switch (step.what) {
+      case 'issuers':
+        return this.#setKeyIds(step.keyIds)
+      case 'list':
+        return this.replaceList(step.issuerKeyId, SerialTable.unpack(step.table), step.upTo)
+      case 'included':
+        return this.includeUpTo(step.issuerKeyId, step.upTo)
+      case 'effect':
+        return this.applyTo(step.certificate, step.effect, step.eventId)
+      case 'confirmed':
+        return this.confirm(this.#now() - step.ageMs)
+    }
+  }
+
+  #tell(step: RevocationStep): void {
+    for (const follower of this.#followers) follower(step)
+  }
+
+  #tellConfirmed(): void {
+    const ageMs = this.staleness.ageMs()
+    if (ageMs !== undefined) this.#tell({ what: 'confirmed', ageMs })
   }
 
   status(): RevocationStatus {

@@ -7,6 +7,14 @@ const octetsEach = wordsEach * 4
 /** What a list says about a certificate. */
 export type Mark = 'revoked' | 'suspended'
 
+/** A table as plain values, which may be sent to another process. */
+export interface PackedTable {
+  readonly size: number
+  readonly serials: Uint32Array
+  readonly suspended: Uint8Array
+  readonly slots: Uint32Array
+}
+
 /**
  * The serial numbers of one revocation list, each marked revoked or suspended, looked up in constant time.
  * Nothing is ever taken out: a newer list is a new table. Open addressing over typed arrays, 21 octets an
@@ -15,11 +23,11 @@ export type Mark = 'revoked' | 'suspended'
  */
 export class SerialTable {
   #size = 0
-  readonly #capacity: number
-  readonly #serials: Uint32Array
-  readonly #suspended: Uint8Array
+  #capacity: number
+  #serials: Uint32Array
+  #suspended: Uint8Array
   /** Number of an entry plus one; 0 is a free slot. At most half of the slots are ever taken. */
-  readonly #slots: Uint32Array
+  #slots: Uint32Array
 
   /** @param capacity how many entries there may be; setting one more throws RangeError */
   constructor(capacity = 0) {
@@ -27,6 +35,22 @@ export class SerialTable {
     this.#serials = new Uint32Array(capacity * wordsEach)
     this.#suspended = new Uint8Array(capacity)
     this.#slots = new Uint32Array(2 ** Math.ceil(Math.log2(capacity * 2 + 2)))
+  }
+
+  /** A table that was packed, in this process or another; it takes over the arrays. */
+  static unpack({ size, serials, suspended, slots }: PackedTable): SerialTable {
+    const table = new SerialTable()
+    table.#size = size
+    table.#serials = serials
+    table.#suspended = suspended
+    table.#slots = slots
+    table.#capacity = suspended.length
+    return table
+  }
+
+  /** The arrays of this table themselves: for sending them away. */
+  pack(): PackedTable {
+    return { size: this.#size, serials: this.#serials, suspended: this.#suspended, slots: this.#slots }
   }
 
   /** How many entries there are. */

@@ -13,10 +13,12 @@ const log = createLogger({ name: 'broker', level: 'silent' })
 let folder: ReturnType<typeof temporaryFolder>
 let opened: OpenedStore | undefined
 let health: (string | undefined)[]
+let recovered: PromiseWithResolvers<void>
 
 beforeEach(() => {
   folder = temporaryFolder()
   health = []
+  recovered = Promise.withResolvers()
   opened = undefined
 })
 afterEach(async () => {
@@ -29,7 +31,10 @@ async function open(name = 'store'): Promise<OpenedStore> {
     directories: [`${folder.path}/${name}`],
     log,
     now: Date.now,
-    onHealth: (failure) => health.push(failure?.message),
+    onHealth: (failure) => {
+      health.push(failure?.message)
+      if (failure === undefined) recovered.resolve()
+    },
     retryMs: 20,
   })
   return opened
@@ -82,13 +87,40 @@ describe('the journal on disk', () => {
       onHealth: () => undefined,
     })
     journal.put(Buffer.from('a'), Buffer.from('x'))
-    while (synced.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await expect.poll(() => synced).toEqual([false])
     journal.del(Buffer.from('a'))
     journal.put(Buffer.from('b'), Buffer.from('x'))
     await journal.flushed()
     expect(synced).toEqual([false, true])
     expect(journal.safeGroup).toBe(2)
     await journal.close()
+  })
+
+  test('gathers changes for which nobody waits, writes them all the same, and at once when somebody does or it is closed', async () => {
+    const { store } = await open()
+    const { journal, counts } = store
+    const turn = () => new Promise((resolve) => setImmediate(resolve))
+    const before = counts.groups
+    for (let n = 0; n < 5; n++) {
+      journal.put(Buffer.from(`a${n}`), Buffer.from('x'))
+      await turn()
+    }
+    expect(counts.groups).toBe(before)
+    await expect.poll(() => counts.groups).toBe(before + 1)
+
+    const { group } = journal
+    journal.put(Buffer.from('b'), Buffer.from('x'))
+    await turn()
+    journal.put(Buffer.from('c'), Buffer.from('x'))
+    await journal.flushed()
+    expect(journal.safeGroup).toBe(group)
+
+    journal.put(Buffer.from('d'), Buffer.from('x'))
+    await journal.close()
+    const database = await openDatabase(`${folder.path}/store`)
+    expect((await database.get(Buffer.from('d')))?.toString()).toBe('x')
+    await database.close()
+    opened = undefined
   })
 
   test('that cannot be written acknowledges nothing, says so, and writes all of it as soon as it can', async () => {
@@ -105,7 +137,7 @@ describe('the journal on disk', () => {
     // Where a directory of the same name has been made meanwhile by the attempts, it goes.
     await rename(`${folder.path}/store`, `${folder.path}/empty`).catch(() => undefined)
     await rename(`${folder.path}/away`, `${folder.path}/store`)
-    while (store.journal.isFailing) await new Promise((resolve) => setTimeout(resolve, 5))
+    await recovered.promise
     await store.journal.flushed()
     expect(health).toEqual([expect.stringContaining('cannot be written'), undefined])
     await store.journal.close()
@@ -140,7 +172,7 @@ test('an engine whose store cannot be written acknowledges nothing and lets nobo
   expect(bench.counts.refused.get('store-failed')).toBe(1)
   await rename(`${folder.path}/store`, `${folder.path}/empty`).catch(() => undefined)
   await rename(`${folder.path}/away`, `${folder.path}/store`)
-  while (store.journal.isFailing) await new Promise((resolve) => setTimeout(resolve, 5))
+  await recovered.promise
 
   const again = await bench.connect(identity('device', 'pump'))
   await again.publish('devices/pump/telemetry/t', 'last')

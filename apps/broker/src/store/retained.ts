@@ -82,6 +82,14 @@ export class Retained {
     this.#account(owner, 1, sizeOf(message.topic, message.payload.length))
   }
 
+  /** Forgets all of it; nothing is written. */
+  clear(): void {
+    for (const topic of this.#byTopic.keys()) {
+      this.#forget(topic)
+      this.#tree.delete(topic)
+    }
+  }
+
   match(filters: readonly string[]): AsyncGenerator<RetainedMessage, void, undefined> {
     return this.#tree.match(filters)
   }

@@ -6,8 +6,9 @@ import { type Journal, memoryJournal } from './journal.ts'
 import { incomingKey, sessionKey, sharedKey } from './keys.ts'
 import { defaultStoreLimits, type StoreLimits } from './limits.ts'
 import { encodeMessage, type Message } from './message.ts'
-import type { QueuedMessage, SharedMessage } from './queue.ts'
+import type { SharedMessage } from './queue.ts'
 import { Queues } from './queues.ts'
+import type { Peers } from './peers.ts'
 import { ownerName, Retained } from './retained.ts'
 import {
   encodeSession,
@@ -35,12 +36,14 @@ export interface Publication {
   readonly payload: Buffer
   readonly qos: 0 | 1 | 2
   readonly retain: boolean
-  /** Who publishes; undefined: the broker itself. */
+  /** Who publishes; undefined: the broker itself, to which nobody is to acknowledge anything. */
   readonly owner: Identity | undefined
   /** Of a QoS 2 message: whose window it is in, under which packet identifier. */
   readonly incoming?: { readonly key: string; readonly messageId: number }
-  /** Of a will that was left behind: the session whose it was. */
+  /** Of what was left behind: the name of the debt. One that is no longer there is not to be paid again. */
   readonly settles?: string
+  /** Of a message that says whether a device is connected: to be forgotten unless it is so when the message is kept. */
+  readonly presence?: { readonly id: string; readonly online: boolean }
   /** May it wait for this session? */
   readonly mayQueue: (session: StoredSession) => boolean
 }
@@ -53,6 +56,8 @@ export interface Publication {
  */
 export class Store {
   readonly journal: Journal
+  /** The brokers that share the store, where there may be others. */
+  readonly peers: Peers | undefined = undefined
   readonly counts: StoreCounts
   readonly limits: StoreLimits
   readonly retained: Retained
@@ -185,12 +190,12 @@ export class Store {
 
   /**
    * Takes over responsibility for a message, in one piece: it waits for every session that is to get it, is retained if
-   * it is to be, and its packet identifier is known. Resolves when that is safe; undefined when it is already, or when nobody has to wait,
+   * it is to be, and its packet identifier is known. Resolves when that is safe, to `void` when nobody is to hear of it; undefined when it is already, or when nobody has to wait,
    * because nothing will be acknowledged (QoS 0). Rejects with BrokerError `store-failed`; the message may be delivered nevertheless.
    */
-  accept(publication: Publication): Promise<void> | undefined {
+  accept(publication: Publication): Promise<unknown> | undefined {
     const { topic, payload, qos, retain, owner, incoming, settles } = publication
-    const receivers = qos === 0 ? [] : this.#receivers(publication)
+    const receivers = qos === 0 ? [] : this.receivers(publication)
     // A copy: what came from the wire is a view of up to 64 KiB, which a single reading would hold for days.
     const kept = retain || receivers.length > 0 ? Buffer.from(payload) : payload
     const message: Message = { topic, payload: kept, qos, time: this.now() }
@@ -202,7 +207,8 @@ export class Store {
     if (retain) this.retained.set({ message, owner: owner && ownerName(owner) })
     if (incoming !== undefined) this.addIncoming(incoming.key, incoming.messageId, undefined)
     if (settles !== undefined) this.wills.settle(settles)
-    if (qos === 0) return undefined
+    // Nobody is promised what the broker says of itself: presence, which is said anew after a restart.
+    if (qos === 0 || (owner === undefined && receivers.length === 0)) return undefined
     // Also when nothing was written: what comes after another message is acknowledged and delivered after it [MQTT-4.6.0-6].
     const safe = this.journal.flushed()
     if (receivers.length === 0) return safe
@@ -219,9 +225,9 @@ export class Store {
     return 1
   }
 
-  /** Gives a message to one session: a retained one, in answer to its SUBSCRIBE. */
-  enqueue(session: StoredSession, message: Message, qos: 1 | 2): QueuedMessage | undefined {
-    const entry = this.queues.enqueue(session, message, { qos, retain: true })
+  /** Gives a message to one session: a retained one, in answer to its SUBSCRIBE. Undefined: it is in the queue. */
+  enqueue(session: StoredSession, message: Message, qos: 1 | 2): Promise<unknown> | undefined {
+    this.queues.enqueue(session, message, { qos, retain: true })
     const safe = this.journal.flushed()
     if (safe === undefined) session.wake?.()
     // On a failure: when the store has recovered.
@@ -230,7 +236,7 @@ export class Store {
         () => session.wake?.(),
         () => undefined,
       )
-    return entry
+    return undefined
   }
 
   /** What could not be sent while the store was failing can be now. */
@@ -248,7 +254,8 @@ export class Store {
     }
   }
 
-  #receivers({ topic, mayQueue }: Publication): [StoredSession, 1 | 2][] {
+  /** The sessions that a message is to wait for, and at which quality of service. */
+  protected receivers({ topic, mayQueue }: Publication): [StoredSession, 1 | 2][] {
     const matching = this.filters.match(topic)
     if (matching.length === 0) return []
     const best = new Map<StoredSession, 1 | 2>()

@@ -20,8 +20,8 @@ export interface Subscription {
 
 /** An MQTT session: what outlives the connection of its client [MQTT-3.1.2-4]. */
 export interface StoredSession {
-  /** Its name on disk; undefined for a session that ends with its connection and is not on disk. */
-  readonly number: number | undefined
+  /** Its name in the journal; undefined for a session that nothing is to be written of, such as one that ends with its connection. */
+  number: number | undefined
   readonly key: string
   /** Who connected last. Undefined: nobody has, which only aedes' own tests of a store do. */
   owner: Identity | undefined

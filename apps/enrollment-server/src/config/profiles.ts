@@ -26,12 +26,24 @@ export const profileSection = z
         profiles.push(parseSection(name, fields))
       } catch (error) {
         if (!(error instanceof PkiError)) throw error
-        context.addIssue({ code: 'custom', path: [name], message: error.message.replace(/^profile: /, '') })
+        context.addIssue({
+          code: 'custom',
+          ...complaintAbout(name, fields, error.message.replace(/^profile: /, '')),
+        })
       }
     }
     return profiles
   })
   .prefault({})
+
+/** A complaint about a field that is there is made at its own place, which has a line of the file. */
+function complaintAbout(name: string, fields: unknown, message: string): { path: string[]; message: string } {
+  const [field = ''] = message.split(' ', 1)
+  const isThere = typeof fields === 'object' && fields !== null && Object.hasOwn(fields, field)
+  return isThere
+    ? { path: [name, field], message: message.slice(field.length + 1) }
+    : { path: [name], message }
+}
 
 function parseSection(name: string, fields: unknown): Profile {
   const isMapping = typeof fields === 'object' && fields !== null && !Array.isArray(fields)

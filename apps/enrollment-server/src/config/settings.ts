@@ -1,5 +1,5 @@
 import { deviceIdPattern, isTrustDomain, keyAlgorithms } from '@fleetroot/pki'
-import { duration, parseDuration, port, setting } from '@fleetroot/service'
+import { duration, metricsHost, parseDuration, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { isServerName } from './names.ts'
 import { manufacturerSection } from './manufacturers.ts'
@@ -26,6 +26,7 @@ export const settings = {
     env: 'FLEETROOT_ENROLLMENT_METRICS_PORT',
     help: 'health and metrics on loopback; 0 picks a free port',
   }),
+  metricsHost,
   serverNames: setting(names(localNames), {
     env: 'FLEETROOT_ENROLLMENT_SERVER_NAMES',
     help: 'host names and addresses in the server’s own certificate, as devices connect to it',
@@ -60,6 +61,10 @@ export const settings = {
     env: 'FLEETROOT_CA_PASSPHRASE',
     help: 'opens the CA keys; left out: ca/passphrase in the data directory',
     secret: true,
+  }),
+  caPassphraseFile: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_CA_PASSPHRASE_FILE',
+    help: 'file whose first line is that passphrase, in place of the variable',
   }),
   deviceLifetime: setting(lifetime('30d'), {
     env: 'FLEETROOT_DEVICE_LIFETIME',

@@ -52,6 +52,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
 
   const authorities = await openAuthorities(data, {
     passphrase: config.caPassphrase,
+    passphraseFile: config.caPassphraseFile,
     algorithm: config.caKeyAlgorithm,
     now: now(),
     made,

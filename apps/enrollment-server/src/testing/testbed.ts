@@ -44,6 +44,8 @@ const defaults = {
   caKeyAlgorithm: 'P-256',
   caIntroduction: 600_000,
   caPassphrase: 'a passphrase for tests',
+  caPassphraseFile: undefined,
+  metricsHost: '127.0.0.1',
   deviceLifetime: 30 * 86_400_000,
   renewalGrace: 0,
   serviceLifetime: 30 * 86_400_000,

@@ -1,4 +1,10 @@
-import { contextConstructed, contextPrimitive, type DerReader, readDerInPlace } from '../der/index.ts'
+import {
+  contextConstructed,
+  contextPrimitive,
+  type DerReader,
+  readDerInPlace,
+  rememberOids,
+} from '../der/index.ts'
 import { PkiError } from '../error.ts'
 import {
   decodeBasicConstraints,
@@ -12,6 +18,7 @@ import type { ExtensionFacts } from './certificate.ts'
 
 /** Access methods of AuthorityInfoAccess (RFC 5280, 4.2.2.1). */
 export const accessMethods = { ocsp: '1.3.6.1.5.5.7.48.1', caIssuers: '1.3.6.1.5.5.7.48.2' } as const
+rememberOids(Object.values(accessMethods))
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 

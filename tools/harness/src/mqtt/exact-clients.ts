@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { generate, type IPublishPacket, type Packet, parser } from 'mqtt-packet'
+import { generate, type IConnackPacket, type IPublishPacket, type Packet, parser } from 'mqtt-packet'
 
 /** Opens a new connection to wherever the broker is now; rejects while there is none. */
 export type Dial = () => Promise<Duplex>
@@ -22,6 +22,12 @@ async function converse(
   stream.on('data', (chunk: Buffer) => reader.parse(chunk))
   send({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: false, keepalive: 60, clientId })
   return { send, ended }
+}
+
+/** A broker that cannot keep anything says so (3) and closes; every other refusal is a mistake of the test. */
+function isRefused({ returnCode }: IConnackPacket): boolean {
+  if (returnCode !== 0 && returnCode !== 3) throw new Error(`CONNACK ${returnCode}`)
+  return returnCode === 3
 }
 
 /** A message under way: `released` when the broker has taken responsibility for it and its PUBREL is due. */
@@ -63,7 +69,7 @@ export class ExactPublisher {
 
   #hear(packet: Packet, send: (packet: Packet) => void): void {
     if (packet.cmd === 'connack') {
-      if (packet.returnCode !== 0) throw new Error(`CONNACK ${packet.returnCode}`)
+      if (isRefused(packet)) return
       for (const [messageId, sent] of this.#underWay) this.#send(messageId, sent, send, true)
     } else if (packet.cmd === 'puback' || packet.cmd === 'pubrec') {
       const messageId = packet.messageId ?? 0
@@ -123,6 +129,7 @@ export class ExactSubscriber {
 
   #hear(packet: Packet, send: (packet: Packet) => void): void {
     if (packet.cmd === 'connack') {
+      if (isRefused(packet)) return
       if (this.#isKnown && !packet.sessionPresent) this.forgotten += 1
       this.#isKnown = true
       send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'devices/#', qos: 2 }] })

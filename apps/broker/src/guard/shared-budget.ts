@@ -1,0 +1,31 @@
+import type { IdentityRefusalCode } from './identity-guard.ts'
+
+/** What an identity has used up on all nodes together: milliseconds from now until each of its buckets is full again. */
+export interface SharedDebt {
+  readonly messagesMs: number
+  readonly bytesMs: number
+}
+
+/**
+ * What the brokers that share a store know together of an identity's use, by its name. Where they cannot be asked the
+ * promises are rejected, and each of them goes by what it knows itself.
+ */
+export interface SharedBudget {
+  /** Counts one more connection, `open` on this broker now, unless the identity may have none: then it says why. */
+  readonly enter: (
+    name: string,
+    open: number,
+    limits: {
+      readonly maxConnections: number
+      readonly connectRate: { readonly perSecond: number; readonly burst: number }
+    },
+  ) => Promise<IdentityRefusalCode | undefined>
+  /** So many connections are open on this broker now. Whatever happens, the others know it in the end. */
+  readonly setOpen: (name: string, open: number) => void
+  /** Charges what was read, and says what all have. */
+  readonly settle: (
+    name: string,
+    used: { readonly messages: number; readonly bytes: number },
+    rates: { readonly messagesPerSecond: number; readonly bytesPerSecond: number },
+  ) => Promise<SharedDebt>
+}

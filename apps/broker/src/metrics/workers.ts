@@ -1,0 +1,40 @@
+import { Counter, Gauge, type Operations } from '@fleetroot/service'
+import type { BrokerCounts } from './counts.ts'
+import type { Workers } from '../workers/workers.ts'
+
+/** Shows at `/metrics` how many workers serve, and how often one had to be started again. */
+export function exposeWorkers(register: Operations['register'], workers: Workers): void {
+  const serving = new Gauge({
+    name: 'fleetroot_broker_workers',
+    help: 'Workers that serve',
+    registers: [],
+    collect() {
+      this.set(workers.serving)
+    },
+  })
+  const restarts = new Counter({
+    name: 'fleetroot_broker_worker_restarts_total',
+    help: 'Workers that ended and were started again',
+    registers: [],
+    collect() {
+      this.reset()
+      this.inc(workers.restarted)
+    },
+  })
+  register.registerMetric(serving)
+  register.registerMetric(restarts)
+}
+
+/** Shows how many connections this worker has: whether the kernel gives each its share. */
+export function exposeShare(register: Operations['register'], worker: number, counts: BrokerCounts): void {
+  const connections = new Gauge({
+    name: 'fleetroot_broker_worker_connections',
+    help: 'Connections that are open, by worker',
+    labelNames: ['worker'],
+    registers: [],
+    collect() {
+      this.set({ worker: String(worker) }, counts.open)
+    },
+  })
+  register.registerMetric(connections)
+}

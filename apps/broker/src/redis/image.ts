@@ -1,0 +1,171 @@
+import { BrokerError } from '../error.ts'
+import type { PeerObserver } from '../store/peers.ts'
+import { decodeMessage, type Message } from '../store/message.ts'
+import { retainedOwner } from '../store/retained.ts'
+import type { Store } from '../store/store.ts'
+import type { StoredSession } from '../store/stored-session.ts'
+import { HeldSessions } from './held-sessions.ts'
+import type { LogEntry } from './log.ts'
+import type { RedisNode } from './node.ts'
+import type { RedisJournal } from './redis-journal.ts'
+import { decodeShared } from './shared-session.ts'
+
+/** Where a message was put: session, sequence number, packet identifier, delivery (its octet in a record), what was dropped for it. */
+type Place = [string, number, number, number, number[] | object]
+
+const scanCount = 1_000
+
+/** What all nodes know, as this one knows it: it follows the log, from what there was when the node began. */
+export class Image {
+  readonly held = new HeldSessions()
+  readonly prefix: string
+  readonly logKey: string
+  readonly journal: RedisJournal
+  observer: PeerObserver | undefined
+  /** Of the last change that decides who receives a message. */
+  version = 0
+  readonly #node: () => RedisNode
+  readonly #store: () => Store
+  #toWake = new Set<StoredSession>()
+  #reaching: { version: number; resolve: () => void; reject: (why: unknown) => void }[] = []
+  readonly #freed = new Map<string, (() => void)[]>()
+
+  constructor(prefix: string, journal: RedisJournal, node: () => RedisNode, store: () => Store) {
+    this.prefix = prefix
+    this.logKey = `${prefix}:log`
+    this.journal = journal
+    this.#node = node
+    this.#store = store
+  }
+
+  /** Resolves when everything up to this version is known. */
+  reach(version: number): Promise<void> {
+    if (this.version >= version) return Promise.resolve()
+    const { failure } = this.#node()
+    if (failure !== undefined) return Promise.reject(failure)
+    return new Promise((resolve, reject) => this.#reaching.push({ version, resolve, reject }))
+  }
+
+  /** Nothing more will be known for now. */
+  abandon(why: unknown): void {
+    for (const { reject } of this.#reaching.splice(0)) reject(why)
+  }
+
+  /** This node has changed the version itself: it knows all when it did before. */
+  advance(before: number, after: number): void {
+    if (this.version === before) this.#know(after)
+  }
+
+  /** Resolves when another node has let go of this session, or has died; and when nobody waits any more. */
+  freed(key: string): Promise<void> {
+    return new Promise((resolve) => this.#freed.set(key, [...(this.#freed.get(key) ?? []), resolve]))
+  }
+
+  /** Whoever waits for this session waits no more. */
+  free(key: string): void {
+    const waiting = this.#freed.get(key) ?? []
+    this.#freed.delete(key)
+    for (const resolve of waiting) resolve()
+  }
+
+  /** Forgets everything, and reads what there is; the log goes on from before that. */
+  async load(version: number): Promise<void> {
+    const store = this.#store()
+    for (const session of store.sessions.values()) {
+      session.number = undefined
+      store.discard(session.key)
+    }
+    store.retained.clear()
+    store.wills.takeLeft()
+    this.held.clear()
+    this.journal.forget()
+    this.abandon(new BrokerError('store-failed', 'the node begins anew'))
+    this.version = version
+    for await (const [key, record] of this.#scan('sessions'))
+      this.#replace(decodeShared(key.toString(), record))
+    for await (const [, record] of this.#scan('retained')) {
+      const { owner, prefix } = retainedOwner(record)
+      store.retained.restore({ message: decodeMessage(record, prefix), owner })
+    }
+  }
+
+  onEntry(entry: LogEntry): void {
+    const type = entry.get('t')!.toString()
+    const isOwn = entry.get('n')!.toString() === this.#node().id
+    if (type === 'message') return this.#takeMessage(entry, isOwn)
+    const key = entry.get('k')!.toString()
+    if (type === 'session' || type === 'end') {
+      if (!isOwn && type === 'session') this.#replace(decodeShared(key, entry.get('d')!))
+      if (!isOwn && type === 'end') this.#store().discard(key)
+      this.#know(Number(entry.get('v')))
+    } else if (type === 'ask') {
+      if (entry.get('h')!.toString() !== this.#node().id) return
+      if (this.observer?.onAsked(key) !== true) this.journal.add('free', key)
+    } else if (type === 'free') this.free(key)
+    else if (type === 'dead') for (const waiting of this.#freed.keys()) this.free(waiting)
+  }
+
+  /** All entries that were there have been told. */
+  onPause(): void {
+    const sessions = this.#toWake
+    this.#toWake = new Set()
+    for (const session of sessions) session.wake?.()
+  }
+
+  #takeMessage(entry: LogEntry, isOwn: boolean): void {
+    const store = this.#store()
+    const flags = entry.get('f')!.toString()
+    const message = decodeMessage(entry.get('b')!)
+    const isLive = flags.includes('l')
+    const retain = flags.includes('r')
+    if (isLive && retain) {
+      const owner = entry.get('o')!.toString()
+      store.retained.set({ message, owner: owner === '' ? undefined : owner })
+    }
+    for (const place of JSON.parse(entry.get('r')!.toString()) as Place[]) this.#place(message, place)
+    if (isLive && !isOwn) this.observer?.onMessage({ ...message, retain })
+  }
+
+  #place(message: Message, [key, sequence, messageId, delivery, dropped]: Place): void {
+    const session = this.held.place(this.#store(), key, {
+      sequence,
+      messageId,
+      message,
+      qos: (delivery & 3) as 1 | 2,
+      retain: (delivery & 4) !== 0,
+      // An empty list is an empty object in Lua.
+      dropped: Array.isArray(dropped) ? dropped : [],
+    })
+    if (session !== undefined) this.#toWake.add(session)
+  }
+
+  #replace(session: StoredSession): void {
+    const store = this.#store()
+    store.discard(session.key)
+    store.restore(session)
+  }
+
+  #know(version: number): void {
+    this.version = Math.max(this.version, version)
+    const reached = this.#reaching.filter((each) => each.version <= this.version)
+    if (reached.length === 0) return
+    this.#reaching = this.#reaching.filter((each) => each.version > this.version)
+    for (const { resolve } of reached) resolve()
+  }
+
+  async *#scan(name: string): AsyncGenerator<[Buffer, Buffer], void, undefined> {
+    let cursor = '0'
+    do {
+      const answer = await this.#node().main.callBuffer(
+        'HSCAN',
+        `${this.prefix}:${name}`,
+        cursor,
+        'COUNT',
+        scanCount,
+      )
+      const [next, words] = answer as [Buffer, Buffer[]]
+      for (let n = 0; n < words.length; n += 2) yield [words[n]!, words[n + 1]!]
+      cursor = next.toString()
+    } while (cursor !== '0')
+  }
+}

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Redis } from 'ioredis'
+
+const names = [
+  'join',
+  'leave',
+  'beat',
+  'bury',
+  'claim',
+  'write',
+  'accept',
+  'age',
+  'enter',
+  'open',
+  'settle',
+] as const
+export type ScriptName = (typeof names)[number]
+
+/** What an argument of a script may be. */
+export type Argument = string | number | Buffer
+
+const read = (name: string): string => readFileSync(join(import.meta.dirname, `scripts/${name}.lua`), 'utf8')
+
+const scripts = new Map(
+  names.map((name) => {
+    const text = `${read('common')}\n${read(name)}`
+    return [name, { text, sha: createHash('sha1').update(text).digest('hex') }]
+  }),
+)
+
+/** Did a script refuse because this node was declared dead? */
+export function isFenced(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('FENCED')
+}
+
+/** The scripts of `scripts/`, each of which Redis runs as one piece. */
+export class Scripts {
+  readonly #connection: Redis
+  readonly #prefix: string
+  #isCorked = false
+
+  constructor(connection: Redis, prefix: string) {
+    this.#connection = connection
+    this.#prefix = prefix
+  }
+
+  /** Hands them to Redis, which forgets them when it restarts. */
+  async load(): Promise<void> {
+    for (const { text } of scripts.values()) await this.#connection.script('LOAD', text)
+  }
+
+  /**
+   * Runs one in the name of a node; strings in the answer are buffers. Calls reach Redis in their order, those of one turn
+   * in one piece. Nothing is sent again, not even when Redis does not know the script: it would be out of order.
+   */
+  run(name: ScriptName, node: string, args: readonly Argument[] = []): Promise<unknown> {
+    this.#cork()
+    const { sha } = scripts.get(name)!
+    return this.#connection.callBuffer('EVALSHA', sha, 1, this.#prefix, node, ...args)
+  }
+
+  #cork(): void {
+    const { stream } = this.#connection
+    if (this.#isCorked || stream === undefined) return
+    this.#isCorked = true
+    stream.cork()
+    setImmediate(() => {
+      this.#isCorked = false
+      stream.uncork()
+    })
+  }
+}

@@ -1,0 +1,75 @@
+-- Takes over responsibility for a message, in one piece.
+local refused = fenced()
+if refused then return refused end
+local version, round, topic, body, flags = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
+local owner, incomingKey, incomingId = ARGV[7], ARGV[8], ARGV[9]
+local settles, device, online = ARGV[10], ARGV[11], ARGV[12]
+local maxMessages, maxBytes = tonumber(ARGV[13]), tonumber(ARGV[14])
+local maxBytesInTotal, unacknowledged = tonumber(ARGV[15]), tonumber(ARGV[16])
+local first = 17
+local isRetained, isLive = string.find(flags, 'r') ~= nil, string.find(flags, 'l') ~= nil
+
+-- Who receives it was decided by what the node knew. Where that was not all, it has to look again; and whatever it has
+-- sent after this message has to wait for it.
+local current = call('GET', P .. 'version') or '0'
+if round < tonumber(call('GET', P .. 'round:' .. me) or '0') then return { 'stale', current } end
+if version ~= '' and version ~= current then
+  call('SET', P .. 'round:' .. me, round + 1)
+  return { 'stale', current }
+end
+
+if settles ~= '' and call('HDEL', P .. 'left', settles) == 0 then return { 'void' } end
+if device ~= '' and (call('SCARD', P .. 'online:' .. device) > 0) ~= (online == '1') then return { 'void' } end
+if incomingKey ~= '' then
+  if call('HGET', P .. 'holders', incomingKey) ~= me then return { 'lost' } end
+  if call('SADD', P .. 'incoming:' .. incomingKey, incomingId) == 0 then return { 'known' } end
+end
+
+local answer = { 'ok' }
+
+-- The reason why there is no room for a message, if there is none.
+local function bound(key, size)
+  if call('ZCARD', P .. 'order:' .. key) >= maxMessages then return 'queue-messages' end
+  local bytes = tonumber(call('HGET', P .. 'state:' .. key, 'bytes') or '0')
+  if bytes + size > maxBytes then return 'queue-bytes' end
+  if tonumber(call('GET', P .. 'bytes') or '0') + size > maxBytesInTotal then return 'store-bytes' end
+  return nil
+end
+
+local function append(key, qos)
+  local size, dropped = #body + 4 + overhead, {}
+  local reason = bound(key, size)
+  while reason do
+    answer[#answer + 1] = key
+    answer[#answer + 1] = reason
+    local id = oldest(key, unacknowledged)
+    if not id then return { key, 0, 0, 0, dropped } end
+    dropped[#dropped + 1] = tonumber(call('ZSCORE', P .. 'order:' .. key, id))
+    take(key, id)
+    reason = bound(key, size)
+  end
+  local queue, state = P .. 'queue:' .. key, P .. 'state:' .. key
+  local id = tonumber(call('HGET', state, 'id') or '0')
+  repeat
+    id = id % 65535 + 1
+  until call('HEXISTS', queue, id) == 0
+  local sequence = call('INCR', P .. 'sequence')
+  -- As encodeQueued writes it: the message follows, its packet identifier, its quality of service, the retain flag.
+  local delivery = tonumber(qos)
+  if isRetained and not isLive then delivery = delivery + 4 end
+  local header = string.char(0, math.floor(id / 256), id % 256, delivery)
+  call('HSET', queue, id, header .. body)
+  call('ZADD', P .. 'order:' .. key, sequence, id)
+  call('HSET', state, 'id', id)
+  account(key, size)
+  return { key, sequence, id, delivery, dropped }
+end
+
+local receivers = {}
+for i = first, #ARGV, 2 do receivers[#receivers + 1] = append(ARGV[i], ARGV[i + 1]) end
+if isRetained and isLive then
+  if string.find(flags, 'e') then call('HDEL', P .. 'retained', topic)
+  else call('HSET', P .. 'retained', topic, string.char(#owner) .. owner .. body) end
+end
+tell('t', 'message', 'n', me, 'f', flags, 'o', owner, 'b', body, 'r', #receivers == 0 and '[]' or cjson.encode(receivers))
+return answer

@@ -1,0 +1,123 @@
+-- In front of every script. KEYS[1]: what all keys begin with; ARGV[1]: the node that asks.
+--
+--     nodes             hash    node: "beats position-in-the-log"
+--     log               stream  what every node must hear, in one order
+--     version           number  of the last change that decides who receives a message
+--     sessions          hash    session: owner and filters, JSON
+--     retained          hash    topic: retained message
+--     holders           hash    session: the node where its client is connected
+--     wanted            hash    session: the node that waits for it
+--     held:NODE         hash    session: device id of its client
+--     wills:NODE        hash    session: the will of its client
+--     left              hash    what a dead node owes: "will SESSION NODE": will, "presence ID": nothing
+--     online:ID         set     sessions of a device whose clients are connected
+--     queue:SESSION     hash    packet identifier: message that waits, or PUBREL
+--     order:SESSION     zset    packet identifier by sequence number
+--     state:SESSION     hash    bytes, last packet identifier, when its client left, what it may have been sent
+--     incoming:SESSION  set     packet identifiers of QoS 2 messages whose PUBREL is due
+--     sequence, bytes   numbers of the last message, and of what waits for all sessions
+--     connections:ID    hash    node: open connections of this identity, by role and id
+--     connects:ID       number  when it may have opened as many at once as it may again, in milliseconds
+--     sent:ID           hash    the same for messages and bytes
+--     round:NODE        number  messages of older rounds come out of their order
+
+local call = redis.call
+local P, me = KEYS[1] .. ':', ARGV[1]
+-- What a message costs beyond its record, as in memory.
+local overhead = 196
+
+-- A node that was declared dead writes nothing any more, however late it finds out.
+local function fenced()
+  if call('HEXISTS', P .. 'nodes', me) == 1 then return nil end
+  return redis.error_reply('FENCED this node is not one of those that share the store')
+end
+
+local function tell(...)
+  return call('XADD', P .. 'log', '*', ...)
+end
+
+local function last()
+  local entries = call('XREVRANGE', P .. 'log', '+', '-', 'COUNT', 1)
+  return entries[1] and entries[1][1] or '0-0'
+end
+
+local function account(key, bytes)
+  call('HINCRBY', P .. 'state:' .. key, 'bytes', bytes)
+  call('INCRBY', P .. 'bytes', bytes)
+end
+
+-- Takes a message out of the queue of a session. Returns its record.
+local function take(key, id)
+  local record = call('HGET', P .. 'queue:' .. key, id)
+  if not record then return nil end
+  call('HDEL', P .. 'queue:' .. key, id)
+  call('ZREM', P .. 'order:' .. key, id)
+  account(key, -(#record + overhead))
+  return record
+end
+
+-- The oldest message that nobody can have begun to receive: packet identifier and record. Of a session whose client is connected
+-- (or was when its node died) the first ones may have been sent, as many as may be unacknowledged.
+local function oldest(key, unacknowledged)
+  local order, sent = P .. 'order:' .. key, call('HGET', P .. 'state:' .. key, 'sent') or '0'
+  local id
+  if sent == 'all' then
+    id = call('ZRANGE', order, unacknowledged, unacknowledged)[1]
+  else
+    id = call('ZRANGEBYSCORE', order, '(' .. sent, '+inf', 'LIMIT', 0, 1)[1]
+  end
+  if not id then return nil end
+  return id, call('HGET', P .. 'queue:' .. key, id)
+end
+
+-- Ends a session and everything in it.
+local function discard(key)
+  local messages = call('HLEN', P .. 'queue:' .. key)
+  account(key, -(tonumber(call('HGET', P .. 'state:' .. key, 'bytes')) or 0))
+  call('DEL', P .. 'queue:' .. key, P .. 'order:' .. key, P .. 'state:' .. key, P .. 'incoming:' .. key)
+  if call('HDEL', P .. 'sessions', key) == 1 then
+    tell('t', 'end', 'n', me, 'k', key, 'v', call('INCR', P .. 'version'))
+  end
+  return messages
+end
+
+-- The client of a session is no longer connected to `node`.
+local function free(node, key)
+  local id = call('HGET', P .. 'held:' .. node, key)
+  call('HDEL', P .. 'held:' .. node, key)
+  if call('HGET', P .. 'holders', key) ~= node then return nil end
+  local heir = call('HGET', P .. 'wanted', key)
+  call('HDEL', P .. 'wanted', key)
+  if heir and id and heir ~= node and call('HEXISTS', P .. 'nodes', heir) == 1 then
+    -- Handed over without a moment in which nobody has it: the device stays online.
+    call('HSET', P .. 'holders', key, heir)
+    call('HSET', P .. 'held:' .. heir, key, id)
+  else
+    call('HDEL', P .. 'holders', key)
+    if id then call('SREM', P .. 'online:' .. id, key) end
+  end
+  return id
+end
+
+-- Whatever a node held is free, and what it owes is left to the others.
+local function bury(dead)
+  call('HDEL', P .. 'nodes', dead)
+  local held, now = call('HGETALL', P .. 'held:' .. dead), call('TIME')
+  local nowMs = now[1] * 1000 + math.floor(now[2] / 1000)
+  for i = 1, #held, 2 do
+    local key, id = held[i], held[i + 1]
+    free(dead, key)
+    if call('HEXISTS', P .. 'sessions', key) == 1 then
+      call('HSET', P .. 'state:' .. key, 'left', string.format('%.0f', nowMs))
+    end
+    if call('SCARD', P .. 'online:' .. id) == 0 then call('HSET', P .. 'left', 'presence ' .. id, '') end
+  end
+  local wills = call('HGETALL', P .. 'wills:' .. dead)
+  for i = 1, #wills, 2 do call('HSET', P .. 'left', 'will ' .. wills[i] .. ' ' .. dead, wills[i + 1]) end
+  local wanted = call('HGETALL', P .. 'wanted')
+  for i = 1, #wanted, 2 do
+    if wanted[i + 1] == dead then call('HDEL', P .. 'wanted', wanted[i]) end
+  end
+  call('DEL', P .. 'held:' .. dead, P .. 'wills:' .. dead, P .. 'round:' .. dead)
+  tell('t', 'dead', 'n', me, 'k', dead)
+end

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest'
+import { judgedBy } from '../judged-by.ts'
+import { type Node, type Nodes, startNodes, until } from './nodes.ts'
+
+const readyz = '{"status":"ready"}'
+
+async function becomesReady(nodes: Nodes): Promise<void> {
+  for (const node of nodes.all) {
+    await until(
+      async () => (await node.operations('/readyz')) === readyz,
+      () => node.app.output(),
+    )
+  }
+}
+
+async function saysWhy(node: Node, reason: RegExp): Promise<void> {
+  await until(
+    async () => reason.test(await node.operations('/readyz')),
+    () => node.app.output(),
+  )
+}
+
+judgedBy(['redis-server'], 'while there is no Redis', () => {
+  test.each(['stopped', 'frozen'] as const)(
+    'because it is %s, brokers say so, acknowledge nothing and let nobody in; and go on by themselves',
+    async (how) => {
+      await using nodes = await startNodes(2)
+      const [one, two] = nodes.all as [Node, Node]
+      const reader = await nodes.client(two, 'reader', { profile: 'service', clean: false })
+      await reader.subscribe('devices/#')
+      await reader.leave()
+      const device = await nodes.client(one, 'pump')
+      await device.publish('devices/pump/t', 'before')
+      await device.publish('devices/pump/state', 'on', { retain: true })
+
+      if (how === 'stopped') await nodes.redis.stop()
+      else nodes.redis.freeze()
+      await expect(device.publish('devices/pump/t', 'meanwhile')).rejects.toThrow('the connection ended')
+      for (const node of [one, two]) await saysWhy(node, /"store":".*Redis at redis:.*acknowledged/)
+      const refused = await nodes.client(two, 'late')
+      expect(refused.connack).toMatchObject({ returnCode: 3 })
+
+      if (how === 'stopped') await nodes.redis.start()
+      else nodes.redis.thaw()
+      await becomesReady(nodes)
+      const again = await nodes.client(two, 'pump')
+      await again.publish('devices/pump/t', 'after')
+      const back = await nodes.client(one, 'reader', { profile: 'service', clean: false })
+      await back.until(() => back.texts().includes('after'))
+      // What was not acknowledged may have got through or not.
+      expect(back.texts().filter((text) => text !== 'meanwhile')).toEqual(['before', 'on', 'after'])
+      await back.subscribe('devices/+/state')
+      await back.until(() => back.messages.some(({ retain }) => retain))
+      for (const client of [again, back]) await client.leave()
+    },
+  )
+
+  test('sessions end when others could have taken them over, and not before', async () => {
+    await using nodes = await startNodes(1)
+    const [one] = nodes.all as [Node]
+    const idle = await nodes.client(one, 'idle')
+    nodes.redis.freeze()
+    await saysWhy(one, /does not answer/)
+    expect(idle.isClosed).toBe(false)
+    await idle.closed
+    expect(one.app.output()).toMatch(/"reason":"store-failed".*session ended/)
+    nodes.redis.thaw()
+    await becomesReady(nodes)
+    expect((await nodes.client(one, 'idle')).connack.returnCode).toBe(0)
+  })
+})
