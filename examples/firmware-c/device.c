@@ -16,16 +16,14 @@ void identity_free(struct identity *identity) {
   mbedtls_x509_crt_free(&identity->chain);
 }
 
-int device_init(struct device *device, const char *roots) {
+int device_init(struct device *device) {
   clock_has_been(device, 0);
   mbedtls_x509_crt_init(&device->roots);
   mbedtls_entropy_init(&device->entropy);
   mbedtls_ctr_drbg_init(&device->random);
   int ret = mbedtls_ctr_drbg_seed(&device->random, mbedtls_entropy_func, &device->entropy,
                                   (const unsigned char *)device->id, strlen(device->id));
-  if (ret != 0) return fail_mbedtls(FAILED_CRYPTO, ret, "no randomness");
-  ret = mbedtls_x509_crt_parse_file(&device->roots, roots);
-  return ret == 0 ? DONE : fail_mbedtls(FAILED_STORE, ret, roots);
+  return ret == 0 ? DONE : fail_mbedtls(FAILED_CRYPTO, ret, "no randomness");
 }
 
 void device_free(struct device *device) {

@@ -25,7 +25,8 @@ struct device {
   unsigned interval_ms;   /* between two readings */
   time_t clock_floor;     /* no true clock says less, see clock.h */
   time_t clock_offset;    /* what to add to the clock of the board */
-  mbedtls_x509_crt roots; /* trust anchors */
+  mbedtls_x509_crt roots; /* trust anchors, see anchors.h */
+  char pin[70];           /* names the root that the device was provisioned with */
   mbedtls_entropy_context entropy;
   mbedtls_ctr_drbg_context random;
 };
@@ -37,8 +38,8 @@ struct identity {
   time_t obtained;        /* by the clock of the device */
 };
 
-/* Randomness, and the trust anchors of a PEM file. Call device_free in any case. */
-int device_init(struct device *device, const char *roots);
+/* Randomness. Call device_free in any case. */
+int device_init(struct device *device);
 void device_free(struct device *device);
 
 void identity_init(struct identity *identity);

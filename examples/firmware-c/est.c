@@ -1,5 +1,6 @@
 #include "est.h"
 
+#include "anchors.h"
 #include "clock.h"
 #include "csr.h"
 #include "failure.h"
@@ -145,6 +146,7 @@ int est_enroll(struct device *device, struct identity *renewing, struct identity
   if (failure == DONE) failure = get_cas(device, &tls, &cas, result);
   if (failure == DONE) failure = post_csr(device, &tls, renewing != NULL, identity, &issued, result);
   if (failure == DONE) failure = issued_take(device, &issued, &cas, identity);
+  if (failure == DONE) failure = anchors_learn(device, &cas);
   result->sent = tls.sent;
   result->received = tls.received;
   tls_close(&tls);

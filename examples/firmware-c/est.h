@@ -16,7 +16,7 @@ struct est_result {
 
 /*
  * Gets a certificate for the key of `identity` and puts it there, with the CA that issued it, both verified: for
- * this key, for this device, below a trust anchor, and valid now. The credential is `renewing`, the identity in
+ * this key, for this device, below a trust anchor, and valid now. Follows a change of the roots. The credential is `renewing`, the identity in
  * use; NULL: the token of the device, or, without one, the word of an operator. Sets a clock that is not set. One attempt; returns a failure of failure.h.
  */
 int est_enroll(struct device *device, struct identity *renewing, struct identity *identity, struct est_result *result);

@@ -1,24 +1,11 @@
 #include "issued.h"
 
 #include "clock.h"
+#include "dates.h"
 #include "failure.h"
 
 #include <mbedtls/pk.h>
 #include <string.h>
-
-static time_t seconds(const mbedtls_x509_time *t) {
-  return clock_seconds(t->year, t->mon, t->day, t->hour, t->min, t->sec);
-}
-
-/* mbedTLS looked at the dates with time(); ours may be another, see clock.h. */
-static int judge_dates(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags) {
-  time_t now = clock_now(context);
-  (void)depth;
-  *flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
-  if (now > seconds(&certificate->valid_to)) *flags |= MBEDTLS_X509_BADCERT_EXPIRED;
-  if (now < seconds(&certificate->valid_from)) *flags |= MBEDTLS_X509_BADCERT_FUTURE;
-  return 0;
-}
 
 static int same_name(const mbedtls_x509_buf *a, const mbedtls_x509_buf *b) {
   return a->len == b->len && memcmp(a->p, b->p, a->len) == 0;
@@ -45,7 +32,7 @@ int issued_take(struct device *device, const mbedtls_x509_crt *issued, const mbe
       ret = mbedtls_x509_crt_parse_der(&identity->chain, ca->raw.p, ca->raw.len);
   if (ret != 0) return fail_mbedtls(FAILED_CRYPTO, ret, "cannot keep the certificate");
 
-  ret = mbedtls_x509_crt_verify(&identity->chain, &device->roots, NULL, NULL, &flags, judge_dates, device);
+  ret = mbedtls_x509_crt_verify(&identity->chain, &device->roots, NULL, NULL, &flags, dates_judge, device);
   if (ret != 0) {
     char reasons[256];
     mbedtls_x509_crt_verify_info(reasons, sizeof reasons, "", flags);
@@ -56,7 +43,7 @@ int issued_take(struct device *device, const mbedtls_x509_crt *issued, const mbe
   return DONE;
 }
 
-time_t issued_until(const struct identity *identity) { return seconds(&identity->chain.valid_to); }
+time_t issued_until(const struct identity *identity) { return dates_seconds(&identity->chain.valid_to); }
 
 int issued_is_valid(const struct device *device, const struct identity *identity) {
   return clock_now(device) <= issued_until(identity);

@@ -2,6 +2,7 @@
  * A whole device: enrolls with a one-time token, connects, publishes a reading, answers commands, renews itself.
  * `firmware` without arguments says how it is called; docs/firmware.md has the story.
  */
+#include "anchors.h"
 #include "clock.h"
 #include "command.h"
 #include "device.h"
@@ -88,7 +89,8 @@ int main(int argc, char **argv) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   int failure = options_read(argc, argv, &options, &device);
   if (failure != DONE) return failure;
-  failure = device_init(&device, options.root);
+  failure = device_init(&device);
+  if (failure == DONE) failure = anchors_load(&device, options.root);
   for (int i = 0; failure == DONE && i < options.steps; i++) failure = take_step(&device, options.step[i]);
   device_free(&device);
   return failure;

@@ -49,19 +49,23 @@ int store_load(struct device *device, const char *file, struct identity *identit
   return DONE;
 }
 
-/* What the file is to hold. */
-static int write_text(struct identity *identity) {
+/* Appends certificates in PEM to what `text` holds. */
+static int write_certificates(const mbedtls_x509_crt *crt) {
+  int ret = 0;
+  for (; ret == 0 && crt != NULL && crt->raw.p != NULL; crt = crt->next) {
+    size_t written, length = strlen(text);
+    ret = mbedtls_pem_write_buffer("-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n", crt->raw.p,
+                                   crt->raw.len, (unsigned char *)text + length, FILE_MAX - length, &written);
+  }
+  return ret == 0 ? DONE : fail_mbedtls(FAILED_STORE, ret, "cannot write the certificates");
+}
+
+static int write_identity(struct identity *identity) {
   size_t length = 0;
   if (identity->chain.raw.p != NULL)
     length = (size_t)snprintf(text, FILE_MAX, "obtained %lld\n", (long long)identity->obtained);
   int ret = mbedtls_pk_write_key_pem(&identity->key, (unsigned char *)text + length, FILE_MAX - length);
-  for (mbedtls_x509_crt *crt = &identity->chain; ret == 0 && crt != NULL && crt->raw.p != NULL; crt = crt->next) {
-    size_t written;
-    length += strlen(text + length);
-    ret = mbedtls_pem_write_buffer("-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n", crt->raw.p,
-                                   crt->raw.len, (unsigned char *)text + length, FILE_MAX - length, &written);
-  }
-  return ret == 0 ? DONE : fail_mbedtls(FAILED_STORE, ret, "cannot write the identity");
+  return ret == 0 ? write_certificates(&identity->chain) : fail_mbedtls(FAILED_STORE, ret, "cannot write the key");
 }
 
 /* The file first, then its name, each down to the flash. */
@@ -87,15 +91,37 @@ static int replace_file(const char *folder, const char *path) {
   return DONE;
 }
 
-int store_save(struct device *device, const char *file, struct identity *identity) {
+/* Puts `text` there, and forgets it. */
+static int save(const struct device *device, const char *file) {
   char path[512];
-  if (mkdir(device->store, S_IRWXU) != 0 && errno != EEXIST)
-    return fail(FAILED_STORE, "%s: %s", device->store, strerror(errno));
   int failure = path_of(device, file, path);
-  if (failure == DONE) failure = write_text(identity);
+  if (failure == DONE && mkdir(device->store, S_IRWXU) != 0 && errno != EEXIST)
+    failure = fail(FAILED_STORE, "%s: %s", device->store, strerror(errno));
   if (failure == DONE) failure = replace_file(device->store, path);
   mbedtls_platform_zeroize(text, sizeof text);
   return failure;
+}
+
+int store_save(struct device *device, const char *file, struct identity *identity) {
+  int failure = write_identity(identity);
+  return failure == DONE ? save(device, file) : failure;
+}
+
+int store_load_certificates(struct device *device, const char *file, const char *line, mbedtls_x509_crt *certificates) {
+  char path[512];
+  size_t length = strlen(line);
+  int failure = path_of(device, file, path);
+  if (failure == DONE) failure = read_file(path);
+  if (failure != DONE) return failure;
+  if (strncmp(text, line, length) != 0 || text[length] != '\n') return FAILED_IDENTITY;
+  int ret = mbedtls_x509_crt_parse(certificates, (unsigned char *)text, strlen(text) + 1);
+  return ret == 0 ? DONE : fail_mbedtls(FAILED_STORE, ret, path);
+}
+
+int store_save_certificates(struct device *device, const char *file, const char *line, mbedtls_x509_crt *certificates) {
+  snprintf(text, FILE_MAX, "%s\n", line);
+  int failure = write_certificates(certificates);
+  return failure == DONE ? save(device, file) : failure;
 }
 
 int store_promote(const struct device *device, const char *from, const char *to) {

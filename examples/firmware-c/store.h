@@ -1,5 +1,6 @@
 /*
- * The identity on flash, in three files of mode 0600:
+ * What a device keeps on flash, in files of mode 0600:
+ *   anchors.pem   the roots that it has learned, see anchors.h
  *   pending.pem   a key that no certificate came for yet, so that a retry asks for the same key
  *   staged.pem    a renewed identity that nobody has connected with
  *   identity.pem  the one in use: when it was obtained, key, certificate, CA
@@ -11,6 +12,7 @@
 
 #include "device.h"
 
+#define STORE_ANCHORS "anchors.pem"
 #define STORE_PENDING "pending.pem"
 #define STORE_STAGED "staged.pem"
 #define STORE_IDENTITY "identity.pem"
@@ -20,6 +22,10 @@ int store_load(struct device *device, const char *file, struct identity *identit
 
 /* Writes it, key and all. */
 int store_save(struct device *device, const char *file, struct identity *identity);
+
+/* The same for certificates without a key, behind a line that they are known by: FAILED_IDENTITY where it is another. */
+int store_load_certificates(struct device *device, const char *file, const char *line, mbedtls_x509_crt *certificates);
+int store_save_certificates(struct device *device, const char *file, const char *line, mbedtls_x509_crt *certificates);
 
 /* Renames `from` to `to`: the moment at which a renewal happens. */
 int store_promote(const struct device *device, const char *from, const char *to);

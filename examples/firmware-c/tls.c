@@ -1,6 +1,7 @@
 #include "tls.h"
 
 #include "clock.h"
+#include "dates.h"
 #include "failure.h"
 
 #include <string.h>
@@ -22,25 +23,18 @@ static int receive_octets(void *context, unsigned char *octets, size_t size, uin
   return ret;
 }
 
-static time_t seconds(const mbedtls_x509_time *t) {
-  return clock_seconds(t->year, t->mon, t->day, t->hour, t->min, t->sec);
-}
-
 /*
- * mbedTLS has looked at the dates with time(), which on this board may be 1970. Its opinion is replaced by ours; whoever
- * connects with a clock that is not set must look at valid_from and valid_to when it is.
+ * While the clock is not set no date is held against a certificate; whoever connects then must look at valid_from and valid_to
+ * when it is.
  */
 static int judge_dates(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags) {
   struct tls *tls = context;
-  time_t from = seconds(&certificate->valid_from);
-  time_t to = seconds(&certificate->valid_to);
-  (void)depth;
+  time_t from = dates_seconds(&certificate->valid_from);
+  time_t to = dates_seconds(&certificate->valid_to);
   if (from > tls->valid_from) tls->valid_from = from;
   if (to < tls->valid_to) tls->valid_to = to;
-  *flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
-  if (!clock_is_set(tls->device)) return 0;
-  if (clock_now(tls->device) > to) *flags |= MBEDTLS_X509_BADCERT_EXPIRED;
-  if (clock_now(tls->device) < from) *flags |= MBEDTLS_X509_BADCERT_FUTURE;
+  dates_judge(tls->device, certificate, depth, flags);
+  if (!clock_is_set(tls->device)) *flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
   return 0;
 }
 

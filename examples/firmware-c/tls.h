@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 struct tls {
-  const struct device *device;
+  struct device *device;
   mbedtls_net_context net;
   mbedtls_ssl_config config;
   mbedtls_ssl_context ssl;

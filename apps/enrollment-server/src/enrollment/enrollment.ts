@@ -168,7 +168,7 @@ export function createEnrollment(
       return { ok: false, code, detail, ...retry, deviceId: subject.id }
     }
     // Another request with this key was first: what was just signed is forgotten, and nobody has seen it.
-    if (outcome.outcome === 'repeated') return again(outcome.certificate, credential, subject.id, report)
+    if (outcome.outcome === 'repeated') return again(outcome.certificate, credential, subject.id, report, now)
     return given(certificate, issuer.id, false, report)
   }
 
@@ -220,10 +220,12 @@ export function createEnrollment(
     { kind }: PresentedCredential,
     id: DeviceId | undefined,
     report: CsrReport,
+    now: Date,
   ): EnrollmentOutcome {
     const issuer = record?.issuer ?? ''
     const isGood = isIssuerId(issuer) && authority().trusted.has(issuer) && !record?.revocation
-    if (!record || !isGood) {
+    // An approval outlives a certificate with a short life.
+    if (!record || !isGood || record.notAfterMs <= now.getTime()) {
       return {
         ok: false,
         code: kind === 'claim' || kind === 'approval' ? 'device-enrolled' : 'token-used',
@@ -273,6 +275,7 @@ export function createEnrollment(
           request.credential,
           deviceId,
           verdict.csr,
+          now,
         )
       case 'ask':
         return { ok: false, ...(await ask(request, csr, verdict, now)) }

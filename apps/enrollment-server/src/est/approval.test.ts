@@ -125,6 +125,17 @@ describe('a device that nobody knows', () => {
     expect((await ask(approved.csr)).body).toMatch(/^credential-missing: .*is in the inventory/)
   })
 
+  it('gets nothing for a certificate that has expired', async () => {
+    const short = await openTestbed({ approvals: true, deviceLifetime: 3_600_000 })
+    const { key, csr } = stranger()
+    await ask(csr, undefined, short)
+    await command(short, `/v1/approvals/${key}/approve`, {})
+    expect((await ask(csr, undefined, short)).status).toBe(200)
+    short.advance(3_600_001)
+    expect((await ask(csr, undefined, short)).body).toMatch(/^device-enrolled: .*ask for a new token/)
+    await short.close()
+  })
+
   it('gets nothing for a revoked certificate', async () => {
     const { id, key, csr } = stranger()
     await ask(csr)

@@ -57,6 +57,8 @@ describe('a certificate from the factory', () => {
     })
     expect(rest).toMatchObject({ status: 201, json: { deviceId: 'pump-7' } })
     expect(testbed.lines.filter(({ credentialKind }) => credentialKind === 'idevid')).toHaveLength(2)
+    const { body } = await testbed.request('/v1/audit?limit=1000', { identity: testbed.operator })
+    expect(body.split('"credential":"idevid"')).toHaveLength(3)
   })
 
   it('is named by its CN where the manufacturer is configured so, and by its own manufacturer only', async () => {

@@ -149,6 +149,9 @@ export function certificateOperations(
           publicKey,
           protocol: input.origin?.protocol,
           ...grace,
+          // Of the others the requester says it.
+          ...(byIdevid && { credential: 'idevid' }),
+          ...(input.approval !== undefined && { credential: 'approval' }),
           ...(input.csr && { csr: auditedCsr(input.csr) }),
         },
       })
