@@ -7,6 +7,7 @@ export { type Link, type LinkState, openLink } from './link.ts'
 export { operator, type Operator } from './operator.ts'
 export { type Dial, ExactPublisher, ExactSubscriber } from './mqtt/exact-clients.ts'
 export { freePort } from './port.ts'
+export { type RedisServer, startRedis } from './redis-server.ts'
 export {
   type Device,
   type DeviceStart,
