@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { startRedis } from '@fleetroot/harness'
 import { type Contender, startOurs, startTheirs } from './contenders.ts'
 import { connectMqtt } from './load/mqtt.ts'
 import { openDoors } from './load/open-doors.ts'
@@ -9,7 +11,8 @@ import { mosquittoVersion } from './peer/mosquitto.ts'
 
 // QoS 1 from ten publishers with a window of 100 to one session that is stored: acknowledged, delivered and acknowledged by the
 // receiver, per second. On disk, every message is fsynced, in groups, before its PUBACK; mosquitto, with persistence on, writes
-// its store every half hour and keeps nothing safe before. In memory: what the disk costs.
+// its store every half hour and keeps nothing safe before. In memory: what the disk costs. In Redis (appendfsync always, on the same
+// machine, its processor time not counted): what it costs that several brokers may share the store.
 
 const rounds = 5
 const perPublisher = 4000
@@ -50,9 +53,14 @@ console.log(`durable: ${machine()}`)
 console.log(
   `${publishers.length} publishers, 1 stored session, ${payload.length} octets, median of ${rounds} rounds of ${publishers.length * perPublisher}; ${mosquittoVersion() ?? 'mosquitto not installed'}`,
 )
+// Where Debian puts it; without it there is nothing to compare.
+const redis = existsSync('/usr/bin/redis-server') ? await startRedis() : undefined
 const contenders = {
   disk: await startOurs(publishers, ['bench-service']),
   memory: await startOurs(publishers, ['bench-service'], [...openDoors, '--store=memory']),
+  ...(redis === undefined
+    ? {}
+    : { redis: await startOurs(publishers, ['bench-service'], [...openDoors, `--redis=${redis.url}`]) }),
   ...(mosquittoVersion() ? { mosquitto: await startTheirs(publishers, ['bench-service']) } : {}),
 }
 try {
@@ -70,16 +78,29 @@ try {
     const figures = runs.get(name)?.figures
     return figures && median(figures.map((each) => each[key]))
   }
-  const row = (what: string, key: keyof Figures, unit: string, peer: string, budget: object): void => {
+  const row = (
+    what: string,
+    key: keyof Figures,
+    unit: string,
+    peer: string,
+    budget: object,
+    ours = 'disk',
+  ): void => {
     const value = of(peer, key)
     const beside = value === undefined ? {} : { peer: { name: peer, value } }
-    report({ what, ours: of('disk', key) ?? Number.NaN, unit, ...beside, ...budget })
+    report({ what, ours: of(ours, key) ?? Number.NaN, unit, ...beside, ...budget })
   }
   const atLeast = { budget: { of: 'ratio', atLeast: 0.8 } }
   row('QoS 1, fsynced before each PUBACK, to a stored session', 'perSecond', '/s', 'mosquitto', atLeast)
   row('the same, CPU of the broker', 'cpuMicroseconds', 'µs/msg', 'mosquitto', {})
   row('the same, beside --store=memory', 'perSecond', '/s', 'memory', {})
   row('the same, CPU beside --store=memory', 'cpuMicroseconds', 'µs/msg', 'memory', {})
+  if (redis !== undefined) {
+    row('the same with --store=redis, beside --store=memory', 'perSecond', '/s', 'memory', {}, 'redis')
+    row('the same, CPU of the broker', 'cpuMicroseconds', 'µs/msg', 'memory', {}, 'redis')
+    row('the same, beside the disk', 'perSecond', '/s', 'disk', {}, 'redis')
+  }
 } finally {
   for (const contender of Object.values(contenders)) await contender.stop()
+  await redis?.[Symbol.asyncDispose]()
 }

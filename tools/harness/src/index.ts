@@ -11,6 +11,7 @@ export { operator, type Operator } from './operator.ts'
 export { type Dial, ExactPublisher, ExactSubscriber } from './mqtt/exact-clients.ts'
 export { freePort } from './port.ts'
 export { openServers, type Servers } from './servers.ts'
+export { type RedisServer, startRedis } from './redis-server.ts'
 export {
   type Device,
   type DeviceStart,

@@ -11,10 +11,11 @@ import {
   type Operator,
   startApp,
   temporaryFolder,
+  type RedisServer,
+  startRedis,
 } from '@fleetroot/harness'
 import { createCsr, exportPrivateKey, generateKeyPair, toPem } from '@fleetroot/pki'
 import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
-import { type RedisServer, startRedis } from '../redis-server.ts'
 import { Client, type ClientOptions } from './client.ts'
 
 /** A broker that shares its store with the others. */

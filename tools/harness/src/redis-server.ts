@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePort, temporaryFolder } from '@fleetroot/harness'
+import { temporaryFolder } from './folder.ts'
+import { freePort } from './port.ts'
 
 /** A real redis-server on a free port of loopback, with a folder of its own. */
 export interface RedisServer extends AsyncDisposable {
