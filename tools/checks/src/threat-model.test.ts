@@ -38,9 +38,10 @@ function marksOf(cell: string, whole: (path: string) => string): Mark[] {
 const pathsOf = (marks: readonly Mark[]): string[] =>
   marks.flatMap((mark) => ('path' in mark ? [mark.path] : []))
 
-/** Every title of a test or a group: the text that a call begins with. */
+/** Every title of a test or a group: the text that a call begins with, or that follows the programs of `judgedBy`. */
 function titlesOf(path: string): string[] {
-  const calls = /\(\s*(?:'((?:\\.|[^'\\\n])+)'|"((?:\\.|[^"\\\n])+)"|`((?:\\.|[^`\\])+)`),/g
+  const calls =
+    /\(\s*(?:\[[^\]]*\],\s*)?(?:'((?:\\.|[^'\\\n])+)'|"((?:\\.|[^"\\\n])+)"|`((?:\\.|[^`\\])+)`),/g
   return [...(read(path) ?? '').matchAll(calls)].map((call) =>
     (call[1] ?? call[2] ?? call[3] ?? '').replaceAll(/\\(.)/g, '$1'),
   )
