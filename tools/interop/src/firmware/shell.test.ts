@@ -53,7 +53,10 @@ judgedBy(['curl', 'openssl', 'mosquitto_pub'], 'the firmware in a shell', () => 
 
   test('without a token, asks until an operator has compared its key and approved', async () => {
     const settings = {
-      ...{ ID: 'sh-2', ROOT: fleet.root, STORE: fleet.file('sh-2'), ATTEMPTS: '60' },
+      ID: 'sh-2',
+      ROOT: fleet.root,
+      STORE: fleet.file('sh-2'),
+      ATTEMPTS: '60',
       EST: `localhost:${fleet.enrollment.port}`,
     }
     const device = startProgram('firmware-openssl.sh', 'sh', [script, 'enroll', 'verify'], settings)
