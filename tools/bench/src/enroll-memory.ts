@@ -7,7 +7,7 @@ import { drive } from './load/http.ts'
 import { makeEnrollments } from './load/inventory.ts'
 import { machine } from './measure/machine.ts'
 import { cpuMs, residentKiB } from './measure/process.ts'
-import { formatRow } from './measure/report.ts'
+import { report } from './measure/report.ts'
 import { median } from './measure/statistics.ts'
 
 // A hundred thousand enrollments, one server: what it keeps of them must be on the disk and not in memory. V8 lets a heap
@@ -31,7 +31,7 @@ const residentMiB = (): number => residentKiB(server.pid) / 1024
 console.log(`enroll-memory: ${machine()}`)
 console.log(`${steps} times ${perStep} enrollments over ${connections} connections each`)
 try {
-  console.log(formatRow({ what: 'resident, before the first', ours: residentMiB(), unit: 'MiB' }))
+  report({ what: 'resident, before the first', ours: residentMiB(), unit: 'MiB' })
   const resident: number[] = []
   const cost: number[] = []
   for (let step = 1; step <= steps; step++) {
@@ -46,25 +46,21 @@ try {
     for (const stream of streams) stream.destroy()
     resident.push(residentMiB())
     const what = `resident, after ${(step * perStep).toLocaleString('en')}`
-    console.log(formatRow({ what, ours: residentMiB(), unit: 'MiB' }))
+    report({ what, ours: residentMiB(), unit: 'MiB' })
   }
-  console.log(
-    formatRow({
-      what: 'resident at the end (median of the last three)',
-      ours: median(resident.slice(-3)),
-      unit: 'MiB',
-      peer: { name: 'after 30,000 and 40,000', value: median(resident.slice(2, 4)) },
-      budget: { of: 'ratio', atMost: 1.1 },
-    }),
-  )
-  console.log(
-    formatRow({
-      what: 'CPU of the server for one, at the end',
-      ours: median(cost.slice(-3)),
-      unit: 'µs',
-      peer: { name: 'in the first steps', value: median(cost.slice(0, 3)) },
-    }),
-  )
+  report({
+    what: 'resident at the end (median of the last three)',
+    ours: median(resident.slice(-3)),
+    unit: 'MiB',
+    peer: { name: 'after 30,000 and 40,000', value: median(resident.slice(2, 4)) },
+    budget: { of: 'ratio', atMost: 1.1 },
+  })
+  report({
+    what: 'CPU of the server for one, at the end',
+    ours: median(cost.slice(-3)),
+    unit: 'µs',
+    peer: { name: 'in the first steps', value: median(cost.slice(0, 3)) },
+  })
 } finally {
   await server.stop()
 }

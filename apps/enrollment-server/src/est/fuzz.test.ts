@@ -9,7 +9,7 @@ import { commonName, der, rawCsr, signCsr } from '../testing/raw-csr.ts'
 import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 // FUZZ_SECONDS and FUZZ_SEED choose how long and what; the seed of a run is in its title.
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? 4)
+const seconds = Number(process.env['FUZZ_SECONDS'] ?? 2)
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 32)
 
 /** Marsaglia's xorshift: the same numbers for the same seed. */
@@ -211,7 +211,8 @@ it(
       const warm = performance.now() + Math.min(seconds * 250, 60_000)
       let before = 0
       let asked = 0
-      while (performance.now() < end) {
+      // However slow the machine is, there are enough of them.
+      while (performance.now() < end || asked < 300) {
         const some = Array.from({ length: 8 }, () => someRequest(token))
         const answers = await Promise.all(some.map(({ path, ...request }) => testbed.request(path, request)))
         for (const [at, { status, body }] of answers.entries()) {
@@ -223,7 +224,6 @@ it(
         if (before === 0 && performance.now() > warm) before = residentBytes()
       }
       expect(residentBytes() - before).toBeLessThan(150 * 2 ** 20)
-      expect(asked).toBeGreaterThan(50)
       expect(testbed.decisions).not.toContain('internal')
       expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 404, 405]))
       expect((await simpleEnroll(testbed, 'last', await testbed.token('last'), csrFor('last'))).status).toBe(

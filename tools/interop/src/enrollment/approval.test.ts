@@ -104,7 +104,7 @@ judgedBy(['pki', 'openssl', 'curl', 'cc', 'make', 'libc', 'mbedtls'], 'a device 
 
   test('polls with the firmware in C, and renews', async () => {
     const id = 'waiting-c'
-    const firmware = await buildFirmware(fleet.file('build'), 'firmware-checked')
+    const firmware = await buildFirmware('firmware-checked')
     const device = [
       `--id=${id}`,
       `--root=${fleet.root}`,

@@ -13,9 +13,9 @@ const root = join(import.meta.dirname, '../../../..')
 
 judgedBy(['curl', 'openssl'], 'the sandbox', () => {
   const folder = temporaryFolder()
-  let group: number | undefined
-  afterAll(() => {
-    if (group !== undefined) process.kill(-group, 'SIGKILL')
+  let stop = async (): Promise<unknown> => undefined
+  afterAll(async () => {
+    await stop()
     folder[Symbol.dispose]()
   })
 
@@ -39,11 +39,16 @@ judgedBy(['curl', 'openssl'], 'the sandbox', () => {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    group = child.pid
+    const closed = once(child, 'close')
+    // What a terminal does on Ctrl-C: nx ends its task, which is in a group of its own, before it ends itself.
+    stop = () => {
+      process.kill(-(child.pid ?? 0), 'SIGINT')
+      return closed
+    }
     let output = ''
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (part: Buffer) => (output += String(part)))
-    const ended = once(child, 'close').then(() => Promise.reject(new Error(`it ended:\n${output}`)))
+    const ended = closed.then(() => Promise.reject(new Error(`it ended:\n${output}`)))
     ended.catch(() => undefined)
     while (!/^base64 -d.*\n/m.test(output)) await Promise.race([once(child.stdout, 'data'), ended])
     return output

@@ -32,7 +32,7 @@ judgedBy(['cc', 'make', 'libc', 'mbedtls'], 'the firmware in C', () => {
   beforeAll(async () => {
     hierarchy = await makeHierarchy()
     writeFileSync(file('root.crt'), hierarchy.root.certificate.pem)
-    firmware = await buildFirmware(file('build'), 'firmware-checked')
+    firmware = await buildFirmware('firmware-checked')
   })
   afterAll(() => folder[Symbol.dispose]())
 

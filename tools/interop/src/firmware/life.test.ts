@@ -23,10 +23,7 @@ judgedBy(
     beforeAll(async () => {
       fleet = await startFleet({ broker: true })
       // A sanitizer and a faked clock both want to be loaded first: there is a program for each.
-      const builds = (['firmware-checked', 'firmware'] as const).map((build) =>
-        buildFirmware(fleet.file('build'), build),
-      )
-      ;[checked = '', plain = ''] = await Promise.all(builds)
+      ;[checked, plain] = await Promise.all([buildFirmware('firmware-checked'), buildFirmware('firmware')])
       const { certificate } = await makeRoot({ commonName: 'Fleetroot Root CA' })
       writeFileSync(file('other-root.crt'), certificate.pem)
       await enrollBackend()

@@ -25,7 +25,7 @@ judgedBy(['cc', 'make', 'libc', 'mbedtls'], 'the firmware in C', () => {
   test('takes in no root but one that a root of its own has certified', async () => {
     using folder = temporaryFolder()
     const file = (name: string): string => join(folder.path, name)
-    const firmware = await buildFirmware(folder.path, 'firmware-checked')
+    const firmware = await buildFirmware('firmware-checked')
     const { root, devices, services } = await makeHierarchy()
     const stranger = await makeRoot({ commonName: 'Stranger' })
     const successor = await makeRoot({ commonName: 'Successor' })

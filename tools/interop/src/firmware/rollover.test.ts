@@ -15,7 +15,7 @@ judgedBy(['cc', 'make', 'libc', 'mbedtls'], 'the firmware in C, while the root C
   let pin: string
   beforeAll(async () => {
     fleet = await startFleet({ broker: true })
-    const firmware = await buildFirmware(fleet.file('build'), 'firmware-checked')
+    const firmware = await buildFirmware('firmware-checked')
     device = await firmwareDevice(fleet, firmware, 'c-1')
     sleeper = await firmwareDevice(fleet, firmware, 'c-2')
     pin = fleet.file('pin.crt')

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { startProgram } from '@fleetroot/harness'
 import { parseCertificates } from '@fleetroot/pki'
 import { makeRoot } from '@fleetroot/pki/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -12,7 +13,7 @@ const script = join(import.meta.dirname, '../../../../examples/firmware-openssl.
 judgedBy(['curl', 'openssl', 'mosquitto_pub'], 'the firmware in a shell', () => {
   let fleet: Fleet
   beforeAll(async () => {
-    fleet = await startFleet({ broker: true })
+    fleet = await startFleet({ broker: true, serverArgs: ['--approvals', '--approval-retry=1s'] })
   })
   afterAll(() => fleet[Symbol.asyncDispose]())
 
@@ -48,6 +49,23 @@ judgedBy(['curl', 'openssl', 'mosquitto_pub'], 'the firmware in a shell', () => 
     expect(after?.subject).toEqual(before?.subject)
     expect(issuer?.subject).toEqual(after?.issuer)
     expect(readdirSync(store)).toEqual(['identity.pem'])
+  })
+
+  test('without a token, asks until an operator has compared its key and approved', async () => {
+    const settings = {
+      ID: 'sh-2',
+      ROOT: fleet.root,
+      STORE: fleet.file('sh-2'),
+      ATTEMPTS: '60',
+      EST: `localhost:${fleet.enrollment.port}`,
+    }
+    const device = startProgram('firmware-openssl.sh', 'sh', [script, 'enroll', 'verify'], settings)
+    const [, fingerprint] = await device.waitFor(/approval of its key, SHA-256 ([0-9a-f]{64})/)
+    const approve = async (): Promise<number> =>
+      (await fleet.admin.call('POST', `/v1/approvals/${fingerprint}/approve`, {})).status
+    await expect.poll(approve, { timeout: 60_000 }).toBe(200)
+    expect(await device.exited, device.output()).toEqual({ status: 0, signal: null })
+    expect(device.output()).toContain('verified sh-2')
   })
 
   test.each<[what: string, env: () => Record<string, string>, reason: RegExp]>([
