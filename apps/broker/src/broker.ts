@@ -1,6 +1,7 @@
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
 import { type KeyAndCertificate, serverTlsOptions, type TlsMode } from '@fleetroot/tls-config'
+import type { Identity } from './admission/identity.ts'
 import { admitPeer } from './admission/peer.ts'
 import { type Authorities, listenerTrust, peerIssuers } from './authorities/authorities.ts'
 import { createEngine } from './engine/engine.ts'
@@ -38,6 +39,8 @@ export interface BrokerOptions {
   readonly listeners?: readonly ListenerPlan[]
   readonly limits?: Partial<EngineLimits & GuardLimits>
   readonly counts?: BrokerCounts
+  /** Hears of every session when the client has been told that it is connected. */
+  readonly connected?: (identity: Identity) => void
   /** What is kept for longer than a connection; default: in memory, and gone with the broker. The caller closes it after the broker. */
   readonly store?: Store
   /** Keys of the TLS session tickets, which the caller rotates; default: its own, which nobody else has. */
@@ -66,7 +69,10 @@ export interface Broker {
    * whose CA is gone end when `BrokerOptions.revocation` says so, and no others.
    */
   readonly setAuthorities: (authorities: Authorities) => void
-  /** Ends all sessions and closes the listeners. */
+  /**
+   * Stops listening, ends all sessions, those of devices one after the other over `drainSpreadMs`, and closes the
+   * listeners. What was acknowledged is forwarded first.
+   */
   readonly close: () => Promise<void>
 }
 
@@ -107,6 +113,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
     limits,
     counts,
     log,
+    connected: options.connected,
     now,
   })
   const shared = {
@@ -164,6 +171,7 @@ export async function createBroker(options: BrokerOptions): Promise<Broker> {
       },
       close: async () => {
         isClosing = true
+        listeners.refuse()
         rotation?.close()
         unfollow()
         await engine.close()

@@ -7,6 +7,8 @@ export type BrokerErrorCode =
   | 'revocation-unreachable'
   | 'revocation-refused'
   | 'revocation-list-invalid'
+  | 'activation-unreachable'
+  | 'activation-refused'
   | 'identity-unusable'
   | 'store-locked'
   | 'store-corrupt'

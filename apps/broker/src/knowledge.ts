@@ -1,5 +1,7 @@
+import type { Certificate } from '@fleetroot/pki'
 import type { AppContext, DataDirectory } from '@fleetroot/service'
-import type { KeyAndCertificate } from '@fleetroot/tls-config'
+import { clientTlsOptions, enrollmentServer, type KeyAndCertificate } from '@fleetroot/tls-config'
+import { ActivationReporter } from './activation/reporter.ts'
 import type { FollowedAuthorities } from './authorities/followed.ts'
 import { shownIdentity } from './authorities/own-chain.ts'
 import { Current } from './current.ts'
@@ -30,6 +32,10 @@ export interface Knowledge {
   readonly follower: Follower
   /** Its own key and certificate chain, as listeners show them. */
   readonly identity: Current<KeyAndCertificate>
+  /** The broker's own, as it is now. */
+  readonly ownCertificate: () => Certificate
+  /** Tells the enrollment server which certificates have connected. */
+  readonly activation: ActivationReporter
 }
 
 /**
@@ -71,13 +77,21 @@ export async function learn(options: LearnOptions): Promise<Knowledge> {
     timing: { pollMs: config.revocationPoll, cutOffPollMs: Math.min(5_000, config.revocationPoll) },
   })
   onStop('revocation', () => follower.close())
-  const readiness = watchReadiness({
-    revocation,
-    ownCertificate: () => ownIdentity.certificate,
-    onReadiness,
+  const ownCertificate = (): Certificate => ownIdentity.certificate
+  const readiness = watchReadiness({ revocation, ownCertificate, onReadiness, log: logger })
+  onStop('readiness', readiness.close)
+  const activation = new ActivationReporter({
+    url,
+    tls: () =>
+      clientTlsOptions({
+        trust: authorities.trust,
+        mode: config.tlsMode,
+        identity: ownIdentity,
+        server: enrollmentServer,
+      }),
     log: logger,
   })
-  onStop('readiness', readiness.close)
+  onStop('activation', () => activation.close())
 
   const shown = () => shownIdentity(ownIdentity, authorities.current, new Date())
   const shownNow = new Current<KeyAndCertificate>(shown())
@@ -89,5 +103,5 @@ export async function learn(options: LearnOptions): Promise<Knowledge> {
   })
   // What is under way may be cut off at any step: the identity store is made for that.
   onStop('renewal', () => void renewal.stop())
-  return { policies, authorities, revocation, follower, identity: shownNow }
+  return { policies, authorities, revocation, follower, identity: shownNow, ownCertificate, activation }
 }

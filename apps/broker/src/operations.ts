@@ -15,7 +15,12 @@ export async function openOperations(
   { name, config, signal, onStop }: AppContext<typeof settings>,
   options: Pick<Parameters<typeof createOperations>[0], 'routes' | 'checks' | 'others'>,
 ): Promise<BrokerOperations> {
-  const operations = createOperations({ ...options, port: config.metricsPort, signal })
+  const operations = createOperations({
+    ...options,
+    port: config.metricsPort,
+    host: config.metricsHost,
+    signal,
+  })
   onStop('operations', () => operations.close())
   await operations.listen()
   return {

@@ -27,10 +27,11 @@ export interface Policies {
 }
 
 /** What `openPolicies` needs from the process around it. */
-export type PoliciesContext = Pick<
-  AppContext<typeof settings>,
-  'config' | 'logger' | 'onStop' | 'onHangup'
-> & {
+export type PoliciesContext = Pick<AppContext<typeof settings>, 'logger' | 'onStop' | 'onHangup'> & {
+  readonly config: Pick<
+    AppContext<typeof settings>['config'],
+    'policy' | 'listeners' | 'maxTopicLength' | 'maxTopicLevels'
+  >
   readonly data: DataDirectory
 }
 
@@ -48,6 +49,7 @@ export async function openPolicies({
 
   async function open(path: string, listener: string | undefined): Promise<void> {
     const file = await openPolicy(path, {
+      topicLimits: { maxLength: config.maxTopicLength, maxLevels: config.maxTopicLevels },
       onPolicy: (policy) => {
         Object.assign(entry, { policy, since: Date.now(), fault: undefined })
         tell(policy, listener)

@@ -1,31 +1,17 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type App, type AppName, freePort, startApp, temporaryFolder } from '@fleetroot/harness'
+import { openServers, type Servers } from '@fleetroot/harness'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-let folder: ReturnType<typeof temporaryFolder>
-let apps: App[]
-let enrollmentPort: string
+let servers: Servers
+let folder: string
+let start: Servers['start']
 
 beforeEach(async () => {
-  folder = temporaryFolder()
-  apps = []
-  enrollmentPort = String(await freePort())
+  servers = await openServers()
+  ;({ folder, start } = servers)
 })
-afterEach(async () => {
-  await Promise.all(apps.map((app) => app.stop('SIGKILL')))
-  folder[Symbol.dispose]()
-})
-
-function start(name: AppName, ...args: string[]): App {
-  const app = startApp(name, args, {
-    FLEETROOT_DATA: folder.path,
-    FLEETROOT_ENROLLMENT_PORT: enrollmentPort,
-    FLEETROOT_LOG_LEVEL: 'info',
-  })
-  apps.push(app)
-  return app
-}
+afterEach(() => servers.end())
 
 describe('the broker as a process', () => {
   test('waits for the enrollment server, enrolls, serves, and starts again without it', async () => {
@@ -34,10 +20,8 @@ describe('the broker as a process', () => {
     const server = start('enrollment-server')
     expect(await first.ready()).toMatch(/^mqtts:\/\/127\.0\.0\.1:\d+$/)
     expect(first.output()).toContain('"how":"enrolled"')
-    expect(statSync(join(folder.path, 'broker/identity/identity.pem')).mode & 0o777).toBe(0o600)
-    expect(readFileSync(join(folder.path, 'broker/policy.yaml'), 'utf8')).toContain(
-      'devices/${id}/telemetry/#',
-    )
+    expect(statSync(join(folder, 'broker/identity/identity.pem')).mode & 0o777).toBe(0o600)
+    expect(readFileSync(join(folder, 'broker/policy.yaml'), 'utf8')).toContain('devices/${id}/telemetry/#')
     expect(await first.stop()).toEqual({ status: 0, signal: null })
     await server.stop()
 
@@ -59,7 +43,7 @@ describe('the broker as a process', () => {
 
   test('does not open a store that another one has open, and says what to do; without a fixed port it takes a free one', async () => {
     start('enrollment-server')
-    const store = join(folder.path, 'elsewhere')
+    const store = join(folder, 'elsewhere')
     await start('broker', `--store-path=${store}`).ready()
     const second = start('broker', `--store-path=${store}`)
     expect((await second.exited).status).toBe(1)
@@ -80,8 +64,8 @@ describe('the broker as a process', () => {
     const first = start('broker')
     await first.ready()
     await first.stop()
-    rmSync(join(folder.path, 'broker/identity'), { recursive: true })
-    const token = join(folder.path, 'bootstrap/broker.token')
+    rmSync(join(folder, 'broker/identity'), { recursive: true })
+    const token = join(folder, 'bootstrap/broker.token')
     const second = start('broker')
     expect((await second.exited).status).toBe(1)
     expect(second.output()).toMatch(
@@ -106,7 +90,7 @@ describe('the broker as a process', () => {
     expect(broker.output()).toMatch(
       /^broker: the one-time token in \S+ was refused: .*; have the operator make a new one for broker-2$/m,
     )
-    rmSync(join(folder.path, 'bootstrap/broker.token'))
+    rmSync(join(folder, 'bootstrap/broker.token'))
     const another = start('broker')
     expect((await another.exited).status).toBe(1)
     expect(another.output()).toMatch(
@@ -123,20 +107,20 @@ describe('the broker as a process', () => {
   })
 
   test('does not start with a policy that has a mistake, and says where it is', async () => {
-    const policy = join(folder.path, 'mine.yaml')
+    const policy = join(folder, 'mine.yaml')
     writeFileSync(policy, 'version: 1\nroles:\n  admin: {}\n')
     const broker = start('broker', `--policy=${policy}`)
     expect((await broker.exited).status).toBe(1)
     expect(broker.output()).toContain(
       `broker: the policy file ${policy} is not valid: line 3: roles.admin: unknown role`,
     )
-    expect(existsSync(join(folder.path, 'broker/policy.yaml'))).toBe(false)
+    expect(existsSync(join(folder, 'broker/policy.yaml'))).toBe(false)
   })
 
   test('opens the listeners of its configuration, each with its policy', async () => {
     start('enrollment-server')
-    const lab = join(folder.path, 'lab.yaml')
-    const config = join(folder.path, 'broker.yaml')
+    const lab = join(folder, 'lab.yaml')
+    const config = join(folder, 'broker.yaml')
     writeFileSync(lab, 'version: 1\nroles: {}\n')
     writeFileSync(
       config,
@@ -158,7 +142,7 @@ describe('the broker as a process', () => {
     start('enrollment-server')
     const broker = start('broker')
     await broker.ready()
-    const policy = join(folder.path, 'broker/policy.yaml')
+    const policy = join(folder, 'broker/policy.yaml')
     writeFileSync(policy, 'version: 1\nroles: {}\nextra: 1\n')
     await broker.waitFor(/line 3: extra: unknown key; known are version, roles/)
     expect(broker.output()).not.toContain('the new policy is in force')

@@ -1,5 +1,6 @@
 import type { AppContext } from '@fleetroot/service'
 import type { KeyAndCertificate } from '@fleetroot/tls-config'
+import type { ActivationReporter } from './activation/reporter.ts'
 import type { Authorities } from './authorities/authorities.ts'
 import { type Broker, createBroker } from './broker.ts'
 import type { Current } from './current.ts'
@@ -22,6 +23,7 @@ export interface Known {
   readonly revocation: RevocationView
   readonly identity: Pick<Current<KeyAndCertificate>, 'current' | 'subscribe'>
   readonly ticketKeys: TicketKeys
+  readonly activation: Pick<ActivationReporter, 'connected'>
 }
 
 /** What `serve` needs from the process around it. */
@@ -36,7 +38,7 @@ export interface ServeOptions extends Pick<AppContext<typeof settings>, 'config'
 /** Opens the listeners with the limits of the configuration, and puts every change of what is known to use. */
 export async function serve(options: ServeOptions): Promise<Broker> {
   const { config, logger, onStop, store, counts, known, plan = (listener) => listener } = options
-  const { policies, authorities, revocation, identity, ticketKeys } = known
+  const { policies, authorities, revocation, identity, ticketKeys, activation } = known
   const broker = await createBroker({
     identity: identity.current,
     authorities: authorities.current,
@@ -47,6 +49,7 @@ export async function serve(options: ServeOptions): Promise<Broker> {
     log: logger,
     counts,
     ticketKeys,
+    connected: ({ serial }) => activation.connected(serial),
     limits: {
       maxConnectBytes: config.maxConnectSize,
       maxPacketBytes: config.maxPacketSize,
@@ -58,6 +61,7 @@ export async function serve(options: ServeOptions): Promise<Broker> {
       connectTimeoutMs: config.connectTimeout,
       drainTimeoutMs: config.drainTimeout,
       maxOutboundBytes: config.maxOutbound,
+      drainSpreadMs: config.drainSpread,
       acceptRate: { perSecond: config.acceptRate, burst: config.acceptBurst },
       acceptRatePerAddress: { perSecond: config.acceptRatePerAddress, burst: config.acceptBurstPerAddress },
       maxHandshakes: config.maxHandshakes,

@@ -1,4 +1,13 @@
-import { byteSize, duration, longestTimer, port, setting } from '@fleetroot/service'
+import { defaultTopicLimits } from '@fleetroot/policy'
+import {
+  byteSize,
+  duration,
+  longestTimer,
+  metricsHost,
+  optionalPort,
+  port,
+  setting,
+} from '@fleetroot/service'
 import { z } from 'zod'
 import { listenerList, networks } from './listener/listener-setting.ts'
 import { maxWorkers } from './workers/count.ts'
@@ -42,6 +51,15 @@ export const settings = {
   metricsPort: setting(port(9465), {
     env: 'FLEETROOT_BROKER_METRICS_PORT',
     help: 'health and metrics on loopback; 0 picks a free port',
+  }),
+  metricsHost,
+  adminPort: setting(optionalPort(), {
+    env: 'FLEETROOT_BROKER_ADMIN_PORT',
+    help: 'administration for operators over mutual TLS; left out: on loopback only, at metricsPort',
+  }),
+  adminHost: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_ADMIN_HOST',
+    help: 'address to listen on for it; left out: as host',
   }),
   id: setting(z.string().default('broker'), { help: 'device id of the broker itself' }),
   tlsMode: setting(z.enum(['compatible', 'strict']).default('compatible'), {
@@ -164,6 +182,13 @@ export const settings = {
   maxDenials: setting(z.int().min(1).default(20), {
     help: 'denied publishes and subscriptions after which a client is disconnected',
   }),
+  maxTopicLength: setting(z.int().min(1).max(65_535).default(defaultTopicLimits.maxLength), {
+    help: 'longest topic or topic filter',
+  }),
+  // Beyond 100, aedes hangs up.
+  maxTopicLevels: setting(z.int().min(1).max(100).default(defaultTopicLimits.maxLevels), {
+    help: 'most levels of a topic or topic filter',
+  }),
   maxFilters: setting(z.int().min(1).default(100), { help: 'topic filters of one session' }),
   maxInflight: setting(z.int().min(1).max(65_535).default(100), {
     help: 'QoS 2 messages of one client that may wait for their PUBREL',
@@ -176,11 +201,11 @@ export const settings = {
   acceptRatePerAddress: setting(atLeastOne(200), {
     help: 'connections accepted a second of one address; of IPv6: of one /64',
   }),
-  acceptBurstPerAddress: setting(atLeastOne(1_000), { help: 'the same at once, after a time of quiet' }),
+  acceptBurstPerAddress: setting(atLeastOne(4_000), { help: 'the same at once, after a time of quiet' }),
   maxHandshakes: setting(atLeastOne(2_000), {
     help: 'connections that have not proven who they are, of all addresses together',
   }),
-  maxHandshakesPerAddress: setting(atLeastOne(500), { help: 'the same of one address' }),
+  maxHandshakesPerAddress: setting(atLeastOne(1_000), { help: 'the same of one address' }),
   handshakeTimeout: setting(duration('10s', { atMost: longestTimer }), {
     help: 'time for a client to prove who it is',
   }),
@@ -205,6 +230,11 @@ export const settings = {
   }),
   drainTimeout: setting(duration('2s', { atMost: longestTimer }), {
     help: 'how long a client may take nothing of what waits for it before it is disconnected',
+  }),
+  // The whole stop has 10 s: what is left is for messages under way and for the store.
+  drainSpread: setting(duration('5s', { atMost: '6s' }), {
+    env: 'FLEETROOT_BROKER_DRAIN_SPREAD',
+    help: 'how long the sessions of devices take to end at a stop, one after the other; few end faster',
   }),
   maxOutbound: setting(byteSize('4MiB'), {
     help: 'what may wait for a client that does not read before it is disconnected',

@@ -1,6 +1,7 @@
 import { createOperations, openDataDirectory, runApp } from '@fleetroot/service'
 import packageFile from '../package.json' with { type: 'json' }
 import { settings } from './config/settings.ts'
+import { openSandbox, sandboxOf } from './sandbox/sandbox.ts'
 import { createMetrics } from './server/metrics.ts'
 import { startServer } from './server/start.ts'
 
@@ -17,8 +18,14 @@ runApp({
   summary: 'gives devices their certificates: EST (RFC 7030) and REST over HTTPS',
   settings,
   main: async ({ config, logger, signal, onStop, onHangup, ready, stop }) => {
+    const sandbox = sandboxOf(config)
     const data = await openDataDirectory(config.data)
-    const operations = createOperations({ port: config.metricsPort, checks: ['listeners'], signal })
+    const operations = createOperations({
+      port: config.metricsPort,
+      host: config.metricsHost,
+      checks: ['listeners'],
+      signal,
+    })
     onStop('operations', () => operations.close())
     await operations.listen()
 
@@ -53,8 +60,19 @@ runApp({
     onHangup(refresh)
 
     if (made.length > 0) process.stdout.write(`${name}: made in ${data.path}: ${made.join(', ')}\n`)
+    const { registry, port } = server
+    const opened =
+      sandbox &&
+      (await openSandbox(sandbox, {
+        registry,
+        port,
+        tokenLifetimeMs: config.tokenLifetime,
+        rootFile: data.file('public/root.crt'),
+        now: () => new Date(),
+      }))
     operations.setReady('listeners')
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
-    ready(`https://${host}:${server.port}`)
+    ready(`https://${host}:${port}`)
+    if (opened !== undefined) process.stdout.write(`${name}: ${opened}\n`)
   },
 })

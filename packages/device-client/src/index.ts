@@ -9,7 +9,14 @@ export { type CaBundleOptions, fetchCaBundle } from './authorities/fetch.ts'
 export { enrollDevice, type Enrollment, type EnrollmentOptions } from './enrollment/enroll-device.ts'
 export { renewalDue } from './enrollment/lifetime.ts'
 export { DeviceClientError, type DeviceClientErrorCode } from './error.ts'
-export { createEstClient, type EstClient, type EstClientOptions, type EstCredential } from './est/client.ts'
+export {
+  createEstClient,
+  type EstClient,
+  type EstClientOptions,
+  type EstCredential,
+  type EstIdentity,
+  type LinkedCsr,
+} from './est/client.ts'
 export type { CsrAttribute } from './est/csr-attributes.ts'
 export { buildChain, type ChainMaterial, servingChain } from './identity/chain.ts'
 export type { PendingRequest, RequestSubject } from './identity/pending-request.ts'

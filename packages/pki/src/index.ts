@@ -44,12 +44,19 @@ export {
   checkCsr,
   createCsr,
   type Csr,
+  type CsrField,
+  type CsrFieldDecision,
+  csrFieldDecisions,
+  type CsrJudgement,
   type CsrOptions,
   type CsrRefusal,
   type CsrRefusalCode,
   csrRefusalCodes,
+  encodeWantedAttributes,
+  judgeCsr,
   maxCsrBytes,
   parseCsr,
+  withField,
 } from './csr/index.ts'
 export type { BasicConstraints, Extension } from './extension/index.ts'
 export {
@@ -92,6 +99,9 @@ export {
   keyIdentifier,
   parseCertificate,
   parseCertificates,
+  type PathMaterial,
+  type PathValidation,
+  validatePath,
 } from './certificate/index.ts'
 export {
   applyDelta,

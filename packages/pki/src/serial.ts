@@ -18,7 +18,7 @@ const maxOctets = 20
  *
  * @param random gives n random bytes; the platform's generator unless a test says otherwise
  */
-export function newSerial(random: (n: number) => Uint8Array = randomBytes): SerialNumber {
+export function newSerial(random: (n: number) => Uint8Array = takeRandom): SerialNumber {
   const octets = Buffer.from(random(16))
   if (octets.length !== 16) throw new PkiError('serial-invalid', 'serial: the generator must give 16 bytes')
   octets[0] = (octets[0] ?? 0) & 0x7f
@@ -29,9 +29,23 @@ export function newSerial(random: (n: number) => Uint8Array = randomBytes): Seri
   return serialFromBytes(octets)
 }
 
+let pool = Buffer.alloc(0)
+
+/** Random bytes of the platform, fetched for many serials at once, as that costs the same; each is given out once. */
+function takeRandom(n: number): Uint8Array {
+  if (pool.length < n) pool = randomBytes(n * 64)
+  const taken = pool.subarray(0, n)
+  pool = pool.subarray(n)
+  return taken
+}
+
 /** The serial number that these big-endian bytes hold; leading zeros are dropped. Refuses zero and more than 20 octets. */
 export function serialFromBytes(bytes: Uint8Array): SerialNumber {
-  return parseSerial(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex'))
+  const octets = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const first = octets.findIndex((octet) => octet !== 0)
+  const isSerial = first >= 0 && octets.length - first + ((octets[first] ?? 0) >= 0x80 ? 1 : 0) <= maxOctets
+  // What is none is refused there, with the reason.
+  return isSerial ? (octets.toString('hex', first) as SerialNumber) : parseSerial(octets.toString('hex'))
 }
 
 /**

@@ -13,3 +13,4 @@ export {
 } from './policy.ts'
 export { lifecycleTopic, presenceTopic } from './reserved.ts'
 export { parsePolicy } from './policy-document.ts'
+export { defaultTopicLimits, type TopicLimits } from './topic.ts'

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { PolicyError } from './error.ts'
 import { type CompiledRule, policyRoles, withVerdict, type Policy, type RolePolicy } from './policy.ts'
 import { compileRule, type Rule } from './rule.ts'
+import { defaultTopicLimits, type TopicLimits } from './topic.ts'
 
 const lines = z.array(z.string()).default([])
 
@@ -27,11 +28,15 @@ const documentSchema = z.strictObject({
 type Path = readonly (string | number)[]
 
 /**
- * Reads a policy file's text into a compiled policy. `name` is the file name for messages. Throws
+ * Reads a policy file's text into a compiled policy. `name` is the file name for messages, `topicLimits` are the broker's. Throws
  * `PolicyError` `policy-invalid` with all mistakes, each with its line, its key and the fix; a policy with a
  * mistake is never applied in part.
  */
-export function parsePolicy(text: string, name: string): Policy {
+export function parsePolicy(
+  text: string,
+  name: string,
+  topicLimits: TopicLimits = defaultTopicLimits,
+): Policy {
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false })
   if (document.errors.length > 0) {
@@ -45,7 +50,8 @@ export function parsePolicy(text: string, name: string): Policy {
   const report = (path: Path, problem: string): void => {
     mistakes.push(`line ${at(path)}: ${formatPath(path)}: ${problem}`)
   }
-  const compile = (texts: string[], path: Path): CompiledRule[] => compileRules(texts, path, { at, report })
+  const compile = (texts: string[], path: Path): CompiledRule[] =>
+    compileRules(texts, path, { at, report, topicLimits })
   const parsed = documentSchema.safeParse(plainValues(document, name))
   if (!parsed.success) {
     for (const issue of parsed.error.issues) reportIssue(issue, report)
@@ -75,7 +81,7 @@ export function parsePolicy(text: string, name: string): Policy {
     })
   }
   if (mistakes.length > 0) throw invalid(name, mistakes)
-  return { name, roles }
+  return { name, roles, topicLimits }
 }
 
 function plainValues(document: Document, name: string): unknown {
@@ -91,12 +97,13 @@ interface Places {
   /** The line of something in the file. */
   readonly at: (path: Path) => number
   readonly report: (path: Path, problem: string) => void
+  readonly topicLimits: TopicLimits
 }
 
-function compileRules(texts: string[], path: Path, { at, report }: Places): CompiledRule[] {
+function compileRules(texts: string[], path: Path, { at, report, topicLimits }: Places): CompiledRule[] {
   const rules: CompiledRule[] = []
   texts.forEach((text, index) => {
-    const rule = compileRule(text)
+    const rule = compileRule(text, topicLimits)
     const problem = 'fault' in rule ? rule.fault : reservedProblem(rule, path.at(-1) !== 'subscribe')
     if (problem !== undefined) report([...path, index], `"${text}" is not a usable topic filter: ${problem}`)
     else if ('levels' in rule) rules.push(withVerdict(rule, at([...path, index])))

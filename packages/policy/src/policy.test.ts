@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { readDefaultPolicy } from './default-policy.ts'
 import { parsePolicy } from './policy-document.ts'
-import { allowsClientId, authorize, type Action, type Subject } from './policy.ts'
+import { allowsClientId, authorize, type Action, type Policy, type Subject } from './policy.ts'
 
 const policy = parsePolicy(readDefaultPolicy(), 'default-policy.yaml')
 
@@ -157,4 +157,21 @@ describe('client ids', () => {
     expect(allowsClientId(policy, subject('device', 'a.b'), 'axb')).toBe(false)
     expect(allowsClientId(policy, subject('service', '$&'), 'x')).toBe(false)
   })
+})
+
+test('topics and rules may be as long and as deep as whoever reads the policy says', () => {
+  const text = 'version: 1\nroles: { device: { clientIds: any, publish: ["devices/${id}/#"] } }\n'
+  const subject = { id: 'me', role: 'device', o: undefined, ou: undefined, serial: '01' }
+  const small = parsePolicy(text, 'small', { maxLength: 16, maxLevels: 4 })
+  const reason = (policy: Policy, topic: string): unknown => {
+    const verdict = authorize(policy, subject, 'publish', topic)
+    return verdict.allowed || verdict.reason
+  }
+  expect(reason(small, 'devices/me/a/b')).toBe(true)
+  expect(reason(small, 'devices/me/a/b/c')).toBe('topic-too-deep')
+  expect(reason(small, 'devices/me/abcdef')).toBe('topic-too-long')
+  const large = parsePolicy(text, 'large', { maxLength: 65_535, maxLevels: 100 })
+  expect(reason(large, `devices/me${'/x'.repeat(98)}`)).toBe(true)
+  expect(reason(large, `devices/me/${'x'.repeat(60_000)}`)).toBe(true)
+  expect(() => parsePolicy(text, 'tiny', { maxLength: 16, maxLevels: 2 })).toThrow('too many levels')
 })

@@ -1,10 +1,9 @@
 import { findReservation } from './reserved.ts'
 import { covers, type Rule, type RuleValues } from './rule.ts'
-import { findTopicFault, type TopicFault } from './topic.ts'
+import { findTopicFault, type TopicFault, type TopicLimits } from './topic.ts'
 
 /** Roles a policy can give rights to. `claim` is not among them: a claim certificate may only enroll. */
 export const policyRoles = ['device', 'service', 'operator'] as const
-export type PolicyRole = (typeof policyRoles)[number]
 
 /** What somebody wants to do with a topic. `receive` is asked for every message, right before it is delivered. */
 export type Action = 'publish' | 'retain' | 'subscribe' | 'receive'
@@ -59,6 +58,8 @@ export interface Policy {
   /** The file that it was read from, for messages. */
   readonly name: string
   readonly roles: ReadonlyMap<string, RolePolicy>
+  /** Not of the file, but of whoever read it: what is longer or deeper is denied before any rule is looked at. */
+  readonly topicLimits: TopicLimits
 }
 
 /** Gives a compiled rule its ready answer, so that the decision for a message allocates nothing. */
@@ -87,7 +88,7 @@ function deny(reason: DenialReason): Verdict {
 export function authorize(policy: Policy, subject: Subject, action: Action, topic: string): Verdict {
   const role = policy.roles.get(subject.role)
   if (role === undefined) return deny('no-rule')
-  const fault = findTopicFault(topic, action === 'subscribe' ? 'filter' : 'topic')
+  const fault = findTopicFault(topic, action === 'subscribe' ? 'filter' : 'topic', policy.topicLimits)
   if (fault !== undefined) return deny(fault)
   const list = ruleList(action)
   if (findReservation(subject.role, action, topic) !== undefined) return deny('topic-reserved')

@@ -1,4 +1,4 @@
-import { findTopicFault, type TopicFault } from './topic.ts'
+import { findTopicFault, type TopicFault, type TopicLimits } from './topic.ts'
 
 /** The variables a rule may use, each a whole level. All come from the certificate. */
 export const ruleVariables = ['id', 'role', 'o', 'ou', 'serial'] as const
@@ -24,7 +24,7 @@ const dollar = 0x24
 const hash = 0x23
 
 /** Compiles an allowed filter. Returns the reason as text, for the policy's author, when it cannot be one. */
-export function compileRule(text: string): Rule | { readonly fault: string } {
+export function compileRule(text: string, limits?: TopicLimits): Rule | { readonly fault: string } {
   const levels: Level[] = []
   for (const level of text.split('/')) {
     const compiled = compileLevel(level)
@@ -32,7 +32,7 @@ export function compileRule(text: string): Rule | { readonly fault: string } {
     levels.push(compiled)
   }
   // Variables stand for one ordinary level; with a letter in their place the rest is judged as a filter.
-  const fault = findTopicFault(text.replaceAll(/\$\{[^}/]*\}/g, 'v'), 'filter')
+  const fault = findTopicFault(text.replaceAll(/\$\{[^}/]*\}/g, 'v'), 'filter', limits)
   if (fault !== undefined) return { fault: topicFaults[fault] }
   return { text, levels }
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { findTopicFault, maxTopicLength, maxTopicLevels } from './topic.ts'
+import { defaultTopicLimits, findTopicFault } from './topic.ts'
+
+const { maxLength, maxLevels } = defaultTopicLimits
 
 describe('a topic name', () => {
   test.each([
@@ -29,14 +31,14 @@ describe('a topic name', () => {
     ['a\ufffdb', 'topic-character'],
     ['a/+', 'topic-wildcard'],
     ['#', 'topic-wildcard'],
-    ['x'.repeat(maxTopicLength + 1), 'topic-too-long'],
+    ['x'.repeat(maxLength + 1), 'topic-too-long'],
     ['x'.repeat(65_535), 'topic-too-long'],
-    ['x/'.repeat(maxTopicLevels) + 'x', 'topic-too-deep'],
+    ['x/'.repeat(maxLevels) + 'x', 'topic-too-deep'],
   ])('is refused when it is %j: %s', (topic, fault) => expect(findTopicFault(topic, 'topic')).toBe(fault))
 
   test('may have exactly the longest length and the most levels', () => {
-    expect(findTopicFault('x'.repeat(maxTopicLength), 'topic')).toBeUndefined()
-    expect(findTopicFault('x/'.repeat(maxTopicLevels - 1) + 'x', 'topic')).toBeUndefined()
+    expect(findTopicFault('x'.repeat(maxLength), 'topic')).toBeUndefined()
+    expect(findTopicFault('x/'.repeat(maxLevels - 1) + 'x', 'topic')).toBeUndefined()
   })
 })
 

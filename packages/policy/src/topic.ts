@@ -1,7 +1,12 @@
-/** Longest topic or filter the broker looks at, in UTF-16 code units. MQTT allows 65,535 bytes [MQTT-4.7.3-3]. */
-export const maxTopicLength = 1024
-/** Most levels of a topic or filter. aedes itself gives up at 100. */
-export const maxTopicLevels = 32
+/** How long and how deep a topic or filter may be. */
+export interface TopicLimits {
+  /** In UTF-16 code units. MQTT allows 65,535 bytes [MQTT-4.7.3-3]. */
+  readonly maxLength: number
+  /** aedes itself gives up at 100. */
+  readonly maxLevels: number
+}
+
+export const defaultTopicLimits: TopicLimits = { maxLength: 1024, maxLevels: 32 }
 
 /** Why a topic name or topic filter is refused before any rule is looked at. */
 export type TopicFault =
@@ -29,10 +34,14 @@ const dot = 0x2e
  * - the levels `.` and `..`: they mean nothing in MQTT and too much to whoever maps topics to paths;
  * - `+` and `#` that are not a level of their own, and `#` that is not the last one [MQTT-4.7.1-2, -3].
  */
-export function findTopicFault(text: string, kind: 'topic' | 'filter'): TopicFault | undefined {
+export function findTopicFault(
+  text: string,
+  kind: 'topic' | 'filter',
+  limits: TopicLimits = defaultTopicLimits,
+): TopicFault | undefined {
   const length = text.length
   if (length === 0) return 'topic-empty'
-  if (length > maxTopicLength) return 'topic-too-long'
+  if (length > limits.maxLength) return 'topic-too-long'
   let levels = 1
   let start = 0
   let wildcard = false
@@ -45,7 +54,7 @@ export function findTopicFault(text: string, kind: 'topic' | 'filter'): TopicFau
       if (wildcard && size !== 1) return 'filter-wildcard'
       if (wildcard && text.charCodeAt(start) === hash && i !== length) return 'filter-wildcard'
       if (i === length) break
-      if (++levels > maxTopicLevels) return 'topic-too-deep'
+      if (++levels > limits.maxLevels) return 'topic-too-deep'
       start = i + 1
       wildcard = false
     } else if (code === plus || code === hash) {

@@ -17,6 +17,7 @@ export {
 } from './options/client.ts'
 export { type KeyAndCertificate, type TlsMode } from './options/protocol.ts'
 export { serverTlsOptions, type ServerTlsSettings } from './options/server.ts'
+export { type ChannelBinding, channelBinding, type NoChannelBinding } from './peer/channel-binding.ts'
 export {
   type NoPeer,
   peerIdentity,

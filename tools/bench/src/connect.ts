@@ -2,7 +2,7 @@ import { connectMqtt } from './load/mqtt.ts'
 import { type Contender, startOurs, startTheirs } from './contenders.ts'
 import { machine } from './measure/machine.ts'
 import { cpuMs } from './measure/process.ts'
-import { formatRow } from './measure/report.ts'
+import { report } from './measure/report.ts'
 import { median } from './measure/statistics.ts'
 import { mosquittoVersion } from './peer/mosquitto.ts'
 
@@ -38,15 +38,13 @@ try {
     await round(ours, number === 0 ? undefined : figures.ours)
     if (theirs) await round(theirs, number === 0 ? undefined : figures.theirs)
   }
-  console.log(
-    formatRow({
-      what: 'CPU of the broker for one connection',
-      ours: median(figures.ours),
-      unit: 'ms',
-      ...(theirs ? { peer: { name: theirs.name, value: median(figures.theirs) } } : {}),
-      budget: { of: 'ratio', atMost: 1.25 },
-    }),
-  )
+  report({
+    what: 'CPU of the broker for one connection',
+    ours: median(figures.ours),
+    unit: 'ms',
+    ...(theirs ? { peer: { name: theirs.name, value: median(figures.theirs) } } : {}),
+    budget: { of: 'ratio', atMost: 1.25 },
+  })
 } finally {
   await ours.stop()
   await theirs?.stop()

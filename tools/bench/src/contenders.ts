@@ -1,63 +1,65 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConnectionOptions } from 'node:tls'
-import { createCsr, defaultProfiles, exportPrivateKey, generateKeyPair, toPem } from '@fleetroot/pki'
-import { operator, startApp, temporaryFolder } from '@fleetroot/harness'
+import { defaultProfiles } from '@fleetroot/pki'
+import { enrollAll, freePort, operator, startApp, temporaryFolder } from '@fleetroot/harness'
 import { makeAuthority, makeIdentity } from './authority.ts'
 import { startMosquitto } from './peer/mosquitto.ts'
 import { openDoors } from './load/open-doors.ts'
+
+/** How a client connects. */
+export interface BenchClient extends ConnectionOptions {
+  readonly host: string
+  readonly port: number
+  readonly ca: string
+  readonly key: string
+  readonly cert: string
+}
 
 /** A broker under test, with identities that it admits. */
 export interface Contender {
   readonly name: string
   readonly pid: number
   /** TLS options of one client: a full handshake, its own certificate. */
-  client(id: string): ConnectionOptions
+  client(id: string): BenchClient
+  /** What it refused, by reason, where it says so. */
+  refused(): Promise<Map<string, number>>
   stop(): Promise<void>
 }
 
-/** Our broker, enrolled with a real enrollment server; every id gets its certificate there. */
+/** Our broker, enrolled with a real enrollment server; every id gets its certificate there. `args`: its flags. */
 export async function startOurs(
   devices: readonly string[],
   services: readonly string[],
-  args: readonly string[] = [],
+  args: readonly string[] = openDoors,
 ): Promise<Contender> {
   const folder = temporaryFolder()
   const data = join(folder.path, 'data')
-  const server = startApp('enrollment-server', [], { FLEETROOT_DATA: data })
+  const server = startApp('enrollment-server', [], {
+    FLEETROOT_DATA: data,
+    FLEETROOT_RATE_LIMIT: '100000000',
+  })
   const enrollment = new URL(await server.ready())
-  const broker = startApp('broker', [...openDoors, ...args], {
+  const metricsPort = await freePort()
+  const broker = startApp('broker', args, {
     FLEETROOT_DATA: data,
     FLEETROOT_ENROLLMENT_PORT: enrollment.port,
-    FLEETROOT_LOG_LEVEL: 'warn',
+    FLEETROOT_BROKER_METRICS_PORT: String(metricsPort),
+    FLEETROOT_LOG_LEVEL: 'error',
   })
   const { port } = new URL(await broker.ready())
   const root = readFileSync(join(data, 'public/root.crt'), 'utf8')
   const admin = operator(data, enrollment.href)
-  const identities = new Map<string, { key: string; cert: string }>()
-  for (const [ids, profile] of [
-    [devices, 'device'],
-    [services, 'service'],
-  ] as const) {
-    for (const id of ids) {
-      const token = await admin.token(id, { profile })
-      const { privateKey } = generateKeyPair('P-256')
-      const csr = toPem('CERTIFICATE REQUEST', createCsr({ privateKey, commonName: id }))
-      const { body } = await admin.call(
-        'POST',
-        '/v1/enrollments',
-        { csr },
-        { authorization: `Bearer ${token}` },
-      )
-      const { certificate, chain } = body as { certificate: string; chain: string[] }
-      identities.set(id, { key: exportPrivateKey(privateKey), cert: [certificate, ...chain].join('') })
-    }
-  }
+  const identities = new Map([
+    ...(await enrollAll(admin, devices, { profile: 'device' })),
+    ...(await enrollAll(admin, services, { profile: 'service' })),
+  ])
   admin.close()
   return {
     name: 'fleetroot',
     pid: broker.pid,
-    client: (id) => ({ host: 'localhost', port: Number(port), ca: root, ...identities.get(id) }),
+    client: (id) => ({ host: 'localhost', port: Number(port), ca: root, ...identities.get(id)! }),
+    refused: () => readRefused(metricsPort),
     stop: async () => {
       await broker.stop()
       await server.stop()
@@ -82,10 +84,22 @@ export async function startTheirs(
   return {
     name: 'mosquitto',
     pid: broker.pid,
-    client: (id) => ({ host: 'localhost', port: broker.port, ca: authority.root.pem, ...identities.get(id) }),
+    client: (id) => ({
+      host: 'localhost',
+      port: broker.port,
+      ca: authority.root.pem,
+      ...identities.get(id)!,
+    }),
+    refused: async () => new Map(),
     stop: async () => {
       await broker.stop()
       folder[Symbol.dispose]()
     },
   }
+}
+
+async function readRefused(metricsPort: number): Promise<Map<string, number>> {
+  const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
+  const lines = text.matchAll(/^fleetroot_broker_refused_total\{reason="([^"]+)"\} (\d+)/gm)
+  return new Map([...lines].map(([, reason = '', count]) => [reason, Number(count)]))
 }

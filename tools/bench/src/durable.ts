@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { startRedis } from '@fleetroot/harness'
 import { type Contender, startOurs, startTheirs } from './contenders.ts'
 import { connectMqtt } from './load/mqtt.ts'
+import { openDoors } from './load/open-doors.ts'
 import { machine } from './measure/machine.ts'
 import { cpuMs } from './measure/process.ts'
-import { formatRow } from './measure/report.ts'
+import { report } from './measure/report.ts'
 import { median } from './measure/statistics.ts'
 import { mosquittoVersion } from './peer/mosquitto.ts'
 
@@ -56,10 +57,10 @@ console.log(
 const redis = existsSync('/usr/bin/redis-server') ? await startRedis() : undefined
 const contenders = {
   disk: await startOurs(publishers, ['bench-service']),
-  memory: await startOurs(publishers, ['bench-service'], ['--store=memory']),
+  memory: await startOurs(publishers, ['bench-service'], [...openDoors, '--store=memory']),
   ...(redis === undefined
     ? {}
-    : { redis: await startOurs(publishers, ['bench-service'], [`--redis=${redis.url}`]) }),
+    : { redis: await startOurs(publishers, ['bench-service'], [...openDoors, `--redis=${redis.url}`]) }),
   ...(mosquittoVersion() ? { mosquitto: await startTheirs(publishers, ['bench-service']) } : {}),
 }
 try {
@@ -87,7 +88,7 @@ try {
   ): void => {
     const value = of(peer, key)
     const beside = value === undefined ? {} : { peer: { name: peer, value } }
-    console.log(formatRow({ what, ours: of(ours, key) ?? Number.NaN, unit, ...beside, ...budget }))
+    report({ what, ours: of(ours, key) ?? Number.NaN, unit, ...beside, ...budget })
   }
   const atLeast = { budget: { of: 'ratio', atLeast: 0.8 } }
   row('QoS 1, fsynced before each PUBACK, to a stored session', 'perSecond', '/s', 'mosquitto', atLeast)

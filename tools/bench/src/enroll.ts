@@ -10,7 +10,7 @@ import { makeAuthority, makeIdentity } from './authority.ts'
 import { drive, postJson } from './load/http.ts'
 import { machine } from './measure/machine.ts'
 import { cpuMs } from './measure/process.ts'
-import { formatRow } from './measure/report.ts'
+import { report } from './measure/report.ts'
 import { median } from './measure/statistics.ts'
 import { cfsslVersion, startCfssl } from './peer/cfssl.ts'
 
@@ -102,18 +102,18 @@ try {
       await round(peerOverTls.pid, () => connectTls(tls), sign, record(theirsOverTls))
     }
   }
-  const row = (what: string, unit: string, key: keyof Figures, name: string, figures: Figures): string =>
-    formatRow({
+  const row = (what: string, unit: string, key: keyof Figures, name: string, figures: Figures): void =>
+    report({
       what,
       unit,
       ours: median(ours[key]),
       ...(figures[key].length > 0 ? { peer: { name, value: median(figures[key]) } } : {}),
       ...(key === 'perSecond' ? { budget: { of: 'ratio', atLeast: 1 } } : {}),
     })
-  console.log(row('enrollments (TLS; peer: plain HTTP)', '/s', 'perSecond', 'cfssl', theirs))
-  console.log(row('enrollments (TLS; peer: TLS)', '/s', 'perSecond', 'cfssl', theirsOverTls))
-  console.log(row('CPU of the server for one (peer: plain HTTP)', 'µs', 'cpuMicroseconds', 'cfssl', theirs))
-  console.log(row('CPU of the server for one (peer: TLS)', 'µs', 'cpuMicroseconds', 'cfssl', theirsOverTls))
+  row('enrollments (TLS; peer: plain HTTP)', '/s', 'perSecond', 'cfssl', theirs)
+  row('enrollments (TLS; peer: TLS)', '/s', 'perSecond', 'cfssl', theirsOverTls)
+  row('CPU of the server for one (peer: plain HTTP)', 'µs', 'cpuMicroseconds', 'cfssl', theirs)
+  row('CPU of the server for one (peer: TLS)', 'µs', 'cpuMicroseconds', 'cfssl', theirsOverTls)
 } finally {
   admin.close()
   await peer?.stop()

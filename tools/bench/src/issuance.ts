@@ -13,7 +13,7 @@ import {
 } from '@fleetroot/pki'
 import { makeAuthority } from './authority.ts'
 import { machine } from './measure/machine.ts'
-import { formatRow } from './measure/report.ts'
+import { report } from './measure/report.ts'
 import { median } from './measure/statistics.ts'
 
 // CSR in, certificate out, in memory: how far our code is above what the crypto alone costs. As in the enrollment
@@ -79,18 +79,16 @@ console.log(
   `median of ${rounds} rounds of ${perRound}, ${inFlight} in flight; the peer is node:crypto alone (key import, verify, sign)`,
 )
 const p256 = await measure(() => issue(csr))
-console.log(
-  formatRow({
-    what: 'CSR in, certificate out, P-256, CPU of all threads',
-    ours: p256.cpu,
-    unit: 'µs',
-    peer: { name: 'crypto alone', value: floor },
-    budget: { of: 'value', atMost: 200 },
-  }),
-)
-console.log(formatRow({ what: 'the same, time', ours: p256.wall, unit: 'µs' }))
+report({
+  what: 'CSR in, certificate out, P-256, CPU of all threads',
+  ours: p256.cpu,
+  unit: 'µs',
+  peer: { name: 'crypto alone', value: floor },
+  budget: { of: 'value', atMost: 200 },
+})
+report({ what: 'the same, time', ours: p256.wall, unit: 'µs' })
 for (const algorithm of ['P-384', 'Ed25519', 'RSA-2048'] as const) {
   const request = createCsr({ privateKey: generateKeyPair(algorithm).privateKey, commonName: id })
   const { cpu } = await measure(() => issue(request))
-  console.log(formatRow({ what: `${algorithm} key, P-256 CA, CPU of all threads`, ours: cpu, unit: 'µs' }))
+  report({ what: `${algorithm} key, P-256 CA, CPU of all threads`, ours: cpu, unit: 'µs' })
 }

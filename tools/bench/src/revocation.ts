@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { createCsr, exportPrivateKey, generateKeyPair, toPem } from '@fleetroot/pki'
-import { type Operator, operator, startApp, temporaryFolder } from '@fleetroot/harness'
+import { enrollAll, type Operator, operator, startApp, temporaryFolder } from '@fleetroot/harness'
+import { each } from './load/each.ts'
 import { connectMqtt, type MqttLoad } from './load/mqtt.ts'
 import { machine } from './measure/machine.ts'
 import { cpuMs } from './measure/process.ts'
-import { formatRow } from './measure/report.ts'
+import { report } from './measure/report.ts'
 import { percentile } from './measure/statistics.ts'
 import { openDoors } from './load/open-doors.ts'
 
@@ -22,24 +22,6 @@ interface Device {
   readonly load: MqttLoad
 }
 
-/** Runs `work` on every item, so many at once. */
-async function each<Item>(items: readonly Item[], atOnce: number, work: (item: Item) => Promise<void>) {
-  const queue = [...items]
-  const run = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
-  }
-  await Promise.all(Array.from({ length: atOnce }, run))
-}
-
-async function enroll(admin: Operator, id: string): Promise<{ key: string; cert: string }> {
-  const token = await admin.token(id)
-  const { privateKey } = generateKeyPair('P-256')
-  const csr = toPem('CERTIFICATE REQUEST', createCsr({ privateKey, commonName: id }))
-  const answer = await admin.call('POST', '/v1/enrollments', { csr }, { authorization: `Bearer ${token}` })
-  const { certificate, chain } = answer.body as { certificate: string; chain: string[] }
-  return { key: exportPrivateKey(privateKey), cert: [certificate, ...chain].join('') }
-}
-
 /** Revokes a device and resolves when its connection is closed, to the milliseconds since the call. */
 async function revoke(admin: Operator, { id, load }: Device): Promise<number> {
   const closed = once(load.socket, 'close')
@@ -50,16 +32,16 @@ async function revoke(admin: Operator, { id, load }: Device): Promise<number> {
   return performance.now() - started
 }
 
-function report(what: string, samples: readonly number[]): void {
-  const row = (name: string, ours: number): string =>
-    formatRow({
+function reportAll(what: string, samples: readonly number[]): void {
+  const row = (name: string, ours: number): void =>
+    report({
       what: `${what}: ${name}`,
       ours,
       unit: 'ms',
       ...(name === 'p99' ? { budget: { of: 'value', atMost: 1000 } } : {}),
     })
-  for (const p of [50, 99]) console.log(row(`p${p}`, percentile(samples, p)))
-  console.log(row('max', Math.max(...samples)))
+  for (const p of [50, 99]) row(`p${p}`, percentile(samples, p))
+  row('max', Math.max(...samples))
 }
 
 console.log(`revocation: ${machine()}`)
@@ -82,20 +64,16 @@ try {
   const { port } = new URL(await broker.ready())
   const ca = readFileSync(join(data, 'public/root.crt'), 'utf8')
   const devices: Device[] = []
-  await each(
-    Array.from({ length: sessions }, (_, i) => `bench-${i}`),
-    operatorsAtOnce,
-    async (id) => {
-      const identity = await enroll(admin, id)
-      const load = await connectMqtt({ host: 'localhost', port: Number(port), ca, ...identity }, id)
-      // A connection that is cut ends with an error on this side.
-      load.socket.on('error', () => undefined)
-      devices.push({ id, load })
-    },
-  )
+  const ids = Array.from({ length: sessions }, (_, i) => `bench-${i}`)
+  await each([...(await enrollAll(admin, ids))], operatorsAtOnce, async ([id, identity]) => {
+    const load = await connectMqtt({ host: 'localhost', port: Number(port), ca, ...identity }, id)
+    // A connection that is cut ends with an error on this side.
+    load.socket.on('error', () => undefined)
+    devices.push({ id, load })
+  })
   const single: number[] = []
   await each(devices.slice(0, oneByOne), 1, async (device) => void single.push(await revoke(admin, device)))
-  report(`${oneByOne} revoked one by one`, single)
+  reportAll(`${oneByOne} revoked one by one`, single)
 
   const storm: number[] = []
   const rest = devices.slice(oneByOne)
@@ -103,15 +81,13 @@ try {
   const started = performance.now()
   await each(rest, operatorsAtOnce, async (device) => void storm.push(await revoke(admin, device)))
   const seconds = (performance.now() - started) / 1000
-  report(`${rest.length} revoked by ${operatorsAtOnce} callers at once`, storm)
-  console.log(formatRow({ what: 'revocations a second', ours: rest.length / seconds, unit: '/s' }))
-  console.log(
-    formatRow({
-      what: 'CPU of the broker for one',
-      ours: (cpuMs(broker.pid) - cpu) / rest.length,
-      unit: 'ms',
-    }),
-  )
+  reportAll(`${rest.length} revoked by ${operatorsAtOnce} callers at once`, storm)
+  report({ what: 'revocations a second', ours: rest.length / seconds, unit: '/s' })
+  report({
+    what: 'CPU of the broker for one',
+    ours: (cpuMs(broker.pid) - cpu) / rest.length,
+    unit: 'ms',
+  })
 } finally {
   admin.close()
   await broker.stop()

@@ -7,7 +7,7 @@ import { createCsr, generateKeyPair, newSerial, toPem } from '@fleetroot/pki'
 import { operator, startApp, temporaryFolder } from '@fleetroot/harness'
 import { machine } from './measure/machine.ts'
 import { cpuMs, residentKiB } from './measure/process.ts'
-import { formatRow } from './measure/report.ts'
+import { report } from './measure/report.ts'
 import { median } from './measure/statistics.ts'
 
 // One more revocation where 100,000 are on the CRL already: CPU of the whole server for the revocation, its event,
@@ -77,22 +77,20 @@ try {
   const batchCpu = cpuMs(server.pid) - beforeBatch
   if ((body as { revoked?: number }).revoked !== batch) throw new Error(JSON.stringify(body).slice(0, 500))
 
-  console.log(
-    formatRow({
-      what: 'CPU of the server for one revocation and its CRL',
-      ours: Math.max(0, busy - idle) / rounds,
-      unit: 'ms',
-      budget: { of: 'value', atMost: 20 },
-    }),
-  )
-  console.log(formatRow({ what: 'the same, idle CPU not taken off', ours: busy / rounds, unit: 'ms' }))
-  console.log(formatRow({ what: 'revocation answered, median', ours: median(answered), unit: 'ms' }))
-  console.log(formatRow({ what: 'on the served CRL, median', ours: median(listed), unit: 'ms' }))
-  console.log(formatRow({ what: `${batch} at once, answered`, ours: batchMs, unit: 'ms' }))
-  console.log(formatRow({ what: `${batch} at once, on the served CRL`, ours: batchListedMs, unit: 'ms' }))
-  console.log(formatRow({ what: `${batch} at once, CPU with the CRL`, ours: batchCpu, unit: 'ms' }))
-  console.log(formatRow({ what: 'start with that many', ours: startedMs, unit: 'ms' }))
-  console.log(formatRow({ what: 'memory of the server', ours: residentKiB(server.pid) / 1024, unit: 'MiB' }))
+  report({
+    what: 'CPU of the server for one revocation and its CRL',
+    ours: Math.max(0, busy - idle) / rounds,
+    unit: 'ms',
+    budget: { of: 'value', atMost: 20 },
+  })
+  report({ what: 'the same, idle CPU not taken off', ours: busy / rounds, unit: 'ms' })
+  report({ what: 'revocation answered, median', ours: median(answered), unit: 'ms' })
+  report({ what: 'on the served CRL, median', ours: median(listed), unit: 'ms' })
+  report({ what: `${batch} at once, answered`, ours: batchMs, unit: 'ms' })
+  report({ what: `${batch} at once, on the served CRL`, ours: batchListedMs, unit: 'ms' })
+  report({ what: `${batch} at once, CPU with the CRL`, ours: batchCpu, unit: 'ms' })
+  report({ what: 'start with that many', ours: startedMs, unit: 'ms' })
+  report({ what: 'memory of the server', ours: residentKiB(server.pid) / 1024, unit: 'MiB' })
 } finally {
   admin.close()
   agent.destroy()

@@ -28,6 +28,8 @@ const forbidden: [file: string, specifier: string][] = [
   ['tools/fleetctl/src/a.ts', '@fleetroot/broker'],
   ['tools/fleetctl/src/b.ts', '@fleetroot/enrollment-server'],
   ['tools/fleetctl/src/c.ts', 'node-forge'],
+  ['examples/gateway-ts/a.ts', '@fleetroot/pki'],
+  ['examples/gateway-ts/b.ts', 'mqtt'],
 ]
 
 const allowed: [file: string, specifier: string][] = [
@@ -38,6 +40,7 @@ const allowed: [file: string, specifier: string][] = [
   ['apps/broker/src/policy.ts', '@fleetroot/policy'],
   ['apps/simulator/src/ok.ts', '@fleetroot/device-client'],
   ['tools/fleetctl/src/ok.ts', '@fleetroot/policy'],
+  ['examples/gateway-ts/ok.ts', '@fleetroot/device-client'],
 ]
 
 let tree: string

@@ -31,7 +31,17 @@ export function startProcess(
   args: readonly string[],
   env: Record<string, string>,
 ): RunningProcess {
-  const child = spawn(process.execPath, args, {
+  return startProgram(name, process.execPath, args, env)
+}
+
+/** The same for a program that is not Node. */
+export function startProgram(
+  name: string,
+  program: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): RunningProcess {
+  const child = spawn(program, args, {
     cwd: root,
     // Two wishes about colour make Node print a warning between our lines.
     env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: undefined, ...env },

@@ -17,6 +17,8 @@ export interface System extends AsyncDisposable {
   readonly data: string
   /** `https://…` of the enrollment server, past every link. */
   readonly serverUrl: string
+  /** Of the broker, past every link. */
+  readonly ports: Readonly<Record<Transport, number>>
   readonly admin: Operator
   readonly server: App
   readonly broker: App
@@ -138,6 +140,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     return {
       data,
       serverUrl,
+      ports,
       get admin() {
         return admin
       },

@@ -20,6 +20,7 @@ export async function startFleet(options: {
   /** Text of the broker's policy file; left out: the default policy. */
   policy?: string
   brokerArgs?: readonly string[]
+  serverArgs?: readonly string[]
 }): Promise<Fleet> {
   const folder = temporaryFolder()
   const data = join(folder.path, 'data')
@@ -29,7 +30,7 @@ export async function startFleet(options: {
     folder[Symbol.dispose]()
   }
   try {
-    const server = startApp('enrollment-server', [], { FLEETROOT_DATA: data })
+    const server = startApp('enrollment-server', options.serverArgs ?? [], { FLEETROOT_DATA: data })
     apps.push(server)
     const enrollment = new URL(await server.ready())
     let broker = new URL('mqtts://127.0.0.1:0')

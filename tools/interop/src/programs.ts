@@ -16,13 +16,29 @@ export const debianPackages = {
   'paho-mqtt': 'python3-paho-mqtt',
   'redis-server': 'redis-server',
   script: 'bsdutils',
+  promtool: 'prometheus',
+  'systemd-analyze': 'systemd',
+  'systemd-sysusers': 'systemd',
+  sqlite3: 'sqlite3',
+  bash: 'bash',
+  fish: 'fish',
+  zsh: 'zsh',
+  cc: 'build-essential',
+  make: 'build-essential',
+  libc: 'libc6-dev',
+  mbedtls: 'libmbedtls-dev',
+  wolfssl: 'libwolfssl-dev',
+  'gnutls-cli': 'gnutls-bin',
 } as const
 
 export type Program = keyof typeof debianPackages
 
-/** What is not a program of its own: where Debian puts it, and what runs it. */
+/** What is not a program of its own: where Debian puts it. */
 const libraries: Partial<Record<Program, string>> = {
   'paho-mqtt': '/usr/lib/python3/dist-packages/paho/mqtt/client.py',
+  libc: '/usr/include/stdio.h',
+  mbedtls: '/usr/include/mbedtls/ssl.h',
+  wolfssl: '/usr/include/wolfssl/ssl.h',
 }
 
 /** Debian's own Python, which finds Debian's libraries, whatever other Python is first on PATH. */

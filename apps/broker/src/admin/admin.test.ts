@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:https'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { type App, freePort, type Operator, operator, startApp, temporaryFolder } from '@fleetroot/harness'
@@ -18,6 +20,7 @@ let admin: Operator
 let broker: App
 let server: App
 let port: number
+let adminPort: number
 let brokerEnv: Record<string, string>
 
 beforeAll(async () => {
@@ -26,10 +29,12 @@ beforeAll(async () => {
   const url = new URL(await server.ready())
   admin = operator(folder.path, url.href)
   port = await freePort()
+  adminPort = await freePort()
   brokerEnv = {
     FLEETROOT_DATA: folder.path,
     FLEETROOT_ENROLLMENT_PORT: url.port,
     FLEETROOT_BROKER_METRICS_PORT: String(port),
+    FLEETROOT_BROKER_ADMIN_PORT: String(adminPort),
     FLEETROOT_BROKER_PORT: String(await freePort()),
     FLEETROOT_LOG_LEVEL: 'info',
   }
@@ -170,6 +175,27 @@ describe('the policy of a running broker', () => {
     expect((await ask('POST', '/v1/policy/explain', question)).body).toMatchObject({ allowed: true })
     writeFileSync(path, good)
     expect((await ask('POST', '/v1/policy/reload')).status).toBe(200)
+  })
+})
+
+describe('the port for operators of a running broker', () => {
+  const get = async (path: string, identity: KeyAndCertificate): Promise<[number | undefined, unknown]> => {
+    const trust = [readFileSync(join(folder.path, 'public/root.crt'), 'utf8')]
+    const tls = clientTlsOptions({ trust, identity, mode: 'compatible' })
+    const outgoing = request({ ...tls, host: '127.0.0.1', port: adminPort, path, agent: false }).end()
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+    return [response.statusCode, JSON.parse(Buffer.concat(await response.toArray()).toString())]
+  }
+
+  test('has the same routes for whoever holds the operator certificate, and nothing for a device', async () => {
+    expect(broker.output()).toContain(`broker: administration at https://127.0.0.1:${adminPort}\n`)
+    const [key, cert] = ['key.pem', 'cert.pem'].map((file) =>
+      readFileSync(join(folder.path, 'operator', file), 'utf8'),
+    )
+    const operator = { key: key!, cert: cert! }
+    expect(await get('/v1/sessions', operator)).toEqual([200, { items: [] }])
+    expect(await get('/v1/policy', operator)).toMatchObject([200, { inForce: [{ roles: { device: {} } }] }])
+    expect(await get('/v1/sessions', await enroll('thief'))).toMatchObject([403, { code: 'not-an-operator' }])
   })
 })
 

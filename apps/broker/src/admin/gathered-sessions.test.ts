@@ -6,6 +6,7 @@ const request = (query: Record<string, string> = {}): AdminRequest => ({
   params: { role: 'device', id: 'pump' },
   query,
   body: undefined,
+  caller: 'loopback',
 })
 const [list, find, disconnect] = [0, 1, 2]
 

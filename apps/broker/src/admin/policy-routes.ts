@@ -55,11 +55,11 @@ export function policyRoutes(policies: () => Policies | undefined, log: Logger):
     {
       method: 'POST',
       path: '/v1/policy/reload',
-      answer: async () => {
+      answer: async ({ caller }) => {
         const known = policies()
         if (known === undefined) return waiting
         await known.reload()
-        log.warn('policy files read again for an operator')
+        log.warn({ caller }, 'policy files read again for an operator')
         const faults = known.inForce.flatMap(({ fault }) => fault ?? [])
         if (faults.length > 0) return problem(422, 'policy-invalid', faults.join('; '))
         return { body: { inForce: known.inForce.map(show) } }

@@ -52,7 +52,8 @@ export function sessionRoutes(
         if (!Array.isArray(found)) return found
         for (const session of found) session.end('operator')
         const { role, id } = request.params
-        log.warn({ role, deviceId: id, sessions: found.length }, 'disconnected by an operator')
+        const { caller } = request
+        log.warn({ role, deviceId: id, sessions: found.length, caller }, 'disconnected by an operator')
         return { body: { disconnected: found.length } }
       },
     },

@@ -16,7 +16,8 @@ import {
   startFollowedFleet,
 } from '../testing/followed-broker.ts'
 import type { OpenOptions, Transport } from '../testing/live-broker.ts'
-import { refOf, type TestCa } from '../testing/registry-server.ts'
+import type { TestCa } from '../testing/ca-bundle.ts'
+import { refOf } from '../testing/registry-server.ts'
 import { nextDevicesCa, succeedRoot } from '../testing/succession.ts'
 import { followAuthorities, type FollowedAuthorities } from './followed.ts'
 

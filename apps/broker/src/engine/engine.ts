@@ -41,6 +41,8 @@ export interface EngineOptions {
   readonly identityGuard: IdentityGuard
   readonly counts: BrokerCounts
   readonly log: Logger
+  /** Hears of every session when the client has been told that it is connected. */
+  readonly connected?: ((identity: Identity) => void) | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -125,7 +127,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   if (peers === undefined) await presence.restart(retained(`${presenceTopic}/+`))
   else followPeers(peers, { broker, publishing, sessions, presence, store, retained })
   unsubscribeAtOnce(broker)
-  follow(broker, sessions, storeFailed, equip)
+  follow(broker, sessions, storeFailed, equip, options.connected)
   const revoked = enforceRevocation(sessions, revocation)
   const settle = (): void => {
     if (!revocation.isClosed()) publishLeftWills(store.wills, { gates, publishing, broker, counts, log })
@@ -185,9 +187,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       return session
     },
     close: async () => {
+      // Certificates go on to expire, and to be revoked, while the sessions end one after the other.
+      await drain(sessions.open, broker.mq, limits.drainSpreadMs)
       expiry.close()
       clearInterval(sweeping)
-      await drain(sessions.open, broker.mq)
       await presence.settled()
       revoked.close()
       await new Promise<void>((resolve) => broker.close(() => resolve()))
@@ -221,6 +224,7 @@ function follow(
   sessions: Sessions,
   storeFailed: (error: unknown) => void,
   equip: (client: DeliveringClient, session: Session) => void,
+  connected: EngineOptions['connected'],
 ): void {
   broker.on('client', (client) => {
     const session = sessions.of(client)
@@ -228,7 +232,11 @@ function follow(
     sessions.register(session)
     equip(client as unknown as DeliveringClient, session)
   })
-  broker.on('clientReady', (client) => sessions.of(client)?.outbox?.open())
+  broker.on('clientReady', (client) => {
+    const session = sessions.of(client)
+    session?.outbox?.open()
+    if (session !== undefined && !session.isBarred) connected?.(session.identity)
+  })
   broker.on('clientDisconnect', (client) => {
     const session = sessions.of(client)
     if (session === undefined) return
@@ -237,7 +245,7 @@ function follow(
   })
   broker.on('keepaliveTimeout', (client) => {
     const session = sessions.of(client)
-    if (session !== undefined) session.departure = 'keep-alive'
+    if (session !== undefined) sessions.lapse(session)
   })
   broker.on('unsubscribe', (filters, client) => {
     // Of a stored session the store has heard it before, when the packet came.

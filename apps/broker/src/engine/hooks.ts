@@ -114,6 +114,15 @@ export function createHooks(options: HookOptions): Hooks {
     }
   }
 
+  /** The same for a message: what is thrown here would end the process, and anybody could say it again. */
+  function receive(session: Session, packet: PublishPacket, done: (error?: Error | null) => void): void {
+    try {
+      publishing.receive(session, packet, done)
+    } catch (error) {
+      sessions.break(session, error as Error)
+    }
+  }
+
   return {
     preConnect: (client, packet, done) => {
       const session = sessions.of(client)
@@ -136,7 +145,7 @@ export function createHooks(options: HookOptions): Hooks {
       } else {
         // Without an answer aedes forgets the packet: thousands may have come in one piece with those denied.
         if (gates.isSpent(session)) return
-        return publishing.receive(session, packet, done)
+        return receive(session, packet, done)
       }
       done(null)
     },

@@ -16,6 +16,8 @@ export interface EngineLimits extends PacketLimits {
   readonly drainTimeoutMs: number
   /** Bytes that may wait in the connection of a client that does not read. */
   readonly maxOutboundBytes: number
+  /** How long the sessions of devices take to end when the broker stops. */
+  readonly drainSpreadMs: number
 }
 
 export const defaultLimits: EngineLimits = {
@@ -27,4 +29,5 @@ export const defaultLimits: EngineLimits = {
   connectTimeoutMs: 10_000,
   drainTimeoutMs: 2_000,
   maxOutboundBytes: 4 * 1024 * 1024,
+  drainSpreadMs: 5_000,
 }

@@ -56,6 +56,14 @@ export class Publishing {
     const { qos } = packet
     const messageId = packet.messageId ?? 0
     const key = session.key!
+    if (qos > 0 && messageId < 1) {
+      // Also of one that ends before its identifier, for which mqtt-packet says -1.
+      return this.#refuse(
+        session,
+        'packet-identifier',
+        `PUBLISH at QoS ${qos} without a packet identifier [MQTT-2.3.1-1]`,
+      )
+    }
     // Nothing is taken into memory that may never reach the disk.
     if (store.journal.isFailing && (qos > 0 || packet.retain)) return session.end('store-failed')
     if (qos === 2) {
@@ -63,7 +71,11 @@ export class Publishing {
       // Sent again [MQTT-4.3.3-2]: it may be acknowledged as soon as the first one may.
       if (window.has(messageId)) return this.#whenSafe(session, store.journal.flushed(), done)
       if (window.size >= maxInflight) {
-        return done(new Error(`${maxInflight} QoS 2 messages of this session wait for their PUBREL already`))
+        return this.#refuse(
+          session,
+          'too-many-unreleased',
+          `${maxInflight} QoS 2 messages of this session wait for their PUBREL already`,
+        )
       }
     }
     gates.admitPublish(session, packet)
@@ -138,6 +150,12 @@ export class Publishing {
       mayQueue: (stored) => mayQueue(stored, topic),
       ...more,
     })
+  }
+
+  /** Ends a connection for what came on it. */
+  #refuse(session: Session, reason: 'packet-identifier' | 'too-many-unreleased', detail: string): void {
+    this.#options.sessions.refuse(session, 'packet-refused', reason, detail)
+    session.stream.destroy()
   }
 
   #whenSafe(session: Session, safe: Promise<unknown> | undefined, done: Done): void {

@@ -16,6 +16,7 @@ export type EndReason =
   | 'connect-refused'
   | 'packet-refused'
   | 'store-failed'
+  | 'internal-error'
   | 'operator'
   | 'shutdown'
 

@@ -7,6 +7,9 @@ import { CertificateIndex } from './certificate-index.ts'
 import { type Origin, Session } from './session.ts'
 import { Takeover } from './takeover.ts'
 
+/** What aedes says of a connection on which no CONNECT came; it has no code. */
+const connectTimeout = 'connect did not arrive in time'
+
 /** Hears what becomes of sessions. */
 export interface SessionObserver {
   /** Its CONNECT is admitted; it may have to wait for an older session to go. */
@@ -109,7 +112,22 @@ export class Sessions {
   /** Logs an error of a connection, unless it follows from our own decision to end it. */
   fail(session: Session, error: Error): void {
     if (session.endReason !== undefined) return
+    if (session.state === 'new' && error.message === connectTimeout) {
+      return this.refuse(session, 'connect-refused', 'connect-timeout', 'its CONNECT did not come in time')
+    }
     this.#log.info({ ...describe(session), error: error.message }, 'connection failed')
+  }
+
+  /** The client has said nothing for one and a half of its keep alive [MQTT-3.1.2-24]; aedes ends it. */
+  lapse(session: Session): void {
+    session.departure = 'keep-alive'
+    count(this.#counts.ended, 'keep-alive')
+  }
+
+  /** Ends a session in which something happened that must not happen. */
+  break(session: Session, error: Error): void {
+    this.#log.error({ ...describe(session), err: error }, 'a packet met an error of the broker')
+    session.end('internal-error')
   }
 
   #ended(session: Session): void {

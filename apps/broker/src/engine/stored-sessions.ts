@@ -127,7 +127,7 @@ export function guardStore(store: SessionStore, questions: StoreQuestions): Forg
   }
 
   // By `Outbox`.
-  store.outgoingStream = () => Readable.from([])
+  store.outgoingStream = () => new Readable({ read: nothing })
 
   store.delWill = async (client) => {
     const result = await delWill(client)
@@ -158,6 +158,11 @@ function turns(): (client: StoreClient, work: () => Promise<unknown>) => Promise
     )
     return done
   }
+}
+
+/** Ends a stream before its first item, without the generator of `Readable.from`: there is one for every CONNECT. */
+function nothing(this: Readable): void {
+  this.push(null)
 }
 
 /** Neither resolved nor rejected, because aedes would go on after both. A new one each: waiting is not free. */

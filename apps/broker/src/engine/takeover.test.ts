@@ -1,3 +1,4 @@
+import { parsePolicy } from '@fleetroot/policy'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type BenchEngine, identity, startBenchEngine } from '../testing/bench-engine.ts'
 import { memoryConnection } from '../testing/memory-connection.ts'
@@ -61,6 +62,31 @@ test('the will of the older connection is out before the newer one is connected'
   await backend.message('devices/pump/state')
   await backend.message('devices/pump/state')
   expect(backend.messages.map(({ payload }) => payload.toString())).toEqual(['gone', 'back'])
+})
+
+test('a will on a foreign topic neither takes a session over nor goes out with one that is taken over', async () => {
+  const backend = await bench.connect(service)
+  await backend.subscribe('devices/#')
+  const will = (topic: string) => ({ topic, payload: Buffer.from('mine now'), qos: 1, retain: true }) as const
+  const older = bench.open(pump)
+  await older.connect({ clientId: 'pump', will: will('devices/pump/state') })
+  // Refused before anything is taken over.
+  const foreign = bench.open(pump)
+  expect((await foreign.connect({ clientId: 'pump', will: will('devices/lamp/state') })).returnCode).toBe(5)
+  await older.ping()
+  // What was its own topic when it connected is foreign when it is taken over.
+  bench.policy = parsePolicy(
+    'version: 1\nroles: { device: { clientIds: any, publish: ["other/#"] }, service: { clientIds: any, subscribe: ["devices/#"] } }',
+    'tightened',
+  )
+  const newer = await bench.connect(pump)
+  await older.closed
+  await newer.ping()
+  await backend.ping()
+  const late = await bench.connect(identity('service', 'late'))
+  await late.subscribe('devices/#')
+  await late.ping()
+  expect([backend.topics, late.topics]).toEqual([[], []])
 })
 
 test.each([true, false])(

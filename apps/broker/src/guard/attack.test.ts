@@ -123,12 +123,13 @@ describe.each<Transport>(['mqtts', 'wss'])('a device with a valid certificate ov
   test('that never stops pushing is disconnected in the end, and no new connection gives it a new budget', async () => {
     live = await startLiveBroker({ messageRate: { perSecond: 100, burst: 10 }, maxHeldBackMs: 500 })
     const identity = await live.issue('device', 'eve')
+    // More than fits into what the broker reads at once, so that there is something left to read after every pause.
     const flood = async (eve: WireClient): Promise<void> => {
-      const burst = Buffer.concat(Array.from({ length: 30 }, () => publish('devices/eve/telemetry')))
-      while (!eve.stream.destroyed) {
-        eve.send(burst)
-        await Promise.race([eve.closed, new Promise((resolve) => setTimeout(resolve, 20))])
-      }
+      const burst = Buffer.concat(
+        Array.from({ length: 10 }, () => publish('devices/eve/telemetry', Buffer.alloc(1_000))),
+      )
+      for (let n = 0; n < 30; n++) eve.send(burst)
+      await eve.closed
     }
     await flood(await live.join('device', 'eve', { identity, transport }))
     expect(live.broker.counts.ended.get('message-rate')).toBe(1)

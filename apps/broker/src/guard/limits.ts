@@ -25,15 +25,16 @@ export interface GuardLimits {
 }
 
 /**
- * One core does about 700 full handshakes a second. The burst of one address lets a site behind one NAT come back
- * after an outage, its steady rate leaves most of the core to others; who serves more from one address, such as a
- * load balancer that does not speak the PROXY protocol, raises it.
+ * One core does about 700 full handshakes a second. The burst of one address lets a site, or the customers of one carrier,
+ * come back behind one NAT after an outage; its steady rate leaves most of the core to others, and half of the open handshakes
+ * leaves them a way in. Who serves more from one address, such as a load balancer that does not speak the PROXY protocol,
+ * raises the rate.
  */
 export const defaultGuardLimits: GuardLimits = {
   acceptRate: { perSecond: 1_000, burst: 4_000 },
-  acceptRatePerAddress: { perSecond: 200, burst: 1_000 },
+  acceptRatePerAddress: { perSecond: 200, burst: 4_000 },
   maxHandshakes: 2_000,
-  maxHandshakesPerAddress: 500,
+  maxHandshakesPerAddress: 1_000,
   handshakeTimeoutMs: 10_000,
   connectRate: { perSecond: 2, burst: 60 },
   maxConnections: 100,

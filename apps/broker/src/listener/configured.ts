@@ -33,8 +33,11 @@ function trusted(networks: readonly string[]): TrustedProxies | undefined {
   return proxies
 }
 
-/** Where a client finds a listener. */
-export function urlOf({ kind, host, port }: Listening): string {
+/** Where a client finds a listener; `https` is the one for operators. */
+export function urlOf(
+  listener: Pick<Listening, 'host' | 'port'> & { kind: Listening['kind'] | 'https' },
+): string {
+  const { kind, host, port } = listener
   const shown = host.includes(':') ? `[${host}]` : host
-  return kind === 'mqtts' ? `mqtts://${shown}:${port}` : `wss://${shown}:${port}/mqtt`
+  return `${kind}://${shown}:${port}${kind === 'wss' ? '/mqtt' : ''}`
 }

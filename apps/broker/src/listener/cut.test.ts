@@ -55,3 +55,19 @@ test.each<[string, (live: LiveBroker) => Promise<Socket>]>([
   expect(performance.now() - closing).toBeLessThan(9_000)
   expect(live.broker.counts.admitted).toBe(0)
 })
+
+test.each<Transport>(['mqtts', 'wss'])(
+  'a stop turns away who knocks on %s from then on, while those who are in are served until their turn comes',
+  async (transport) => {
+    const live = await startLiveBroker()
+    const clients = []
+    for (let index = 0; index < 20; index++)
+      clients.push(await live.join('device', `d-${index}`, { transport }))
+    const closing = live.broker.close()
+    expect(live.broker.sessions.size).toBeGreaterThan(0)
+    await expect(tcp(live, transport)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    await closing
+    await Promise.all(clients.map(({ closed }) => closed))
+    expect(live.broker.counts.ended.get('shutdown')).toBe(20)
+  },
+)

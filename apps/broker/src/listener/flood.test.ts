@@ -85,7 +85,20 @@ describe.each<Transport>(['mqtts', 'wss'])('over %s', (transport) => {
     slow.send(Buffer.of(0x10, 20, 0, 4, 0x4d))
     await Promise.all([silent.closed, slow.closed])
     expect(live.broker.counts.admitted).toBe(0)
+    expect(Object.fromEntries(live.broker.counts.refused)).toEqual({ 'connect-timeout': 2 })
   })
+})
+
+test('a client that says less than its keep alive promises is cut off, also when it lets bytes drip', async () => {
+  const silent = await live.open(await live.issue('device', 'eve'))
+  await silent.connect({ clientId: 'eve', keepalive: 1 })
+  const dripping = await live.open(await live.issue('device', 'bob'))
+  await dripping.connect({ clientId: 'bob', keepalive: 1 })
+  dripping.send(Buffer.of(0x30, 100))
+  const drip = setInterval(() => dripping.send(Buffer.of(0)), 100)
+  await Promise.all([silent.closed, dripping.closed])
+  clearInterval(drip)
+  expect(Object.fromEntries(live.broker.counts.ended)).toEqual({ 'keep-alive': 2 })
 })
 
 test('a SUBSCRIBE with more filters than a session may have is refused before any of them is looked at', async () => {
@@ -116,7 +129,29 @@ test('a client that leaves too many QoS 2 messages open is cut off', async () =>
   }
   await client.closed
   expect(client.waiting.filter(({ cmd }) => cmd === 'pubrec').length).toBeLessThanOrEqual(10)
+  expect(live.broker.counts.refused.get('too-many-unreleased')).toBe(1)
 })
+
+test.each([1, 2])(
+  'a PUBLISH at QoS %i without a packet identifier ends its connection, and nobody else’s',
+  async (qos) => {
+    const bob = await live.join('device', 'bob')
+    const topic = Buffer.from('devices/eve/state')
+    const header = Buffer.of(0x30 | (qos << 1), topic.length + 2, 0, topic.length)
+    // That ends before it, and that says zero.
+    for (const bytes of [
+      Buffer.concat([header, topic]),
+      Buffer.concat([Buffer.of(header[0]!, topic.length + 4, 0, topic.length), topic, Buffer.of(0, 0)]),
+    ]) {
+      const eve = await live.join('device', 'eve')
+      eve.send(bytes)
+      await eve.closed
+    }
+    await bob.ping()
+    expect(Object.fromEntries(live.broker.counts.refused)).toEqual({ 'packet-identifier': 2 })
+    expect(live.broker.counts.published).toBe(0)
+  },
+)
 
 test('a client that is denied again and again is disconnected', async () => {
   await live.close()

@@ -8,6 +8,12 @@ import type { DoorOptions } from './front-door.ts'
 import type { Origin } from '../engine/session.ts'
 import type { IdentityGuard } from '../guard/identity-guard.ts'
 
+/**
+ * Connections that may wait until they are accepted, by default 511; the system takes no more than net.core.somaxconn. When a fleet
+ * comes back at once, whoever finds no place is dropped by the system and tries again after a second or more.
+ */
+export const backlog = 4_096
+
 /** What every listener is made of. */
 export interface ListenerOptions extends DoorOptions {
   /** For logs, metrics and messages. */
@@ -34,6 +40,8 @@ export interface Listener {
   readonly setSecureContext: (tls: TlsOptions) => void
   /** 48 bytes. Tickets made with other keys are no longer accepted. */
   readonly setTicketKeys: (keys: Buffer) => void
-  /** Stops listening and cuts every connection that is left. */
+  /** Stops listening; connections that are open stay. */
+  readonly refuse: () => void
+  /** The same, and cuts every connection that is left. */
   readonly close: () => Promise<void>
 }

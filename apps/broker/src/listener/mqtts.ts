@@ -4,7 +4,7 @@ import { createServer, type TLSSocket } from 'node:tls'
 import type { Origin } from '../engine/session.ts'
 import { cuttable } from './cut.ts'
 import { guardDoor, visitOf } from './front-door.ts'
-import type { Listener, ListenerOptions } from './listener.ts'
+import { backlog, type Listener, type ListenerOptions } from './listener.ts'
 import { receive, reportHandshakeFailure } from './reception.ts'
 
 /**
@@ -15,7 +15,7 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
   const { name, host, port, isShared = false, tls, accept, handshakeTimeoutMs } = options
   const server = createServer({ ...tls, handshakeTimeout: handshakeTimeoutMs, noDelay: true })
   guardDoor(server, options)
-  const close = cuttable(server)
+  const ending = cuttable(server)
 
   server.on('secureConnection', (socket) => {
     socket.on('error', () => undefined)
@@ -27,14 +27,14 @@ export async function listenMqtts(options: ListenerOptions): Promise<Listener> {
     reportHandshakeFailure(error, socket, originOf(socket, name), options)
     socket.destroy()
   })
-  server.listen({ host, port, reusePort: isShared })
+  server.listen({ host, port, backlog, reusePort: isShared })
   await once(server, 'listening')
 
   return {
     port: (server.address() as AddressInfo).port,
     setSecureContext: (next) => server.setSecureContext(next),
     setTicketKeys: (keys) => server.setTicketKeys(keys),
-    close,
+    ...ending,
   }
 }
 

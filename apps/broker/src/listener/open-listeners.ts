@@ -46,6 +46,8 @@ export interface Listeners {
   readonly listening: readonly Listening[]
   /** Asks for the TLS options again, for new connections. */
   readonly renewContexts: () => void
+  /** Stops listening; connections that are open stay. */
+  readonly refuse: () => void
   /** As `Listener.setTicketKeys`, of all. */
   readonly setTicketKeys: (keys: Buffer) => void
   readonly close: () => Promise<void>
@@ -86,6 +88,9 @@ export async function openListeners(
     })),
     renewContexts: () => {
       for (const { plan, listener } of opened) listener.setSecureContext(tlsFor(plan.mode))
+    },
+    refuse: () => {
+      for (const { listener } of opened) listener.refuse()
     },
     setTicketKeys: (keys) => {
       for (const { listener } of opened) listener.setTicketKeys(keys)

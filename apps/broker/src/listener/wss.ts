@@ -9,7 +9,7 @@ import { count } from '../metrics/counts.ts'
 import type { Origin } from '../engine/session.ts'
 import { cuttable } from './cut.ts'
 import { guardDoor, visitOf } from './front-door.ts'
-import type { Listener, ListenerOptions } from './listener.ts'
+import { backlog, type Listener, type ListenerOptions } from './listener.ts'
 import { receive, reportHandshakeFailure } from './reception.ts'
 
 /** Where the WebSocket is. */
@@ -52,7 +52,7 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
     },
   )
   guardDoor(server, options)
-  const close = cuttable(server)
+  const ending = cuttable(server)
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -87,14 +87,14 @@ export async function listenWss(options: ListenerOptions & { maxFrameBytes: numb
   server.on('tlsClientError', (error, socket) =>
     reportHandshakeFailure(error, socket, originOf(socket, name), options),
   )
-  server.listen({ host, port, reusePort: isShared })
+  server.listen({ host, port, backlog, reusePort: isShared })
   await once(server, 'listening')
 
   return {
     port: (server.address() as AddressInfo).port,
     setSecureContext: (next) => server.setSecureContext(next),
     setTicketKeys: (keys) => server.setTicketKeys(keys),
-    close,
+    ...ending,
   }
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { parsePolicy, type Policy } from '@fleetroot/policy'
+import { parsePolicy, type Policy, type TopicLimits } from '@fleetroot/policy'
 import { BrokerError } from '../error.ts'
 
 /** How often the file is read again, unless said otherwise. It is small, and reading works on every file system. */
@@ -20,6 +20,8 @@ export interface PolicyListener {
   /** Told once for each bad state. */
   readonly onError: (error: unknown) => void
   readonly everyMs?: number
+  /** Default: those of the package. */
+  readonly topicLimits?: TopicLimits
 }
 
 /**
@@ -27,11 +29,11 @@ export interface PolicyListener {
  * `PolicyError` `policy-invalid`. Afterwards a file that is gone or has a mistake changes nothing: the policy in force stays.
  */
 export async function openPolicy(path: string, listener: PolicyListener): Promise<PolicyFile> {
-  const { onPolicy, onError, everyMs = defaultEveryMs } = listener
+  const { onPolicy, onError, everyMs = defaultEveryMs, topicLimits } = listener
   let seen = await readText(path)
   let complaint = ''
   let isClosed = false
-  const policy = parsePolicy(seen, path)
+  const policy = parsePolicy(seen, path, topicLimits)
 
   async function check(): Promise<void> {
     try {
@@ -39,7 +41,7 @@ export async function openPolicy(path: string, listener: PolicyListener): Promis
       if (isClosed || text === seen) return
       seen = text
       complaint = ''
-      onPolicy(parsePolicy(text, path))
+      onPolicy(parsePolicy(text, path, topicLimits))
     } catch (error) {
       const { message } = error as Error
       if (!isClosed && message !== complaint) onError(error)

@@ -115,15 +115,16 @@ describe.each<Transport>(['mqtts', 'wss'])('over %s', (transport) => {
 
 describe('a device that is revoked while it is offline, and resumes its TLS session', () => {
   /** A ticket of a connection that worked, and has ended. */
-  async function ticket(maxVersion: 'TLSv1.2' | 'TLSv1.3') {
+  async function ticket(maxVersion: 'TLSv1.2' | 'TLSv1.3', transport: Transport = 'mqtts') {
     const identity = await bench.live.issue('device', 'pump')
     const session = Promise.withResolvers<Buffer>()
     const client = await bench.live.join('device', 'pump', {
       identity,
       maxVersion,
+      transport,
       onSocket: (socket) => socket.once('session', session.resolve),
     })
-    const resume = { session: await session.promise, maxVersion }
+    const resume = { session: await session.promise, maxVersion, transport }
     await client.leave()
     return { identity, resume }
   }
@@ -133,25 +134,27 @@ describe('a device that is revoked while it is offline, and resumes its TLS sess
       0,
     )
 
-  test.each(['TLSv1.2', 'TLSv1.3'] as const)(
-    'is refused although its ticket is still good: %s',
-    async (maxVersion) => {
-      // Fixed keys, as processes that share a port have: OpenSSL resumes the session and verifies nothing.
-      await bench.start({ ticketKeys: new TicketKeys() })
-      const { identity, resume } = await ticket(maxVersion)
-      expect(await isAdmitted(identity, 'pump', resume)).toBe(true)
-      expect(resumed()).toBe(1)
-      const id = await bench.fleet.registry.change('revoked', refOf(identity))
-      await expectSoon(() => bench.live.follower.counts().lastEventId === id)
-      let wasReused: boolean | undefined
-      const answer = isAdmitted(identity, 'pump', {
-        ...resume,
-        onSocket: (socket) => socket.once('secureConnect', () => (wasReused = socket.isSessionReused())),
-      })
-      expect([await answer, wasReused]).toEqual([false, true])
-      expect(refusals()).toEqual({ 'certificate-revoked': 1 })
-    },
-  )
+  test.each([
+    ['TLSv1.2', 'mqtts'],
+    ['TLSv1.3', 'mqtts'],
+    ['TLSv1.2', 'wss'],
+    ['TLSv1.3', 'wss'],
+  ] as const)('is refused although its ticket is still good: %s, %s', async (maxVersion, transport) => {
+    // Fixed keys, as processes that share a port have: OpenSSL resumes the session and verifies nothing.
+    await bench.start({ ticketKeys: new TicketKeys() })
+    const { identity, resume } = await ticket(maxVersion, transport)
+    expect(await isAdmitted(identity, 'pump', resume)).toBe(true)
+    expect(resumed()).toBe(1)
+    const id = await bench.fleet.registry.change('revoked', refOf(identity))
+    await expectSoon(() => bench.live.follower.counts().lastEventId === id)
+    let wasReused: boolean | undefined
+    const answer = isAdmitted(identity, 'pump', {
+      ...resume,
+      onSocket: (socket) => socket.once('secureConnect', () => (wasReused = socket.isSessionReused())),
+    })
+    expect([await answer, wasReused]).toEqual([false, true])
+    expect(refusals()).toEqual({ 'certificate-revoked': 1 })
+  })
 
   test.each(['TLSv1.2', 'TLSv1.3'] as const)(
     'finds its ticket void, as everybody does who has one from before: %s',

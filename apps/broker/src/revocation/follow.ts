@@ -1,4 +1,3 @@
-import { DeviceClientError } from '@fleetroot/device-client'
 import {
   clientTlsOptions,
   enrollmentServer,
@@ -7,16 +6,17 @@ import {
 } from '@fleetroot/tls-config'
 import type { DataDirectory, Logger } from '@fleetroot/service'
 import type { FollowedAuthorities } from '../authorities/followed.ts'
-import { BrokerError } from '../error.ts'
 import { AwaitedRelease } from './awaited-release.ts'
 import { RevocationCopy } from './copy.ts'
 import { EventCursor } from './event-cursor.ts'
 import type { ServerSentEvent } from './event-stream.ts'
 import { Feed } from './feed.ts'
+import { FreshAuthorities } from './fresh-authorities.ts'
 import { Lists } from './lists.ts'
 import { Poller } from './poller.ts'
 import { authoritiesEvent, readEvent, type RegistryEvent, type UnreadableEvent } from './registry-event.ts'
 import type { Revocation } from './revocation.ts'
+import { defaultTiming, type FollowTiming } from './timing.ts'
 import { Trouble } from './trouble.ts'
 
 /** Where revocation data comes from and where it goes. */
@@ -33,25 +33,6 @@ export interface FollowOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number
   readonly timing?: Partial<FollowTiming>
-}
-
-/** How often and how long, in milliseconds. */
-export interface FollowTiming {
-  /** Between polls of the lists while the stream is open; a third of the time that may pass is random. */
-  readonly pollMs: number
-  /** The same while it is not. */
-  readonly cutOffPollMs: number
-  /** Before a poll that failed, or that left events missing, is repeated. */
-  readonly repeatPollMs: number
-  /** Silence after which the stream is taken for broken. */
-  readonly silenceMs: number
-}
-
-const defaultTiming: FollowTiming = {
-  pollMs: 60_000,
-  cutOffPollMs: 5_000,
-  repeatPollMs: 1_000,
-  silenceMs: 15_000,
 }
 
 /** Changes that are in no list yet at which the lists are polled before it is their turn. */
@@ -105,6 +86,7 @@ export class Follower {
   readonly #cursor: EventCursor
   readonly #release = new AwaitedRelease()
   readonly #trouble: Trouble
+  readonly #authorities: FreshAuthorities
   readonly #tally = { events: 0, repeated: 0, gaps: 0, unreadable: 0, polls: 0, failures: 0 }
   readonly #stop = new AbortController()
   readonly #poller: Poller
@@ -112,8 +94,6 @@ export class Follower {
   #feed: Feed | undefined
   /** The next poll must not be conditional: what the server says of a list may be another thing now. */
   #isReset = false
-  /** Other CAs are trusted than we know of. */
-  #areAuthoritiesOld = false
 
   constructor(options: FollowOptions, parts: { copy: RevocationCopy; lists: Lists; cursor: EventCursor }) {
     this.#options = options
@@ -123,6 +103,7 @@ export class Follower {
     this.#lists = parts.lists
     this.#cursor = parts.cursor
     this.#trouble = new Trouble(options.log)
+    this.#authorities = new FreshAuthorities(options.authorities)
     const { promise, resolve } = Promise.withResolvers<void>()
     this.settled = promise
     this.#settle = resolve
@@ -171,7 +152,8 @@ export class Follower {
     const wasReset = this.#isReset
     this.#isReset = false
     const { signal } = this.#stop
-    const trouble = await this.#refreshAuthorities()
+    const trouble = await this.#authorities.refresh()
+    if (trouble !== undefined) this.#tally.failures += 1
     const { failure, areCurrent } = await this.#lists.poll(signal, { isUnconditional: wasReset })
     this.#tally.polls += 1
     if (signal.aborted) return false
@@ -193,24 +175,6 @@ export class Follower {
     return trouble === undefined
   }
 
-  /** Undefined when the authorities are those of now. */
-  async #refreshAuthorities(): Promise<BrokerError | undefined> {
-    const wereOld = this.#areAuthoritiesOld
-    this.#areAuthoritiesOld = false
-    try {
-      await this.#options.authorities.refresh()
-      return undefined
-    } catch (error) {
-      this.#areAuthoritiesOld ||= wereOld
-      this.#tally.failures += 1
-      if (error instanceof BrokerError) return error
-      const reachable = error instanceof DeviceClientError && error.status !== undefined
-      const code = reachable ? 'revocation-refused' : 'revocation-unreachable'
-      const why = error instanceof Error ? error.message : String(error)
-      return new BrokerError(code, `cannot fetch the CA bundle: ${why}`, { cause: error })
-    }
-  }
-
   #openFeed(): Feed {
     const { revocation, url, authorities, mode, identity } = this.#options
     return new Feed({
@@ -224,7 +188,7 @@ export class Follower {
         this.#poller.poll()
       },
       onAlive: () => {
-        if (this.#cursor.isWhole && !this.#areAuthoritiesOld) revocation.confirm(this.#now())
+        if (this.#cursor.isWhole && !this.#authorities.areOld) revocation.confirm(this.#now())
       },
       onEvent: (event) => this.#receive(event),
       onBroken: (reason, wasOpen) => {
@@ -269,7 +233,7 @@ export class Follower {
 
   /** Other CAs are trusted now: until they are known nothing counts as complete. */
   #areOld(): void {
-    this.#areAuthoritiesOld = true
+    this.#authorities.areOld = true
     this.#poller.poll()
   }
 

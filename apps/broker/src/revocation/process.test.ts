@@ -2,63 +2,30 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { type App, type AppName, freePort, operator, startApp, temporaryFolder } from '@fleetroot/harness'
-import { createCsr, exportPrivateKey, generateKeyPair, toPem } from '@fleetroot/pki'
+import { type App, openServers, type Servers } from '@fleetroot/harness'
 import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { expectSoon } from '../testing/followed-broker.ts'
 import { WireClient } from '../testing/wire-client.ts'
 
-let folder: ReturnType<typeof temporaryFolder>
-let apps: App[]
-let ports: { enrollment: string; metrics: string }
+let servers: Servers
+let enrolled: Servers['enrolled']
+let change: Servers['change']
+let operations: Servers['operations']
 
 beforeEach(async () => {
-  folder = temporaryFolder()
-  apps = []
-  ports = { enrollment: String(await freePort()), metrics: String(await freePort()) }
+  servers = await openServers()
+  ;({ enrolled, change, operations } = servers)
 })
-afterEach(async () => {
-  await Promise.all(apps.map((app) => app.stop('SIGKILL')))
-  folder[Symbol.dispose]()
-})
+afterEach(() => servers.end())
 
-function start(name: AppName, ...args: string[]): App {
-  const app = startApp(name, args, {
-    FLEETROOT_DATA: folder.path,
-    FLEETROOT_ENROLLMENT_PORT: ports.enrollment,
-    FLEETROOT_BROKER_METRICS_PORT: ports.metrics,
-    FLEETROOT_LOG_LEVEL: 'info',
-  })
-  apps.push(app)
-  return app
-}
-
-const root = (): string => readFileSync(join(folder.path, 'public/root.crt'), 'utf8')
-const admin = () => operator(folder.path, `https://127.0.0.1:${ports.enrollment}`)
-
-async function enrolled(id: string): Promise<KeyAndCertificate> {
-  const service = admin()
-  const token = await service.token(id)
-  const { privateKey } = generateKeyPair('P-256')
-  const csr = toPem('CERTIFICATE REQUEST', createCsr({ privateKey, commonName: id }))
-  const answer = await service.call('POST', '/v1/enrollments', { csr }, { authorization: `Bearer ${token}` })
-  service.close()
-  const { certificate, chain } = answer.body as { certificate: string; chain: string[] }
-  return { key: exportPrivateKey(privateKey), cert: [certificate, ...chain].join('') }
-}
-
-async function change(id: string, what: string): Promise<void> {
-  const service = admin()
-  const { status, body } = await service.call('POST', `/v1/devices/${id}/${what}`, {})
-  service.close()
-  if (status !== 200) throw new Error(`${what}: ${status} ${JSON.stringify(body)}`)
-}
+const startServer = (): App => servers.start('enrollment-server')
+const startBroker = (): App => servers.start('broker', servers.metricsFlag)
 
 /** A device that is connected; rejects when the broker does not let it in. */
 async function joined(url: string, id: string, identity: KeyAndCertificate): Promise<WireClient> {
   const { hostname, port } = new URL(url)
-  const tls = clientTlsOptions({ trust: [root()], identity, mode: 'compatible' })
+  const tls = clientTlsOptions({ trust: [servers.root()], identity, mode: 'compatible' })
   const socket = connect({ ...tls, host: hostname, port: Number(port) })
   const client = new WireClient(socket)
   await once(socket, 'secureConnect')
@@ -67,14 +34,11 @@ async function joined(url: string, id: string, identity: KeyAndCertificate): Pro
   return client
 }
 
-const operations = async (path: string): Promise<string> =>
-  (await fetch(`http://127.0.0.1:${ports.metrics}${path}`)).text()
-
 describe('the broker and the enrollment server as processes', () => {
   test('a device that is suspended, resumed and revoked is out, in and out, also when only the broker comes back', async () => {
-    const server = start('enrollment-server')
+    const server = startServer()
     await server.ready()
-    const broker = start('broker')
+    const broker = startBroker()
     const url = await broker.ready()
     expect(await operations('/readyz')).toBe('{"status":"ready"}')
     const [pump, lamp] = await Promise.all([enrolled('pump'), enrolled('lamp')])
@@ -102,11 +66,11 @@ describe('the broker and the enrollment server as processes', () => {
     expect(metrics).toMatch(/fleetroot_broker_revocation_age_seconds \d/)
 
     // What is known goes to the disk after it has closed the session: the cut does not wait for an fsync.
-    const state = join(folder.path, 'broker/revocation/state.json')
+    const state = join(servers.folder, 'broker/revocation/state.json')
     await expectSoon(() => readFileSync(state, 'utf8').includes('"mark":"revoked"'))
     await broker.stop('SIGKILL')
     await server.stop()
-    const second = start('broker')
+    const second = startBroker()
     const secondUrl = await second.ready()
     await joined(secondUrl, 'lamp', lamp)
     await expect(joined(secondUrl, 'pump', pump)).rejects.toThrow('ended')
@@ -115,8 +79,8 @@ describe('the broker and the enrollment server as processes', () => {
   })
 
   test('a broker whose own certificate is revoked says so and is not ready', async () => {
-    await start('enrollment-server').ready()
-    const broker = start('broker')
+    await startServer().ready()
+    const broker = startBroker()
     await broker.ready()
     await change('broker', 'revoke')
     const [, serial] = await broker.waitFor(

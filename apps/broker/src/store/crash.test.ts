@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { parsePolicy } from '@fleetroot/policy'
 import { identity } from '../testing/bench-engine.ts'
-import { type Changes, type Generation, startGeneration } from '../testing/crash.ts'
+import { comeBack, listen, texts, type Generation, startGeneration } from '../testing/crash.ts'
 import type { WireClient } from '../testing/wire-client.ts'
 
 const pump = identity('device', 'pump')
@@ -15,31 +14,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await first.close()
 })
-
-/** What a client gets from an engine: texts of its messages in their order, after everything has been delivered. */
-async function texts(client: WireClient): Promise<string[]> {
-  await client.ping()
-  await client.ping()
-  return client.messages.map(({ payload }) => payload.toString())
-}
-
-/** The service with a session that is stored, and its filters at a quality of service. */
-async function listen(generation: Generation, qos: 1 | 2): Promise<WireClient> {
-  const service = await generation.bench.connect(backend, false)
-  await service.subscribeAt(qos, 'devices/#')
-  return service
-}
-
-/** The service again, in another generation. */
-async function comeBack(generation: Generation): Promise<WireClient> {
-  return generation.bench.connect(backend, false)
-}
-
-/** What is retained on a topic. */
-async function retained({ opened }: Generation, topic: string): Promise<string[]> {
-  const found = await Array.fromAsync(opened.store.retained.match([topic]))
-  return found.map(({ message }) => message.payload.toString())
-}
 
 const telemetry = 'devices/pump/telemetry/t'
 const publishPacket = (messageId: number, payload: string) =>
@@ -258,54 +232,4 @@ describe('QoS 2 after a kill at each of its steps', () => {
     expect(again.messages.length).toBe(21)
     expect(used.has(again.messages.at(-1)!.messageId)).toBe(false)
   })
-})
-
-describe('wills after a kill', () => {
-  const will = { topic: 'devices/pump/state', payload: Buffer.from('lost'), qos: 1, retain: true } as const
-
-  async function connectWithWill(): Promise<WireClient> {
-    const device = first.bench.open(identity('device', 'pump', { notAfterMs: 1_700_000_100_000 }))
-    await device.connect({ clientId: 'pump', will })
-    return device
-  }
-
-  test('are published: the connections were closed without a DISCONNECT', async () => {
-    await listen(first, 1)
-    await connectWithWill()
-    const second = await first.crash()
-    const service = await comeBack(second)
-    const message = await service.message('devices/pump/state')
-    expect(message.payload.toString()).toBe('lost')
-    // Once, and retained as it was to be.
-    const third = await second.crash()
-    expect(third.opened.loaded.wills).toBe(0)
-    expect(await retained(third, 'devices/pump/state')).toEqual(['lost'])
-    expect(await texts(service)).toEqual(['lost'])
-  })
-
-  test('of clients that had left are not', async () => {
-    await listen(first, 1)
-    await (await connectWithWill()).leave()
-    await first.opened.store.journal.flushed()
-    expect((await first.crash()).opened.loaded.wills).toBe(0)
-  })
-
-  const denials: readonly [string, Changes][] = [
-    ['whose certificate has ended meanwhile', { time: 1_700_000_200_000 }],
-    [
-      'whose topic the policy no longer allows',
-      { policy: parsePolicy('version: 1\nroles: {}\n', 'policy.yaml') },
-    ],
-  ]
-  for (const [name, changes] of denials) {
-    test(`of a client ${name} are not`, async () => {
-      await connectWithWill()
-      const second = await first.crash(changes)
-      expect(second.opened.loaded).toMatchObject({ wills: 1 })
-      expect(second.bench.counts.denied.get('will not-allowed-any-more')).toBe(1)
-      await second.opened.store.journal.flushed()
-      expect((await second.crash()).opened.loaded.wills).toBe(0)
-      expect(await retained(second, 'devices/pump/state')).toEqual([])
-    })
-  }
 })

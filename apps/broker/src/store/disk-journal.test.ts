@@ -8,15 +8,18 @@ import { StoreCounts } from './counts.ts'
 import { DiskJournal } from './disk-journal.ts'
 import { openDatabase } from './open.ts'
 import { type OpenedStore, openStore } from './open-store.ts'
+import { Store } from './store.ts'
 
 const log = createLogger({ name: 'broker', level: 'silent' })
 let folder: ReturnType<typeof temporaryFolder>
 let opened: OpenedStore | undefined
 let health: (string | undefined)[]
+let recovered: PromiseWithResolvers<void>
 
 beforeEach(() => {
   folder = temporaryFolder()
   health = []
+  recovered = Promise.withResolvers()
   opened = undefined
 })
 afterEach(async () => {
@@ -29,10 +32,36 @@ async function open(name = 'store'): Promise<OpenedStore> {
     directories: [`${folder.path}/${name}`],
     log,
     now: Date.now,
-    onHealth: (failure) => health.push(failure?.message),
+    onHealth: (failure) => {
+      health.push(failure?.message)
+      if (failure === undefined) recovered.resolve()
+    },
     retryMs: 20,
   })
   return opened
+}
+
+/** A journal, and of each group that it writes whether that was with an fsync. */
+async function watched(): Promise<{ journal: DiskJournal; synced: boolean[] }> {
+  const synced: boolean[] = []
+  const database = await openDatabase(`${folder.path}/store`)
+  const batch = database.batch.bind(database) as (
+    changes: unknown,
+    options: { sync: boolean },
+  ) => Promise<void>
+  Object.assign(database, {
+    batch: (changes: unknown, options: { sync: boolean }) => {
+      synced.push(options.sync)
+      return batch(changes, options)
+    },
+  })
+  const journal = new DiskJournal({
+    database,
+    reopen: () => openDatabase(`${folder.path}/store`),
+    counts: new StoreCounts(),
+    onHealth: () => undefined,
+  })
+  return { journal, synced }
 }
 
 /** Writes until the log of LevelDB is full and a new file has to be made. */
@@ -63,32 +92,58 @@ describe('the journal on disk', () => {
   })
 
   test('spends no fsync on a group for which nobody waits, and one on what it shares a group with', async () => {
-    const synced: boolean[] = []
-    const database = await openDatabase(`${folder.path}/store`)
-    const batch = database.batch.bind(database) as (
-      changes: unknown,
-      options: { sync: boolean },
-    ) => Promise<void>
-    Object.assign(database, {
-      batch: (changes: unknown, options: { sync: boolean }) => {
-        synced.push(options.sync)
-        return batch(changes, options)
-      },
-    })
-    const journal = new DiskJournal({
-      database,
-      reopen: () => openDatabase(`${folder.path}/store`),
-      counts: new StoreCounts(),
-      onHealth: () => undefined,
-    })
+    const { journal, synced } = await watched()
     journal.put(Buffer.from('a'), Buffer.from('x'))
-    while (synced.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await expect.poll(() => synced).toEqual([false])
     journal.del(Buffer.from('a'))
     journal.put(Buffer.from('b'), Buffer.from('x'))
     await journal.flushed()
     expect(synced).toEqual([false, true])
     expect(journal.safeGroup).toBe(2)
     await journal.close()
+  })
+
+  test('spends no fsync on a connection with a clean session, whose presence is written all the same', async () => {
+    const { journal, synced } = await watched()
+    const store = new Store({ journal, log, now: Date.now })
+    const bench = await startBenchEngine({}, { store })
+    const device = await bench.connect(identity('device', 'pump'))
+    await device.publish('devices/pump/telemetry/t', 'x', { qos: 0 })
+    await device.leave()
+    await expect.poll(() => synced.length).toBeGreaterThan(0)
+    await bench.engine.close()
+    await journal.close()
+    expect(synced).not.toContain(true)
+    const database = await openDatabase(`${folder.path}/store`)
+    expect(await database.get(Buffer.from('rfleet/presence/pump'))).toBeDefined()
+    await database.close()
+  })
+
+  test('gathers changes for which nobody waits, writes them all the same, and at once when somebody does or it is closed', async () => {
+    const { store } = await open()
+    const { journal, counts } = store
+    const turn = () => new Promise((resolve) => setImmediate(resolve))
+    const before = counts.groups
+    for (let n = 0; n < 5; n++) {
+      journal.put(Buffer.from(`a${n}`), Buffer.from('x'))
+      await turn()
+    }
+    expect(counts.groups).toBe(before)
+    await expect.poll(() => counts.groups).toBe(before + 1)
+
+    const { group } = journal
+    journal.put(Buffer.from('b'), Buffer.from('x'))
+    await turn()
+    journal.put(Buffer.from('c'), Buffer.from('x'))
+    await journal.flushed()
+    expect(journal.safeGroup).toBe(group)
+
+    journal.put(Buffer.from('d'), Buffer.from('x'))
+    await journal.close()
+    const database = await openDatabase(`${folder.path}/store`)
+    expect((await database.get(Buffer.from('d')))?.toString()).toBe('x')
+    await database.close()
+    opened = undefined
   })
 
   test('that cannot be written acknowledges nothing, says so, and writes all of it as soon as it can', async () => {
@@ -105,7 +160,7 @@ describe('the journal on disk', () => {
     // Where a directory of the same name has been made meanwhile by the attempts, it goes.
     await rename(`${folder.path}/store`, `${folder.path}/empty`).catch(() => undefined)
     await rename(`${folder.path}/away`, `${folder.path}/store`)
-    while (store.journal.isFailing) await new Promise((resolve) => setTimeout(resolve, 5))
+    await recovered.promise
     await store.journal.flushed()
     expect(health).toEqual([expect.stringContaining('cannot be written'), undefined])
     await store.journal.close()
@@ -140,7 +195,7 @@ test('an engine whose store cannot be written acknowledges nothing and lets nobo
   expect(bench.counts.refused.get('store-failed')).toBe(1)
   await rename(`${folder.path}/store`, `${folder.path}/empty`).catch(() => undefined)
   await rename(`${folder.path}/away`, `${folder.path}/store`)
-  while (store.journal.isFailing) await new Promise((resolve) => setTimeout(resolve, 5))
+  await recovered.promise
 
   const again = await bench.connect(identity('device', 'pump'))
   await again.publish('devices/pump/telemetry/t', 'last')

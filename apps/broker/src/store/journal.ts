@@ -11,7 +11,8 @@ export interface Journal {
    * when they could not be written: they are tried again, but whoever waited must not acknowledge anything.
    *
    * To be called in the turn in which a change is made. A group for which nobody asks, such as one of acknowledgements of
-   * clients alone, is written without an fsync: it survives a kill, and a power failure after the next group.
+   * clients alone, gathers for up to 50 ms and is written without an fsync: from then on it survives a kill, and a power
+   * failure after the next group.
    */
   flushed(): Promise<void> | undefined
   /** Number of the group that the next change will be in. */

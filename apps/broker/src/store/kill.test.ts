@@ -1,20 +1,8 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'node:tls'
-import {
-  type App,
-  type AppName,
-  ExactPublisher,
-  ExactSubscriber,
-  freePort,
-  operator,
-  startApp,
-  temporaryFolder,
-} from '@fleetroot/harness'
-import { createCsr, exportPrivateKey, generateKeyPair, toPem } from '@fleetroot/pki'
+import { type App, ExactPublisher, ExactSubscriber, openServers, type Servers } from '@fleetroot/harness'
 import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
@@ -22,50 +10,22 @@ const kills = 20
 /** Acknowledged messages, at least, between two kills. */
 const perLife = 100
 
-let folder: ReturnType<typeof temporaryFolder>
-let apps: App[]
-let enrollmentPort: string
+let servers: Servers
 
 beforeEach(async () => {
-  folder = temporaryFolder()
-  apps = []
-  enrollmentPort = String(await freePort())
+  servers = await openServers('warn')
 })
-afterEach(async () => {
-  await Promise.all(apps.map((app) => app.stop('SIGKILL')))
-  folder[Symbol.dispose]()
-})
+afterEach(() => servers.end())
 
-function start(name: AppName, ...args: string[]): App {
-  const app = startApp(name, args, {
-    FLEETROOT_DATA: folder.path,
-    FLEETROOT_ENROLLMENT_PORT: enrollmentPort,
-    FLEETROOT_LOG_LEVEL: 'warn',
-  })
-  apps.push(app)
-  return app
-}
-
-/** A port that stays the same, so that the broker finds its store again; its lives are one after the other. */
+/** On a free port each time: it finds its store again all the same, because its lives are one after the other. */
 const startBroker = (): App =>
-  start(
+  servers.start(
     'broker',
     '--max-queued=65000',
     '--message-rate=1000000',
     '--message-burst=1000000',
     '--connect-burst=1000',
   )
-
-async function enrolled(id: string, profile: 'device' | 'service'): Promise<KeyAndCertificate> {
-  const admin = operator(folder.path, `https://127.0.0.1:${enrollmentPort}`)
-  const token = await admin.token(id, { profile })
-  const { privateKey } = generateKeyPair('P-256')
-  const csr = toPem('CERTIFICATE REQUEST', createCsr({ privateKey, commonName: id }))
-  const answer = await admin.call('POST', '/v1/enrollments', { csr }, { authorization: `Bearer ${token}` })
-  admin.close()
-  const { certificate, chain } = answer.body as { certificate: string; chain: string[] }
-  return { key: exportPrivateKey(privateKey), cert: [certificate, ...chain].join('') }
-}
 
 function duplicates(texts: readonly string[]): string[] {
   return texts.filter((text, index) => texts.indexOf(text) !== index)
@@ -83,10 +43,10 @@ test(
   `a broker that is killed ${kills} times under load loses nothing that it has acknowledged, and delivers at QoS 2 once`,
   { timeout: 600_000 },
   async () => {
-    await start('enrollment-server').ready()
+    await servers.start('enrollment-server').ready()
     let broker = startBroker()
     let url = new URL(await broker.ready())
-    const root = readFileSync(join(folder.path, 'public/root.crt'), 'utf8')
+    const root = servers.root()
     const publishers = [
       new ExactPublisher('one', 1, 40),
       new ExactPublisher('two', 2, 40),
@@ -94,8 +54,8 @@ test(
     ]
     const ids = ['one', 'two', 'three'] as const
     const certificates = new Map<string, KeyAndCertificate>()
-    for (const id of ids) certificates.set(id, await enrolled(id, 'device'))
-    for (const id of ['live', 'late']) certificates.set(id, await enrolled(id, 'service'))
+    for (const id of ids) certificates.set(id, await servers.enrolled(id, 'device'))
+    for (const id of ['live', 'late']) certificates.set(id, await servers.enrolled(id, 'service'))
     const dialAs = (id: string) => async (): Promise<Duplex> => {
       const identity = certificates.get(id)!
       const tls = clientTlsOptions({ trust: [root], identity, mode: 'compatible' })

@@ -142,7 +142,8 @@ export class StorePersistence {
 
   async outgoingEnqueueCombi(subscriptions: readonly { clientId: string }[], packet: Packet): Promise<void> {
     const { brokerId, brokerCounter, qos, retain, payload } = packet
-    if (qos === 0) return
+    // aedes asks for every message, also where `Publishing` has done it: nobody must wait for what others have changed.
+    if (qos === 0 || subscriptions.length === 0) return
     const message = this.#messageOf(packet)
     for (const { clientId } of subscriptions) {
       const entry = this.store.queues.enqueue(this.store.session(clientId), message, { qos, retain })
@@ -212,6 +213,8 @@ export class StorePersistence {
   }
 
   async cleanIncoming({ id }: Client): Promise<void> {
+    // At every CONNECT and end of a clean session: it must not wait for what others have changed.
+    if (this.store.window(id).size === 0) return
     this.store.clearIncoming(id)
     await this.store.journal.flushed()
   }

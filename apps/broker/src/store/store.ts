@@ -36,7 +36,7 @@ export interface Publication {
   readonly payload: Buffer
   readonly qos: 0 | 1 | 2
   readonly retain: boolean
-  /** Who publishes; undefined: the broker itself. */
+  /** Who publishes; undefined: the broker itself, to which nobody is to acknowledge anything. */
   readonly owner: Identity | undefined
   /** Of a QoS 2 message: whose window it is in, under which packet identifier. */
   readonly incoming?: { readonly key: string; readonly messageId: number }
@@ -207,7 +207,8 @@ export class Store {
     if (retain) this.retained.set({ message, owner: owner && ownerName(owner) })
     if (incoming !== undefined) this.addIncoming(incoming.key, incoming.messageId, undefined)
     if (settles !== undefined) this.wills.settle(settles)
-    if (qos === 0) return undefined
+    // Nobody is promised what the broker says of itself: presence, which is said anew after a restart.
+    if (qos === 0 || (owner === undefined && receivers.length === 0)) return undefined
     // Also when nothing was written: what comes after another message is acknowledged and delivered after it [MQTT-4.6.0-6].
     const safe = this.journal.flushed()
     if (receivers.length === 0) return safe

@@ -6,7 +6,8 @@ import type { EngineLimits } from '../engine/limits.ts'
 import type { Policy } from '@fleetroot/policy'
 import type { StoreLimits } from '../store/limits.ts'
 import { type OpenedStore, openStore } from '../store/open-store.ts'
-import { type BenchEngine, startBenchEngine } from './bench-engine.ts'
+import { type BenchEngine, identity, startBenchEngine } from './bench-engine.ts'
+import type { WireClient } from './wire-client.ts'
 
 /** An engine with a store on disk, of which there can be more than one generation. */
 export interface Generation {
@@ -74,4 +75,31 @@ export async function startGeneration(changes: Changes = {}): Promise<Generation
   }
 
   return start(`${folder}/0`, changes)
+}
+
+/** What a client gets from an engine: texts of its messages in their order, after everything has been delivered. */
+export async function texts(client: WireClient): Promise<string[]> {
+  await client.ping()
+  await client.ping()
+  return client.messages.map(({ payload }) => payload.toString())
+}
+
+const backend = identity('service', 'backend')
+
+/** The service with a session that is stored, and its filters at a quality of service. */
+export async function listen(generation: Generation, qos: 1 | 2): Promise<WireClient> {
+  const service = await generation.bench.connect(backend, false)
+  await service.subscribeAt(qos, 'devices/#')
+  return service
+}
+
+/** The service again, in another generation. */
+export async function comeBack(generation: Generation): Promise<WireClient> {
+  return generation.bench.connect(backend, false)
+}
+
+/** What is retained on a topic. */
+export async function retained({ opened }: Generation, topic: string): Promise<string[]> {
+  const found = await Array.fromAsync(opened.store.retained.match([topic]))
+  return found.map(({ message }) => message.payload.toString())
 }

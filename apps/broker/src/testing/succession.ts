@@ -1,7 +1,8 @@
 import { createCrossCertificate, type Issuer, newSerial } from '@fleetroot/pki'
 import { makeIssuing, makeRoot } from '@fleetroot/pki/testing'
 import type { TestAuthority } from './authority.ts'
-import type { RegistryServer, TestCa } from './registry-server.ts'
+import type { TestCa } from './ca-bundle.ts'
+import type { RegistryServer } from './registry-server.ts'
 
 /** The next CA for devices, `devices-2`, below the same root and of the same name, introduced. */
 export async function nextDevicesCa(authority: TestAuthority): Promise<TestCa> {

@@ -1,4 +1,5 @@
 import type { AdminAnswer, AdminRequest, AppContext, ProcessMetrics } from '@fleetroot/service'
+import type { SerialNumber } from '@fleetroot/pki'
 import type { Policy } from '@fleetroot/policy'
 import type { KeyAndCertificate } from '@fleetroot/tls-config'
 import type { Listening } from '../listener/open-listeners.ts'
@@ -71,6 +72,8 @@ export type FromWorker =
   | { readonly kind: 'listening'; readonly listening: readonly Listening[] }
   | { readonly kind: 'readiness'; readonly check: string; readonly reason: string | undefined }
   | { readonly kind: 'failed'; readonly failure: Failure }
+  /** A session of this certificate has begun. */
+  | { readonly kind: 'connected'; readonly serial: SerialNumber }
   | {
       readonly kind: 'answer'
       readonly number: number

@@ -17,10 +17,15 @@ export class Relayed implements Known {
   readonly identity: Current<KeyAndCertificate>
   readonly revocation: Revocation
   readonly ticketKeys: TicketKeys
+  readonly activation: Known['activation']
   readonly #policies: Map<string | undefined, Policy>
   #onPolicy: (policy: Policy, listener: string | undefined) => void = () => undefined
 
-  constructor({ config, policies, authorities, identity, ticketKeys, revocation }: Beginning) {
+  constructor(
+    { config, policies, authorities, identity, ticketKeys, revocation }: Beginning,
+    activation: Known['activation'],
+  ) {
+    this.activation = activation
     this.authorities = new Current(fromPlain(authorities))
     this.identity = new Current(identity)
     this.ticketKeys = new TicketKeys(Buffer.from(ticketKeys))

@@ -1,16 +1,21 @@
 import { type AppContext, openDataDirectory } from '@fleetroot/service'
 import { gatheredSessionRoutes } from '../admin/gathered-sessions.ts'
 import { policyRoutes } from '../admin/policy-routes.ts'
+import { serveOperators } from '../admin/serve-operators.ts'
 import { keepTicketKeys } from '../keep-ticket-keys.ts'
 import { type Knowledge, learn } from '../knowledge.ts'
 import { planListeners } from '../listener/configured.ts'
-import type { Listening } from '../listener/open-listeners.ts'
 import type { TicketKeys } from '../listener/ticket-keys.ts'
+import { exposeActivation } from '../metrics/activation.ts'
 import { exposeAuthorities } from '../metrics/authorities.ts'
+import { exposeCertificate } from '../metrics/certificate.ts'
+import { BrokerCounts } from '../metrics/counts.ts'
+import { exposeCounts } from '../metrics/exposition.ts'
 import { exposeRevocation } from '../metrics/revocation.ts'
 import { exposeWorkers } from '../metrics/workers.ts'
 import { openOperations } from '../operations.ts'
 import type { RevocationStep } from '../revocation/revocation.ts'
+import type { Running } from '../running.ts'
 import type { settings } from '../settings.ts'
 import type { Beginning, ToWorker } from './messages.ts'
 import { toPlain } from './plain-authorities.ts'
@@ -22,18 +27,19 @@ import { Workers } from './workers.ts'
  * operators, and serves nobody; it tells the workers, which serve, whatever changes, in the turn in which it changes. So
  * nothing that strangers send reaches the process that must hear of a revocation in time.
  */
-export async function supervise(context: AppContext<typeof settings>): Promise<readonly Listening[]> {
+export async function supervise(context: AppContext<typeof settings>): Promise<Running> {
   const { config, logger, onStop, stop } = context
   const data = await openDataDirectory(config.data)
   const serving: { workers?: Workers; known?: Knowledge } = {}
+  const routes = [
+    ...gatheredSessionRoutes(
+      async (question) => (await serving.workers?.ask('sessions', question)) ?? [],
+      logger,
+    ),
+    ...policyRoutes(() => policiesOf(serving), logger),
+  ]
   const { operations, onWait, onReadiness } = await openOperations(context, {
-    routes: [
-      ...gatheredSessionRoutes(
-        async (question) => (await serving.workers?.ask('sessions', question)) ?? [],
-        logger,
-      ),
-      ...policyRoutes(() => policiesOf(serving), logger),
-    ],
+    routes,
     checks: ['identity', 'revocation', 'workers'],
     others: async () => (await serving.workers?.metrics()) ?? [],
   })
@@ -43,6 +49,11 @@ export async function supervise(context: AppContext<typeof settings>): Promise<r
   const ticketKeys = keepTicketKeys(context, known.revocation)
   exposeRevocation(operations.register, known.revocation, known.follower)
   exposeAuthorities(operations.register, known.authorities)
+  exposeCertificate(operations.register, known.ownCertificate)
+  exposeActivation(operations.register, known.activation)
+  // Of operators alone: whatever else there is to count happens to the workers.
+  const counts = new BrokerCounts()
+  exposeCounts(operations.register, counts)
 
   const told = relay(known, ticketKeys)
   const workers = new Workers({
@@ -53,6 +64,7 @@ export async function supervise(context: AppContext<typeof settings>): Promise<r
       told.add(tell)
       return () => told.delete(tell)
     },
+    onConnected: (serial) => known.activation.connected(serial),
     onReadiness,
     onGivenUp: (error) => {
       logger.fatal(error.message)
@@ -65,8 +77,9 @@ export async function supervise(context: AppContext<typeof settings>): Promise<r
   onStop('workers', () => workers.stop())
   const listening = await workers.start()
   await known.follower.settled
+  const administration = await serveOperators(context, known, { routes, counts })
   operations.setReady('workers')
-  return listening
+  return { listening, administration }
 }
 
 /** What a worker goes by that begins now. */

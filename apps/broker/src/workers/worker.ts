@@ -36,7 +36,9 @@ runApp({
     exposeCounts(register, counts)
     exposeStore(register, storeCounts)
     exposeShare(register, number, counts)
-    const known = new Relayed(beginning)
+    const known = new Relayed(beginning, {
+      connected: (serial) => link.send({ kind: 'connected', serial }),
+    })
     const readiness = createReadiness(['store'])
     let broker: Broker | undefined
     const routes = sessionRoutes(

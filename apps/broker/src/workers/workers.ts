@@ -1,6 +1,7 @@
 import { BrokerError } from '../error.ts'
 import type { Listening } from '../listener/open-listeners.ts'
 import { type Logger, type ProcessMetrics, withoutGauges } from '@fleetroot/service'
+import type { SerialNumber } from '@fleetroot/pki'
 import type { Beginning, FromWorker, Questions, ToWorker } from './messages.ts'
 import { Restarts } from './restarts.ts'
 import { WorkerProcess } from './worker-process.ts'
@@ -13,6 +14,8 @@ export interface WorkersOptions {
   readonly beginning: (number: number, ports: Beginning['ports']) => Beginning
   /** Tells a worker of every change from now on; returns the way to stop that. Called in the turn of `beginning`. */
   readonly follow: (tell: (message: ToWorker) => void) => () => void
+  /** Hears of every session. */
+  readonly onConnected: (serial: SerialNumber) => void
   /** Undefined: ready. */
   readonly onReadiness: (check: string, reason: string | undefined) => void
   /** A worker fails again and again: nothing is started any more. */
@@ -156,6 +159,8 @@ export class Workers {
       }
       case 'readiness':
         return this.#tell(slot, ` ${message.check}`, message.reason)
+      case 'connected':
+        return this.#options.onConnected(message.serial)
       case 'listening':
         if (this.#listening.length === 0) this.#listening = message.listening
         slot.isServing = true

@@ -39,6 +39,7 @@ const inventory: Inventory = {
   authorityKeys: new Set(),
   profiles: new Map<string, Profile>(Object.entries(defaultProfiles)),
   trustDomain: 'fleet.example',
+  retryAfterSeconds: 60,
 }
 const token: TokenRecord = { deviceId: id, expiresAtMs: now.getTime() + minute }
 const byToken = (changes: Partial<TokenRecord> = {}, sentId?: string): Credential => ({
@@ -110,6 +111,13 @@ describe('a token', () => {
       verdict: 'issue',
       profile: defaultProfiles.device,
       subject: { id, trustDomain: 'fleet.example', dns: [], ip: [] },
+      csr: {
+        fields: [
+          { field: 'publicKey', decision: 'taken' },
+          { field: 'subject', decision: 'taken' },
+          { field: 'subjectAltName', decision: 'taken' },
+        ],
+      },
     })
   })
 
@@ -128,7 +136,7 @@ describe('a token', () => {
   it('that was used is answered again for the same key within ten minutes, even after it expired', () => {
     const used = (ago: number, publicKey = csr.publicKeyFingerprint) =>
       byToken({ expiresAtMs: 0, used: { atMs: now.getTime() - ago, publicKey, serial: 'ab' } })
-    expect(decide(used(10 * minute - 1))).toEqual({ verdict: 'repeat', serial: 'ab' })
+    expect(decide(used(10 * minute - 1))).toMatchObject({ verdict: 'repeat', serial: 'ab' })
     expect(decide(used(10 * minute))).toEqual(refused('token-used'))
     expect(decide(used(1, 'another key'))).toEqual(refused('token-used'))
   })
@@ -146,8 +154,16 @@ describe('a certificate', () => {
     expect(decide(byCertificate()).verdict).toBe('issue')
   })
 
-  it.each(['revoked', 'superseded'] as const)('that is %s does not', (status) => {
-    expect(decide(byCertificate({ status }))).toEqual(refused('certificate-inactive'))
+  it('that is revoked does not', () => {
+    expect(decide(byCertificate({ status: 'revoked' }))).toEqual(refused('certificate-inactive'))
+  })
+
+  it('that is superseded does not once its successor has connected, and does as long as nobody knows', () => {
+    const superseded = { status: 'superseded' } as const
+    expect(decide(byCertificate(superseded)).verdict).toBe('issue')
+    expect(decide(byCertificate({ ...superseded, supersededBy: 'abcd' }))).toEqual(
+      refused('certificate-inactive'),
+    )
   })
 
   it('that the registry does not know, or knows with other bytes, does not', () => {
@@ -182,8 +198,12 @@ describe('a certificate', () => {
       expect(decide(late({}, { ...grace, lengthMs: 0 }), after(0))).toEqual(refused('certificate-refused'))
     })
 
-    it.each(['revoked', 'held', 'superseded'] as const)('does not when it is %s', (status) => {
-      expect(decide(late({ status }), after(1))).toEqual(refused('certificate-inactive'))
+    it.each([
+      { status: 'revoked' },
+      { status: 'held' },
+      { status: 'superseded', supersededBy: 'abcd' },
+    ] as const)('does not when it is $status', (record) => {
+      expect(decide(late(record), after(1))).toEqual(refused('certificate-inactive'))
     })
 
     it('does not when it was left behind, or its device may not act', () => {

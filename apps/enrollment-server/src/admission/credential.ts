@@ -1,6 +1,13 @@
 import type { Certificate, DeviceId, Role } from '@fleetroot/pki'
 import type { Refusal } from '../problem/refusal.ts'
-import type { CertificateRecord, ClaimRecord, ClaimUse, TokenRecord } from '../registry/records.ts'
+import type {
+  ApprovalRecord,
+  CertificateRecord,
+  ClaimRecord,
+  ClaimUse,
+  TokenRecord,
+} from '../registry/records.ts'
+import type { IdevidProof } from './idevid.ts'
 import { isManagedId, retryWindowMs } from './inventory.ts'
 
 /** What a request brings to prove that it may have a certificate. */
@@ -31,6 +38,10 @@ export type Credential =
       readonly claim: ClaimRecord | undefined
       readonly use?: ClaimUse
     }
+  /** A manufacturer certificate, and what came of looking at it. */
+  | { readonly kind: 'idevid'; readonly proof: IdevidProof; readonly id: DeviceId | undefined }
+  /** None, and what an operator has decided about the key of the CSR, if anything. */
+  | { readonly kind: 'approval'; readonly approval: ApprovalRecord | undefined }
   /** An operator that makes a claim, for so long at most. */
   | { readonly kind: 'operator'; readonly id: DeviceId; readonly lifetimeSeconds?: number }
   /** The server process itself, which owns the data directory and the issuing keys. */
@@ -45,7 +56,9 @@ export interface Grace {
 }
 
 /** Whose credential it is, or why it is none. Decided before a CSR is looked at, which costs more. */
-export type Authentication = { readonly ok: true; readonly id: DeviceId } | ({ readonly ok: false } & Refusal)
+export type Authentication =
+  /** Without an id only the CSR says whom it is for. */
+  { readonly ok: true; readonly id?: DeviceId } | ({ readonly ok: false } & Refusal)
 
 /** Decides whether a credential is good at `now`, whatever is asked for with it. */
 export function authenticate(credential: Credential, now: Date): Authentication {
@@ -56,6 +69,10 @@ export function authenticate(credential: Credential, now: Date): Authentication 
       return authenticateCertificate(credential, now)
     case 'claim':
       return authenticateClaim(credential, now)
+    case 'idevid':
+      return authenticateIdevid(credential)
+    case 'approval':
+      return { ok: true }
     case 'operator':
       return { ok: true, id: credential.id }
     case 'local':
@@ -75,7 +92,19 @@ function authenticateClaim(credential: Extract<Credential, { kind: 'claim' }>, n
   if (claim.state === 'suspended' || claim.state === 'retired') {
     return { ok: false, code: 'device-inactive', detail: `claim: ${id} is ${claim.state}` }
   }
-  return authentication
+  return { ok: true }
+}
+
+function authenticateIdevid({ proof, id }: Extract<Credential, { kind: 'idevid' }>): Authentication {
+  if (!proof.ok)
+    return { ok: false, code: 'idevid-refused', detail: `manufacturer certificate: ${proof.detail}` }
+  if (id !== undefined) return { ok: true, id }
+  const { manufacturer, serialNumber } = proof
+  return {
+    ok: false,
+    code: 'device-unknown',
+    detail: `manufacturer certificate: no device is registered for ${JSON.stringify(serialNumber)} of ${manufacturer}`,
+  }
 }
 
 function authenticateCertificate(
@@ -91,7 +120,9 @@ function authenticateCertificate(
   if (!record || record.deviceId !== id || !certificate.der.equals(record.der)) {
     return refuse('certificate-inactive', 'certificate: this server never issued it')
   }
-  if (record.status !== 'issued' && record.status !== 'active') {
+  // Of one that was superseded by the clock alone nobody knows whether its successor ever arrived.
+  const isUsable = ['issued', 'active'].includes(record.status) || record.status === 'superseded'
+  if (!isUsable || record.supersededBy !== undefined) {
     return refuse('certificate-inactive', `certificate: it is ${record.status}`)
   }
   // TLS looked when the connection was made; a kept-alive connection can outlive the certificate.

@@ -12,6 +12,8 @@ export interface Inventory {
   readonly authorityKeys: ReadonlySet<string>
   readonly profiles: ReadonlyMap<string, Profile>
   readonly trustDomain: string
+  /** When a device that waits for an operator should ask again. */
+  readonly retryAfterSeconds: number
 }
 
 /**

@@ -1,10 +1,7 @@
 import type { AuditFields } from '@fleetroot/service'
+import { Allowance } from '../http/allowance.ts'
 import type { AuditEntry } from '../registry/audit-log.ts'
 import type { Registry } from '../registry/registry.ts'
-
-/** How many refusals are written in a second, and at once after a quiet time. */
-const perSecond = 10
-const atOnce = 200
 
 /** Takes a refusal into the audit. Does not wait for the disk: nothing was changed that depends on it. */
 export type AuditRefusal = (about: AuditFields & { readonly code: string }) => void
@@ -21,24 +18,15 @@ export function createRefusalAudit(options: {
   /** Milliseconds that only grow. */
   readonly clockMs?: () => number
 }): AuditRefusal {
-  const { registry, now, onError, clockMs = () => performance.now() } = options
-  let allowance = atOnce
-  let countedAt = clockMs()
-  let leftOut = 0
+  const { registry, now, onError, clockMs } = options
+  const allowance = new Allowance(10, 200, clockMs)
   const append = (entry: Omit<AuditEntry, 'atMs'>): void => {
     registry.appendAudit({ ...entry, atMs: now().getTime() }).catch(onError)
   }
   return (about) => {
-    const at = clockMs()
-    allowance = Math.min(atOnce, allowance + ((at - countedAt) / 1000) * perSecond)
-    countedAt = at
-    if (allowance < 1) {
-      leftOut += 1
-      return
-    }
-    allowance -= 1
+    const leftOut = allowance.take()
+    if (leftOut === undefined) return
     if (leftOut > 0) append({ type: 'refusals-left-out', about: { count: leftOut } })
-    leftOut = 0
     append({ type: 'refused', about })
   }
 }

@@ -51,6 +51,7 @@ export async function openAuthorities(
   data: DataDirectory,
   options: {
     passphrase?: string | undefined
+    passphraseFile?: string | undefined
     algorithm: KeyAlgorithm
     now: Date
     made: Made
@@ -58,7 +59,7 @@ export async function openAuthorities(
 ): Promise<Authorities> {
   const { algorithm, now, made } = options
   const opened = await data.locked(dataLock, async () => {
-    const passphrase = await openPassphrase(data, options.passphrase, made)
+    const passphrase = await openPassphrase(data, options, made)
     const files = caFiles(data, { passphrase, algorithm, made })
     const existing = await readHierarchy(data)
     if (existing) await writeCopies(data, existing.hierarchy, made)

@@ -1,10 +1,11 @@
 /**
- * `passphrase-wrong`: it does not open a key; `file-missing`: a part of the hierarchy is gone and cannot be
+ * `passphrase-wrong`: it does not open a key; `passphrase-unusable`: what was given is none; `file-missing`: a part of the hierarchy is gone and cannot be
  * made again; `file-damaged`, `file-exposed`: it is there, but not what it was, or readable by others;
  * `mismatch`: two files do not belong together.
  */
 export type AuthorityErrorCode =
   | 'passphrase-wrong'
+  | 'passphrase-unusable'
   | 'file-missing'
   | 'file-damaged'
   | 'file-exposed'

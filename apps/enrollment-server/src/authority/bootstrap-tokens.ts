@@ -2,18 +2,19 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { DataDirectory } from '@fleetroot/service'
 import type { DeviceId } from '@fleetroot/pki'
+import { brokerProfile } from '../config/profiles.ts'
 import type { DeviceRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { newToken, tokenHash } from '../token/token.ts'
 
 /** A service that gets its first certificate with a token from the data directory. */
-export type BootstrapService = Pick<DeviceRecord, 'id' | 'dns' | 'ip'>
+export type BootstrapService = Pick<DeviceRecord, 'id' | 'profile' | 'dns' | 'ip'>
 
 /** The services of a development fleet. The broker's names are those that its clients connect to. */
 export function bootstrapServices(broker: Pick<DeviceRecord, 'dns' | 'ip'>): BootstrapService[] {
   return [
-    { id: 'broker' as DeviceId, ...broker },
-    { id: 'simulator' as DeviceId, dns: [], ip: [] },
+    { id: 'broker' as DeviceId, profile: brokerProfile, ...broker },
+    { id: 'simulator' as DeviceId, profile: 'service', dns: [], ip: [] },
   ]
 }
 
@@ -39,9 +40,9 @@ export async function ensureBootstrapToken(
   dependencies: BootstrapDependencies,
 ): Promise<void> {
   const { data, registry, now, lifetimeMs, made } = dependencies
-  const { id, dns, ip } = service
+  const { id, profile, dns, ip } = service
   const createdAtMs = now.getTime()
-  const device = { id, profile: 'service', dns, ip, labels: {}, createdAtMs }
+  const device = { id, profile, dns, ip, labels: {}, createdAtMs }
   if (!(await registry.addDevice(device))) await registry.renameDevice(device)
 
   const file = `bootstrap/${id}.token`

@@ -59,7 +59,7 @@ export function caFiles(
       if (!(error instanceof PkiError)) throw error
       throw new AuthorityError(
         'passphrase-wrong',
-        `${path} does not open: ${error.message}; give its passphrase in FLEETROOT_CA_PASSPHRASE or ${data.file('ca/passphrase')}`,
+        `${path} does not open: ${error.message}; give its passphrase in FLEETROOT_CA_PASSPHRASE, --ca-passphrase-file or ${data.file('ca/passphrase')}`,
         { cause: error },
       )
     }

@@ -36,7 +36,7 @@ profiles:
 
 it('a profile in the file stands beside those that are built in, with what it leaves out filled in', () => {
   const profiles = profilesOf(gateway)
-  expect([...profiles.keys()]).toEqual(['device', 'service', 'operator', 'claim', 'gateway'])
+  expect([...profiles.keys()]).toEqual(['device', 'service', 'broker', 'operator', 'claim', 'gateway'])
   expect(profiles.get('device')?.lifetimeSeconds).toBe(7 * 86_400)
   expect(profiles.get('gateway')).toEqual({
     ...defaultProfiles.device,
@@ -49,11 +49,17 @@ it('a profile in the file stands beside those that are built in, with what it le
 
 it('devices can be registered for it, and for nothing that makes operators', () => {
   const names = registrableProfiles(profilesOf(gateway)).map(({ name }) => name)
-  expect(names).toEqual(['device', 'service', 'gateway'])
+  expect(names).toEqual(['device', 'service', 'broker', 'gateway'])
 })
 
 it('without the section there are the built-in profiles alone', () => {
-  expect([...profilesOf('deviceLifetime: 1d\n').keys()]).toEqual(['device', 'service', 'operator', 'claim'])
+  expect([...profilesOf('deviceLifetime: 1d\n').keys()]).toEqual([
+    'device',
+    'service',
+    'broker',
+    'operator',
+    'claim',
+  ])
 })
 
 it('what --print-config prints is what a file can hold', () => {
@@ -66,15 +72,24 @@ const written = 'issuer: devices, role: device, extendedKeyUsage: [clientAuth], 
 
 it.each([
   ['a list', 'profiles: []', / profiles=\[\]: must be a mapping /],
-  ['no fields', 'profiles: { gateway: 7 }', / gateway: profile must be an object /],
+  ['no fields', 'profiles: { gateway: 7 }', / gateway=7: profile must be an object /],
   ['the name of a built-in one', `profiles: { service: { ${written} } }`, / service: name must not be the /],
-  ['a name for itself', `profiles: { gw: { name: gw, ${written} } }`, / gw: name is the key of the section/],
+  ['the name of the broker’s', `profiles: { broker: { ${written} } }`, / broker: name must not be the /],
+  [
+    'a name for itself',
+    `profiles: { gw: { name: gw, ${written} } }`,
+    / gw.name="gw": is the key of the section/,
+  ],
   [
     'a name in capitals',
     `profiles: { Gateway: { ${written} } }`,
     / Gateway: name must be 1 to 32 lower-case /,
   ],
-  ['an unknown field', `profiles: { gw: { ca: true, ${written} } }`, / gw: ca is not a field of a profile; /],
+  [
+    'an unknown field',
+    `profiles: { gw: { ca: true, ${written} } }`,
+    / gw.ca=true: is not a field of a profile; /,
+  ],
   [
     'no lifetime',
     'profiles: { gw: { issuer: devices, role: device, extendedKeyUsage: [clientAuth] } }',
@@ -83,21 +98,26 @@ it.each([
   [
     'the wrong CA for its role',
     `profiles: { gw: { ${written.replace('devices', 'services')} } }`,
-    / gw: issuer must be devices for the role device /,
+    / gw.issuer="services": must be devices for the role device /,
   ],
   [
     'a role that no token gives',
     'profiles: { boss: { issuer: services, role: operator, extendedKeyUsage: [clientAuth], lifetimeSeconds: 60 } }',
-    / boss: role must be device or service; the others are built in /,
+    / boss.role="operator": must be device or service; the others are built in /,
   ],
 ])('%s is refused, with file, line and what to do', (_what, yaml, complaint) => {
   expect(() => load(`\n${yaml}\n`)).toThrow(complaint)
   expect(() => load(`\n${yaml}\n`)).toThrow(`${file} line 2: profiles`)
 })
 
+it('a field that is wrong is named with its own line', () => {
+  const yaml = `profiles:\n  good: { ${written} }\n  gw:\n    issuer: devices\n    role: boss\n`
+  expect(() => load(yaml)).toThrow(/line 5: profiles gw\.role="boss": must be /)
+})
+
 it('every profile that is wrong is named at once', () => {
   expect(() => load(`profiles: { A: { ${written} }, b: { ${written}, cn: x } }`)).toThrow(
-    /2 settings are wrong.*\n.* A: name must .*\n.* b: cn is not a field /,
+    /2 settings are wrong.*\n.* A: name must .*\n.* b.cn="x": is not a field /,
   )
 })
 

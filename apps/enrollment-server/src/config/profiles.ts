@@ -10,6 +10,9 @@ export interface Lifetimes {
   readonly renewalGrace: number
 }
 
+/** The profile of brokers, and what they alone may say. Otherwise it is that of a service. */
+export const brokerProfile = 'broker'
+
 /**
  * The section `profiles` of the configuration: the fields of a profile by its name, checked by pki's `parseProfile`.
  * Refused here as well: a role that nobody could get, because one-time tokens are for devices and services.
@@ -23,18 +26,32 @@ export const profileSection = z
         profiles.push(parseSection(name, fields))
       } catch (error) {
         if (!(error instanceof PkiError)) throw error
-        context.addIssue({ code: 'custom', path: [name], message: error.message.replace(/^profile: /, '') })
+        context.addIssue({
+          code: 'custom',
+          ...complaintAbout(name, fields, error.message.replace(/^profile: /, '')),
+        })
       }
     }
     return profiles
   })
   .prefault({})
 
+/** A complaint about a field that is there is made at its own place, which has a line of the file. */
+function complaintAbout(name: string, fields: unknown, message: string): { path: string[]; message: string } {
+  const [field = ''] = message.split(' ', 1)
+  const isThere = typeof fields === 'object' && fields !== null && Object.hasOwn(fields, field)
+  return isThere
+    ? { path: [name, field], message: message.slice(field.length + 1) }
+    : { path: [name], message }
+}
+
 function parseSection(name: string, fields: unknown): Profile {
   const isMapping = typeof fields === 'object' && fields !== null && !Array.isArray(fields)
   if (isMapping && 'name' in fields) {
     throw new PkiError('profile-invalid', 'profile: name is the key of the section, leave it out here')
   }
+  if (name === brokerProfile)
+    throw new PkiError('profile-invalid', 'profile: name must not be the name of a built-in profile')
   const profile = parseProfile(isMapping ? { ...fields, name } : fields)
   if (isRegistrable(profile)) return profile
   throw new PkiError('profile-invalid', 'profile: role must be device or service; the others are built in')
@@ -63,6 +80,7 @@ export function configuredProfiles(
       renewalGraceSeconds: seconds(lifetimes.renewalGrace),
     },
     { ...service, lifetimeSeconds: seconds(lifetimes.serviceLifetime) },
+    { ...service, name: brokerProfile, lifetimeSeconds: seconds(lifetimes.serviceLifetime) },
     { ...operator, lifetimeSeconds: seconds(lifetimes.operatorLifetime) },
     claim,
   ]

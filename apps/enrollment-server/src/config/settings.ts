@@ -1,7 +1,8 @@
-import { isTrustDomain, keyAlgorithms } from '@fleetroot/pki'
-import { duration, parseDuration, port, setting } from '@fleetroot/service'
+import { deviceIdPattern, isTrustDomain, keyAlgorithms } from '@fleetroot/pki'
+import { duration, metricsHost, parseDuration, port, setting } from '@fleetroot/service'
 import { z } from 'zod'
 import { isServerName } from './names.ts'
+import { manufacturerSection } from './manufacturers.ts'
 import { profileSection } from './profiles.ts'
 
 const serverName = z.string().refine(isServerName, {
@@ -25,6 +26,7 @@ export const settings = {
     env: 'FLEETROOT_ENROLLMENT_METRICS_PORT',
     help: 'health and metrics on loopback; 0 picks a free port',
   }),
+  metricsHost,
   serverNames: setting(names(localNames), {
     env: 'FLEETROOT_ENROLLMENT_SERVER_NAMES',
     help: 'host names and addresses in the server’s own certificate, as devices connect to it',
@@ -60,6 +62,10 @@ export const settings = {
     help: 'opens the CA keys; left out: ca/passphrase in the data directory',
     secret: true,
   }),
+  caPassphraseFile: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_CA_PASSPHRASE_FILE',
+    help: 'file whose first line is that passphrase, in place of the variable',
+  }),
   deviceLifetime: setting(lifetime('30d'), {
     env: 'FLEETROOT_DEVICE_LIFETIME',
     help: 'validity of device certificates',
@@ -76,8 +82,51 @@ export const settings = {
     env: 'FLEETROOT_OPERATOR_LIFETIME',
     help: 'validity of the operator certificate',
   }),
+  authorizationUrl: setting(z.url({ protocol: /^https$/, error: 'must be an https URL' }).optional(), {
+    env: 'FLEETROOT_AUTHORIZATION_URL',
+    help: 'https address that is asked before each certificate is issued; left out: nobody is',
+  }),
+  authorizationSecretFile: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_AUTHORIZATION_SECRET_FILE',
+    help: 'file with the secret that these questions are signed with: whsec_ and base64; one a line',
+  }),
+  authorizationTrustFile: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_AUTHORIZATION_TRUST_FILE',
+    help: 'CA certificates, PEM, that its certificate must chain to; left out: those that Node trusts',
+  }),
   profiles: setting(profileSection, {
     help: 'more profiles to register devices for, by name; write them in the file (docs/enrollment.md)',
+  }),
+  sandbox: setting(
+    z
+      .string()
+      .regex(deviceIdPattern, {
+        error:
+          'must be a device id: 1 to 64 letters, digits, ".", "_" or "-", beginning with a letter or a digit',
+      })
+      .optional(),
+    {
+      help: 'a device to register and to print a one-time token for, with the commands that enroll it; on loopback only',
+    },
+  ),
+  manufacturers: setting(manufacturerSection, {
+    help: 'whose certificates from the factory (IDevID) enroll devices, by name; write them in the file (docs/enrollment.md)',
+  }),
+  approvals: setting(z.boolean().default(false), {
+    env: 'FLEETROOT_APPROVALS',
+    help: 'a device that is not in the inventory and has no credential may ask, and an operator approves or denies',
+  }),
+  approvalLifetime: setting(span('7d', '1m'), {
+    env: 'FLEETROOT_APPROVAL_LIFETIME',
+    help: 'how long a request waits for an operator, an approved one for its device, and a denied one stays denied',
+  }),
+  approvalRetry: setting(span('1m', '1s'), {
+    env: 'FLEETROOT_APPROVAL_RETRY',
+    help: 'when a device that waits for an operator is told to ask again',
+  }),
+  serverKeygen: setting(z.boolean().default(false), {
+    env: 'FLEETROOT_SERVER_KEYGEN',
+    help: 'EST serverkeygen: this server makes the keys of devices that cannot',
   }),
   tokenLifetime: setting(lifetime('24h', '1m'), {
     env: 'FLEETROOT_TOKEN_LIFETIME',

@@ -1,6 +1,6 @@
 import type { Logger } from '@fleetroot/service'
 import type { AuditRefusal } from '../audit/refusals.ts'
-import type { AuditEntry } from '../registry/audit-log.ts'
+import { type AuditEntry, auditedCsr } from '../registry/audit-log.ts'
 import type { Metrics } from '../server/metrics.ts'
 import type { CertificateRequest, EnrollmentOutcome, Origin } from './request.ts'
 
@@ -34,8 +34,11 @@ export function withDecisions(
     { protocol, address }: Origin,
   ): Promise<void> {
     const common = { protocol, address, credential: credential.kind }
+    // That it asks is written down once, where it is remembered.
+    if (!outcome.ok && outcome.code === 'approval-pending') return
     if (!outcome.ok) {
-      refused({ ...common, code: outcome.code, detail: outcome.detail, deviceId: outcome.deviceId })
+      const { code, detail, deviceId, csr } = outcome
+      refused({ ...common, code, detail, deviceId, ...(csr && { csr: auditedCsr(csr) }) })
     } else if (outcome.repeated) {
       const { deviceId, serial } = outcome.certificate
       await repeated({ type: 'repeated', atMs: now().getTime(), about: { ...common, deviceId, serial } })

@@ -6,24 +6,31 @@ import {
   parseCsr,
   PkiError,
   type Profile,
+  withField,
 } from '@fleetroot/pki'
 import { admit, type Verdict } from '../admission/admission.ts'
+import { pending } from '../admission/approval.ts'
 import { claimedId } from '../admission/claim.ts'
 import { authenticate } from '../admission/credential.ts'
+import type { Manufacturer } from '../admission/idevid.ts'
 import { retryWindowMs } from '../admission/inventory.ts'
 import { issuerKindOf } from '../authority/authority.ts'
+import { openQuestion } from '../authorization/question.ts'
 import { type IssuerId, isIssuerId } from '../authority/ca-id.ts'
 import { certificateUrls } from '../authority/urls.ts'
 import { csrRefusal } from '../problem/csr-refusal.ts'
+import type { CsrReport, Refusal } from '../problem/refusal.ts'
 import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type Caller, identify } from './identify.ts'
 import type {
   CertificateRequest,
   EnrollmentOutcome,
+  EnrollmentStep,
   IssuedCertificate,
   PresentedCredential,
 } from './request.ts'
+import { makeServerKey, refuseServerKey } from './server-key.ts'
 import type { SigningAuthority } from './signing-authority.ts'
 
 /** What an enrollment needs of a registry. */
@@ -32,12 +39,21 @@ export type EnrollmentRegistry = Pick<
   | 'findToken'
   | 'findCertificate'
   | 'findDevice'
+  | 'findDeviceOfManufacturer'
   | 'findKeyHolder'
   | 'findClaim'
   | 'findClaimUse'
+  | 'findApproval'
+  | 'askApproval'
   | 'isLeftBehind'
   | 'recordCertificate'
 >
+
+/** How long what is asked and what is decided is kept, and how often those who wait should ask. */
+export interface ApprovalTimes {
+  readonly lifetimeMs: number
+  readonly retryMs: number
+}
 
 /** What enrollment works with. */
 export interface EnrollmentDependencies {
@@ -48,6 +64,11 @@ export interface EnrollmentDependencies {
   readonly trustDomain: string
   /** Base of the URLs that go into certificates (AIA caIssuers), without a trailing slash. */
   readonly publicUrl: string
+  /** Whether an authorization service has to allow what would be issued. */
+  readonly mustAsk: boolean
+  /** Whose certificates from the factory count. */
+  readonly manufacturers: readonly Manufacturer[]
+  readonly approvals: ApprovalTimes
   /** Where the proof of possession is verified; the issuers' signers say where they sign. */
   readonly cryptoThread: 'pool' | 'calling'
 }
@@ -60,8 +81,10 @@ export interface EnrollmentDependencies {
  */
 export function createEnrollment(
   dependencies: EnrollmentDependencies,
-): (request: CertificateRequest, now: Date) => Promise<EnrollmentOutcome> {
-  const { registry, authority, profiles, trustDomain, publicUrl, cryptoThread } = dependencies
+): (request: CertificateRequest, now: Date) => Promise<EnrollmentStep> {
+  const { registry, authority, profiles, trustDomain, publicUrl, cryptoThread, mustAsk } = dependencies
+  const { manufacturers, approvals } = dependencies
+  const retryAfterSeconds = Math.ceil(approvals.retryMs / 1000)
 
   async function decide(caller: Caller, csr: Csr, request: CertificateRequest, now: Date): Promise<Verdict> {
     const keyHolder = await registry.findKeyHolder(csr.publicKeyFingerprint)
@@ -71,16 +94,24 @@ export function createEnrollment(
       authorityKeys: authority().keys,
       profiles,
       trustDomain,
+      retryAfterSeconds,
     }
-    const asked = { csr, ...(request.profile !== undefined && { profile: request.profile }) }
+    const { profile, binding } = request
+    const asked = { csr, ...(profile !== undefined && { profile }), ...(binding && { binding }) }
     return admit(caller.credential, asked, inventory, now)
   }
 
-  /** A claim says nothing of the device that it is used for: the CSR does. */
-  async function aim(caller: Caller, csr: Csr): Promise<Caller> {
+  /** A claim, and nothing at all, say nothing of the device that they are used for: the CSR does. */
+  async function aim(caller: Caller, csr: Csr, now: Date): Promise<Caller> {
     const { credential } = caller
-    const id = credential.kind === 'claim' ? claimedId(csr) : undefined
-    if (credential.kind !== 'claim' || id === undefined) return caller
+    if (credential.kind !== 'claim' && credential.kind !== 'approval') return caller
+    const id = claimedId(csr)
+    if (id === undefined) return caller
+    if (credential.kind === 'approval') {
+      const key = { publicKey: csr.publicKeyFingerprint, nowMs: now.getTime() }
+      const [device, approval] = await Promise.all([registry.findDevice(id), registry.findApproval(key)])
+      return { credential: { kind: 'approval', approval }, device }
+    }
     const [device, use] = await Promise.all([registry.findDevice(id), registry.findClaimUse(id)])
     return { credential: { ...credential, ...(use && { use }) }, device }
   }
@@ -88,7 +119,7 @@ export function createEnrollment(
   async function issue(
     { credential, origin }: CertificateRequest,
     csr: Csr,
-    { profile, subject }: Extract<Verdict, { verdict: 'issue' }>,
+    { profile, subject, csr: report }: Extract<Verdict, { verdict: 'issue' }>,
     now: Date,
   ): Promise<EnrollmentOutcome> {
     const kind = issuerKindOf(profile)
@@ -118,12 +149,15 @@ export function createEnrollment(
     const outcome = await registry.recordCertificate({
       certificate,
       origin,
+      csr: report,
       ...(credential.kind === 'token' && { tokenHash: credential.hash }),
       ...(credential.kind === 'certificate' && {
         renews: credential.serial,
         ...(credential.isLate && { inGrace: true }),
       }),
       ...(credential.kind === 'claim' && { claim: { id: credential.id, serial: credential.serial } }),
+      ...(credential.kind === 'idevid' && { byIdevid: true as const }),
+      ...(credential.kind === 'approval' && { approval: csr.publicKeyFingerprint }),
       ...(credential.kind === 'operator' && { by: credential.by }),
       retryWindowMs,
     })
@@ -134,8 +168,50 @@ export function createEnrollment(
       return { ok: false, code, detail, ...retry, deviceId: subject.id }
     }
     // Another request with this key was first: what was just signed is forgotten, and nobody has seen it.
-    if (outcome.outcome === 'repeated') return again(outcome.certificate, credential, subject.id)
-    return given(certificate, issuer.id, false)
+    if (outcome.outcome === 'repeated') return again(outcome.certificate, credential, subject.id, report, now)
+    return given(certificate, issuer.id, false, report)
+  }
+
+  /** Makes the key as well. Not before everything else is decided: it costs more than all of that. */
+  async function issueWithKey(
+    request: CertificateRequest,
+    asked: Csr,
+    caller: Caller,
+    now: Date,
+  ): Promise<EnrollmentOutcome> {
+    const refusal = refuseServerKey(asked)
+    if (refusal) return { ok: false, ...refusal }
+    const { csr, privateKey } = await makeServerKey(asked)
+    const verdict = await decide(caller, csr, request, now)
+    if (verdict.verdict !== 'issue') {
+      const known = verdict.verdict === 'refuse' ? verdict : undefined
+      return { ok: false, code: known?.code ?? 'internal', detail: known?.detail ?? 'the server failed' }
+    }
+    const field = { field: 'publicKey', decision: 'overridden', reason: 'the server made the key' } as const
+    const fields = withField(verdict.csr.fields, field)
+    const outcome = await issue(request, csr, { ...verdict, csr: { fields } }, now)
+    return outcome.ok && !outcome.repeated ? { ...outcome, privateKey } : outcome
+  }
+
+  /** Has an operator asked whether this key may have that id. */
+  async function ask(
+    { origin }: CertificateRequest,
+    { publicKeyFingerprint: publicKey }: Csr,
+    { subject, profile, csr: report }: Extract<Verdict, { verdict: 'ask' }>,
+    now: Date,
+  ): Promise<Refusal> {
+    const nowMs = now.getTime()
+    const outcome = await registry.askApproval({
+      publicKey,
+      deviceId: subject.id,
+      profile: profile.name,
+      address: origin.address ?? '',
+      nowMs,
+      expiresAtMs: nowMs + approvals.lifetimeMs,
+    })
+    if (outcome === 'asked') return { ...pending(retryAfterSeconds), csr: report }
+    const detail = 'approval: too many devices wait for an operator, or too many of this address'
+    return { code: 'approvals-limited', detail, retryAfterSeconds: Math.max(60, retryAfterSeconds) }
   }
 
   /** The answer of an earlier request, as long as its certificate may be given out. */
@@ -143,24 +219,34 @@ export function createEnrollment(
     record: CertificateRecord | undefined,
     { kind }: PresentedCredential,
     id: DeviceId | undefined,
+    report: CsrReport,
+    now: Date,
   ): EnrollmentOutcome {
     const issuer = record?.issuer ?? ''
     const isGood = isIssuerId(issuer) && authority().trusted.has(issuer) && !record?.revocation
-    if (!record || !isGood) {
+    // An approval outlives a certificate with a short life.
+    if (!record || !isGood || record.notAfterMs <= now.getTime()) {
       return {
         ok: false,
-        code: kind === 'claim' ? 'device-enrolled' : 'token-used',
+        code: kind === 'claim' || kind === 'approval' ? 'device-enrolled' : 'token-used',
         detail: `${kind}: its certificate is not valid any more; ask for a new token`,
         ...(id !== undefined && { deviceId: id }),
       }
     }
-    return given(record, issuer, true)
+    return given(record, issuer, true, report)
   }
 
   return async (request, now) => {
-    const caller = await identify(request.credential, registry, profiles)
+    const caller = await identify(request.credential, registry, { profiles, manufacturers, now })
     let deviceId = caller.device?.id
     let known = deviceId !== undefined && { deviceId }
+    if (request.serverKey && caller.credential.kind === 'approval') {
+      return {
+        ok: false,
+        code: 'credential-missing',
+        detail: 'Authorization: send Basic and the base64 of id:token',
+      }
+    }
     // Before the CSR is looked at, which costs more: a stranger gets no signature verified.
     const authentication = authenticate(caller.credential, now)
     if (!authentication.ok) return { ...authentication, ...known }
@@ -171,17 +257,34 @@ export function createEnrollment(
       if (error instanceof PkiError) return { ok: false, ...csrRefusal(error), ...known }
       throw error
     }
-    const aimed = await aim(caller, csr)
+    const aimed = await aim(caller, csr, now)
     deviceId = aimed.device?.id
     known = deviceId !== undefined && { deviceId }
     const verdict = await decide(aimed, csr, request, now)
     switch (verdict.verdict) {
-      case 'refuse':
-        return { ok: false, code: verdict.code, detail: verdict.detail, ...known }
+      case 'refuse': {
+        const { code, detail, csr: report } = verdict
+        return { ok: false, code, detail, ...(report && { csr: report }), ...known }
+      }
       case 'repeat':
-        return again(await registry.findCertificate(verdict.serial), request.credential, deviceId)
-      case 'issue':
-        return issue(request, csr, verdict, now)
+        // Whoever lost a key that the server made needs another, and a credential for it.
+        if (request.serverKey)
+          return { ok: false, code: 'token-used', detail: changedMeanwhile['token-used'], ...known }
+        return again(
+          await registry.findCertificate(verdict.serial),
+          request.credential,
+          deviceId,
+          verdict.csr,
+          now,
+        )
+      case 'ask':
+        return { ok: false, ...(await ask(request, csr, verdict, now)) }
+      case 'issue': {
+        const wanted = { ...verdict.subject, ...verdict, publicKey: csr.publicKeyFingerprint }
+        const question = mustAsk && aimed.device && openQuestion(request, wanted, aimed.device)
+        if (question) return { ok: false, question, deviceId: verdict.subject.id }
+        return request.serverKey ? issueWithKey(request, csr, aimed, now) : issue(request, csr, verdict, now)
+      }
       default:
         return verdict satisfies never
     }
@@ -192,9 +295,10 @@ function given(
   { der, serial, deviceId, notBeforeMs, notAfterMs }: Omit<IssuedCertificate, 'issuer'>,
   issuer: IssuerId,
   isRepeated: boolean,
+  csr: CsrReport,
 ): EnrollmentOutcome {
   const certificate = { der, serial, deviceId, notBeforeMs, notAfterMs, issuer }
-  return { ok: true, certificate, repeated: isRepeated }
+  return { ok: true, certificate, repeated: isRepeated, csr }
 }
 
 /** Refusals of the registry, whose state changed between the decision and the commit. */
@@ -210,5 +314,7 @@ const changedMeanwhile = {
     'client certificate: its device has 100 that are valid; use one of them until others expire',
   'claim-exhausted': 'claim: others have used up what was left of it',
   'claim-not-for-device': 'csr: its CN is not a device of the batch of this claim',
+  'approval-unknown': 'approval: it is over, or was taken back; ask again',
+  'device-revoked': 'id: the certificate of this device was revoked; ask the operator for a token',
   'device-enrolled': 'id: another request enrolled it first; renew its certificate, or enroll with a token',
 } as const

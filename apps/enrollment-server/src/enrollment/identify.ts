@@ -1,5 +1,6 @@
 import { parseCertificate, type Profile } from '@fleetroot/pki'
 import type { Credential, Grace } from '../admission/credential.ts'
+import { type Manufacturer, proveIdevid } from '../admission/idevid.ts'
 import type { CertificateRecord, DeviceRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { PresentedCredential } from './request.ts'
@@ -10,11 +11,21 @@ export interface Caller {
   readonly device: DeviceRecord | undefined
 }
 
+/** What credentials are looked at with. */
+export interface IdentifyingBy {
+  readonly profiles: ReadonlyMap<string, Profile>
+  readonly manufacturers: readonly Manufacturer[]
+  readonly now: Date
+}
+
 /** Looks up what was presented. Decides nothing: what is not found is undefined. */
 export async function identify(
   presented: PresentedCredential,
-  registry: Pick<Registry, 'findToken' | 'findCertificate' | 'findDevice' | 'findClaim' | 'isLeftBehind'>,
-  profiles: ReadonlyMap<string, Profile>,
+  registry: Pick<
+    Registry,
+    'findToken' | 'findCertificate' | 'findDevice' | 'findDeviceOfManufacturer' | 'findClaim' | 'isLeftBehind'
+  >,
+  { profiles, manufacturers, now }: IdentifyingBy,
 ): Promise<Caller> {
   switch (presented.kind) {
     case 'token': {
@@ -45,6 +56,20 @@ export async function identify(
       const credential = { kind, id, certificate, record, claim: await registry.findClaim(id) } as const
       return { credential, device: undefined }
     }
+    case 'idevid': {
+      const { kind, chain, isResumed } = presented
+      const proof = proveIdevid(chain, manufacturers, now)
+      if (!proof.ok) {
+        // A ticket carries the certificate of the device, and not those of the CAs above it.
+        const detail = isResumed ? `${proof.detail}; connect without resuming a TLS session` : proof.detail
+        return { credential: { kind, proof: { ok: false, detail }, id: undefined }, device: undefined }
+      }
+      const device = await registry.findDeviceOfManufacturer(proof)
+      return { credential: { kind, proof, id: device?.id }, device }
+    }
+    case 'approval':
+      // Whose key it is, only the CSR says.
+      return { credential: { kind: 'approval', approval: undefined }, device: undefined }
     case 'operator':
     case 'local':
       return { credential: presented, device: await registry.findDevice(presented.id) }

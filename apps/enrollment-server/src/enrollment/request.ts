@@ -1,6 +1,8 @@
 import type { DeviceId, Role } from '@fleetroot/pki'
+import type { AuthorizationQuestion } from '../authorization/question.ts'
+import type { ConnectionBinding } from '../admission/linking.ts'
 import type { IssuerId } from '../authority/ca-id.ts'
-import type { Refusal } from '../problem/refusal.ts'
+import type { CsrReport, Refusal } from '../problem/refusal.ts'
 import type { Actor, CertificateRecord } from '../registry/records.ts'
 
 // What goes in and comes out of an enrollment is plain values: they cross from thread to thread.
@@ -21,6 +23,10 @@ export type PresentedCredential =
     }
   /** A claim certificate, as above. */
   | { readonly kind: 'claim'; readonly id: DeviceId; readonly serial: string; readonly der: Uint8Array }
+  /** A certificate that is none of ours, and those that came with it, DER; TLS has proven its key. Maybe a manufacturer's. */
+  | { readonly kind: 'idevid'; readonly chain: readonly Uint8Array[]; readonly isResumed?: true }
+  /** Nothing: whether somebody may have a certificate, an operator has to say. */
+  | { readonly kind: 'approval' }
   /** An operator that makes a claim of this id: the routes of operators say so, nobody else. */
   | {
       readonly kind: 'operator'
@@ -38,7 +44,13 @@ export interface CertificateRequest {
   readonly csr: Uint8Array
   /** The profile that the request names (EST label), if it names one. */
   readonly profile?: string
+  /** Of the connection that it came over; left out where the CSR did not come from whom it is for. */
+  readonly binding?: ConnectionBinding
+  /** The server is to make the key (RFC 7030, section 4.4); that of the CSR is not used. */
+  readonly serverKey?: true
   readonly origin: Origin
+  /** What the authorization service has allowed. */
+  readonly authorized?: AuthorizationQuestion
 }
 
 /** Where a request came from, for log and audit: `est`, `rest` or `local`, and the address of the peer. */
@@ -60,6 +72,15 @@ export type EnrollmentOutcome =
       readonly certificate: IssuedCertificate
       /** True when the answer of an earlier request is given again. */
       readonly repeated: boolean
+      /** What became of each field of the CSR. */
+      readonly csr: CsrReport
+      /** PKCS#8, where the server made the key: it exists here and nowhere else, and goes into no file, log or audit. */
+      readonly privateKey?: Uint8Array
     }
   /** `deviceId` is whom the credential belongs to, where that is known. */
   | ({ readonly ok: false; readonly deviceId?: DeviceId } & Refusal)
+
+/** The answer of one attempt; with `question` it waits for a yes of the authorization service, and nothing has happened yet. */
+export type EnrollmentStep =
+  | EnrollmentOutcome
+  | { readonly ok: false; readonly question: AuthorizationQuestion; readonly deviceId: DeviceId }

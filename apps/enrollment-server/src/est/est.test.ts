@@ -1,7 +1,9 @@
-import { decodeCertsOnly, formatName } from '@fleetroot/pki'
+import { createEstClient } from '@fleetroot/device-client'
+import { decodeCertsOnly, formatName, generateKeyPair } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { basic, certificateIn, csrFor, enrolledDevice, simpleEnroll } from '../testing/enroll.ts'
+import { basic, certificateIn, csrFor, enrolledDevice, restEnroll, simpleEnroll } from '../testing/enroll.ts'
 import { command } from '../testing/operator.ts'
+import { commonName, der, rawCsr } from '../testing/raw-csr.ts'
 import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 let testbed: Testbed
@@ -50,8 +52,42 @@ describe('cacerts', () => {
 })
 
 describe('csrattrs', () => {
-  it('says that any CSR will do', async () => {
+  it('says without a label that any CSR will do', async () => {
     expect((await testbed.request(`${est}/csrattrs`)).status).toBe(204)
+  })
+
+  it.each(['device', 'service'])(
+    'says what a CSR for the profile %s may hold, and that is granted',
+    async (label) => {
+      const answer = await testbed.request(`${est}/${label}/csrattrs`)
+      expect(answer).toMatchObject({ status: 200, headers: { 'content-type': 'application/csrattrs' } })
+      const client = createEstClient({
+        url: `https://localhost:${testbed.port}`,
+        trust: [testbed.root],
+        label,
+      })
+      const wanted = await client.csrattrs()
+      client.close()
+      expect(wanted?.map(({ oid }) => oid)).toEqual(['1.2.840.113549.1.9.14', '1.2.840.113549.1.9.16.2.61'])
+      const { privateKey } = generateKeyPair('P-256')
+      const request = wanted?.[0]?.values[0] ?? Buffer.alloc(0)
+      const attribute = der(0x30, Buffer.from('06092a864886f70d01090e', 'hex'), der(0x31, request))
+      const csr = rawCsr(privateKey, { subject: [commonName(`wanted-${label}`)], attributes: [attribute] })
+      const token = await testbed.token(`wanted-${label}`, { profile: label })
+      const enrolled = await restEnroll(testbed, token, csr.toString('base64'))
+      const { fields } = enrolled.json['csr'] as { fields: { decision: string }[] }
+      expect(fields).toHaveLength(4)
+      expect(fields.every(({ decision }) => decision === 'taken')).toBe(true)
+    },
+  )
+
+  it('offers no label for which nobody can be registered', async () => {
+    const answer = await testbed.request(`${est}/claim/csrattrs`)
+    expect(answer).toMatchObject({
+      status: 404,
+      body: expect.stringMatching(/^profile-unknown: label: use one of device, service.*, or none\n$/),
+    })
+    expect(answer.body).not.toMatch(/operator|claim/)
   })
 })
 

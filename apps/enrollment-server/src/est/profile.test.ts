@@ -93,12 +93,13 @@ describe('a profile of the configuration', () => {
       status: 400,
       json: {
         code: 'field-invalid',
-        detail: 'body.ip: certificates of the profile gateway carry none; use the profile service',
+        detail: 'body.ip: certificates of the profile gateway carry none; use the profile service or broker',
       },
     })
     expect(await register({ id: 'gw-5', dns: ['gw.example'] })).toMatchObject({
       json: {
-        detail: 'body.dns: certificates of the profile device carry none; use the profile service or gateway',
+        detail:
+          'body.dns: certificates of the profile device carry none; use the profile service, broker or gateway',
       },
     })
   })
@@ -106,13 +107,13 @@ describe('a profile of the configuration', () => {
   it('is among those that a refusal and the OpenAPI document list', async () => {
     expect((await register({ id: 'gw-6', profile: 'gatway' })).json).toMatchObject({
       code: 'field-invalid',
-      detail: 'body.profile: must be device or service or gateway or collector',
+      detail: 'body.profile: must be device, service, broker, gateway or collector',
     })
     const token = await testbed.token('gw-7', { profile: 'gateway' })
     const path = `${est}/gatway/simpleenroll`
     expect(await simpleEnroll(testbed, 'gw-7', token, csrFor('gw-7'), path)).toMatchObject({
       status: 404,
-      body: 'profile-unknown: label: use one of device, service, operator, claim, gateway, collector\n',
+      body: 'profile-unknown: label: use one of device, service, broker, operator, claim, gateway, collector\n',
     })
     const document = await testbed.request('/v1/openapi.json')
     expect(document.json).toMatchObject({
@@ -123,7 +124,9 @@ describe('a profile of the configuration', () => {
               content: {
                 'application/json': {
                   schema: {
-                    properties: { profile: { enum: ['device', 'service', 'gateway', 'collector'] } },
+                    properties: {
+                      profile: { enum: ['device', 'service', 'broker', 'gateway', 'collector'] },
+                    },
                   },
                 },
               },

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { TLSSocket } from 'node:tls'
 import type { Profile } from '@fleetroot/pki'
 import { authenticate } from '../admission/credential.ts'
+import { brokerProfile } from '../config/profiles.ts'
 import { graceOf } from '../enrollment/identify.ts'
 import type { PresentedCredential } from '../enrollment/request.ts'
 import type { ProblemCode } from '../problem/codes.ts'
@@ -9,21 +10,23 @@ import { RequestRefused } from '../problem/refusal.ts'
 import type { Registry } from '../registry/registry.ts'
 import { readAuthorization } from '../token/authorization.ts'
 import { tokenHash } from '../token/token.ts'
+import { type Bootstrap, presentedWithoutToken } from './bootstrap.ts'
 import type { PeerReader } from './peer.ts'
 
 /**
  * Who may use a route: `public` everybody; `basic-token` and `bearer-token` whoever sends what can be a one-time
  * token in that scheme (enrollment looks it up, and uses it up in the transaction that records the certificate), and
- * whoever sends none but has a claim certificate, which gets in nowhere else;
+ * whoever sends none but has a claim certificate, which gets in nowhere else, or where that is configured a manufacturer's, or nothing;
  * `renewal` every identity with a certificate of this
  * hierarchy that is valid, or has expired and is still within the grace of its profile; `operator` those with that role; `service`
- * those with the role service or operator.
+ * those with the role service or operator; `broker` services that are registered for the profile of a broker.
  */
-export type Access = 'public' | 'basic-token' | 'bearer-token' | 'renewal' | 'service' | 'operator'
+export type Access = 'public' | 'basic-token' | 'bearer-token' | 'renewal' | 'service' | 'operator' | 'broker'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
+    isStreamed?: boolean
   }
   interface FastifyRequest {
     /** Set by the access gate, where the route is not public. */
@@ -36,6 +39,7 @@ export interface AccessGate {
   readonly registry: Registry
   readonly profiles: ReadonlyMap<string, Profile>
   readonly readPeer: PeerReader
+  readonly bootstrap: Bootstrap
   readonly now: () => Date
   /** Throws when this address has sent too many tokens that failed. */
   readonly checkAttempts: (request: FastifyRequest) => Promise<void>
@@ -87,9 +91,17 @@ async function admitCaller(
     case 'public':
       return undefined
     case 'basic-token':
-      return presentedClaim(request, gate) ?? presentedToken(request, gate, 'basic')
+      return (
+        presentedClaim(request, gate) ??
+        presentedWithoutToken(request, gate) ??
+        presentedToken(request, gate, 'basic')
+      )
     case 'bearer-token':
-      return presentedClaim(request, gate) ?? presentedToken(request, gate, 'bearer')
+      return (
+        presentedClaim(request, gate) ??
+        presentedWithoutToken(request, gate) ??
+        presentedToken(request, gate, 'bearer')
+      )
     case 'renewal':
       return callerByCertificate(request, gate, { mayBeLate: true })
     case 'service':
@@ -100,6 +112,15 @@ async function admitCaller(
       throw new RequestRefused({
         code: 'role-not-allowed',
         detail: `client certificate: this needs the role ${access === 'service' ? 'service or ' : ''}operator`,
+      })
+    }
+    case 'broker': {
+      const caller = await callerByCertificate(request, gate)
+      const device = await gate.registry.findDevice(caller.id)
+      if (caller.role === 'service' && device?.profile === brokerProfile) return caller
+      throw new RequestRefused({
+        code: 'role-not-allowed',
+        detail: `client certificate: this needs a service that is registered for the profile ${brokerProfile}`,
       })
     }
     case undefined:

@@ -9,6 +9,7 @@ import { type ProblemCode, problemKinds } from '../problem/codes.ts'
 import { refusalOf } from '../problem/from-error.ts'
 import { type Refusal, RequestRefused } from '../problem/refusal.ts'
 import { drainBody } from './body-drain.ts'
+import { limitBodyTime } from './body-time.ts'
 import { bodyLimitBytes, type RateLimits, serverLimits } from './limits.ts'
 import { createRefusalLog } from './refusal-log.ts'
 import { occurrence, sendRefusal } from './refuse.ts'
@@ -51,6 +52,9 @@ export async function createApp(options: {
       logRefusal({ code, detail: error.message }, { address: socket.remoteAddress })
     },
     frameworkErrors: (error, request, reply) => void refuse(request, reply, refusalOf(error)),
+  })
+  app.addHook('onRequest', async ({ raw, routeOptions }) => {
+    if (routeOptions.config.isStreamed !== true) limitBodyTime(raw, app.server)
   })
   // Node would answer this by itself, without a word.
   app.addHook('onRequest', async ({ raw }) => {

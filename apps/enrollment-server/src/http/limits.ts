@@ -8,12 +8,16 @@ export const bodyLimitBytes = 64 * 1024
 export const serverLimits = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
-  requestTimeout: 20_000,
+  // Of those that are streamed; for all others see `bodyTimeoutMs`.
+  requestTimeout: 15 * 60_000,
   keepAliveTimeout: 60_000,
   connectionsCheckingInterval: 1000,
   // Looked at where the answer can say so.
   requireHostHeader: false,
 } as const
+
+/** How long the body of a request may take that is not streamed. */
+export const bodyTimeoutMs = 20_000
 
 /** How often one client address may ask within a minute. */
 export interface RateLimits {

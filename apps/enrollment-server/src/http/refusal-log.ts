@@ -1,10 +1,7 @@
 import type { Logger } from '@fleetroot/service'
 import type { ProblemCode } from '../problem/codes.ts'
 import type { Refusal } from '../problem/refusal.ts'
-
-/** How many refusals are logged in a second, and at once after a quiet time. */
-const perSecond = 2
-const atOnce = 20
+import { Allowance } from './allowance.ts'
 
 /** What the log says of a refusal, besides its code and detail. */
 export interface RefusedRequestFacts {
@@ -18,9 +15,13 @@ export interface RefusedRequestFacts {
 
 /**
  * No warnings: a client that asks without a credential to hear which one to send, which is how HTTP authentication begins,
- * and an operator's program that registers again what is registered.
+ * an operator's program that registers again what is registered, and a device that waits for an operator.
  */
-const ordinary: ReadonlySet<string> = new Set<ProblemCode>(['credential-missing', 'device-exists'])
+const ordinary: ReadonlySet<string> = new Set<ProblemCode>([
+  'credential-missing',
+  'device-exists',
+  'approval-pending',
+])
 
 /** Takes a refusal into the log. */
 export type LogRefusal = (refusal: Refusal, facts: RefusedRequestFacts) => void
@@ -32,26 +33,17 @@ export type LogRefusal = (refusal: Refusal, facts: RefusedRequestFacts) => void
 export function createRefusalLog(
   logger: Pick<Logger, 'warn' | 'info'>,
   /** Milliseconds that only grow. */
-  clockMs: () => number = () => performance.now(),
+  clockMs?: () => number,
 ): LogRefusal {
-  let allowance = atOnce
-  let countedAt = clockMs()
-  let leftOut = 0
+  const allowance = new Allowance(2, 20, clockMs)
   return ({ code, detail }, facts) => {
     const line = { decision: code, detail: detail.slice(0, 500), ...facts }
     if (ordinary.has(code)) {
       logger.info(line, 'request refused')
       return
     }
-    const at = clockMs()
-    allowance = Math.min(atOnce, allowance + ((at - countedAt) / 1000) * perSecond)
-    countedAt = at
-    if (allowance < 1) {
-      leftOut += 1
-      return
-    }
-    allowance -= 1
+    const leftOut = allowance.take()
+    if (leftOut === undefined) return
     logger.warn({ ...line, ...(leftOut > 0 && { leftOut }) }, 'request refused')
-    leftOut = 0
   }
 }

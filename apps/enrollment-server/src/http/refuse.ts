@@ -28,6 +28,7 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
     status,
     detail: refusal.detail,
     code: refusal.code,
+    ...(refusal.csr && { csr: refusal.csr }),
     // Only our own mistakes need to be found again in the log.
     ...(refusal.code === 'internal' && { instance: `urn:uuid:${occurrence(request)}` }),
   }

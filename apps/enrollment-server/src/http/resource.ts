@@ -8,6 +8,8 @@ export interface Operation {
   readonly schema?: FastifySchema
   /** Where a body may be larger than that of other routes. */
   readonly bodyLimitBytes?: number
+  /** The handler reads the body as it comes, and sees to it that it comes. */
+  readonly isStreamed?: boolean
   readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown
 }
 
@@ -23,11 +25,11 @@ export function resource(
   operations: Partial<Record<'GET' | 'POST' | 'PUT', Operation>>,
 ): void {
   const served = Object.entries(operations)
-  for (const [method, { access, schema, bodyLimitBytes, handler }] of served) {
+  for (const [method, { access, schema, bodyLimitBytes, isStreamed, handler }] of served) {
     app.route({
       method,
       url,
-      config: { access },
+      config: { access, ...(isStreamed && { isStreamed }) },
       handler,
       ...(schema && { schema }),
       ...(bodyLimitBytes !== undefined && { bodyLimit: bodyLimitBytes }),

@@ -125,6 +125,41 @@ export const problemKinds = {
     title: 'The device has been enrolled; a claim enrolls each device once.',
     fix: 'Renew its certificate; if that is lost, ask for a token. A retry with the same key is answered for 10 minutes.',
   },
+  'idevid-refused': {
+    status: 403,
+    title: 'The certificate is not one of a manufacturer that is configured here, or not fit for this.',
+    fix: 'Show the IDevID with the CA certificates that came with it; `detail` says what is wrong with this one.',
+  },
+  'device-revoked': {
+    status: 403,
+    title: 'The certificate of the device was revoked; one from the factory does not bring it back.',
+    fix: 'Ask the operator for a token.',
+  },
+  'approval-pending': {
+    status: 202,
+    title: 'An operator has not decided yet.',
+    fix: 'Ask again with the same key, as `Retry-After` says.',
+  },
+  'approval-denied': {
+    status: 403,
+    title: 'An operator has denied it.',
+    fix: 'Do not ask again before the time in `detail`; ask the operator why.',
+  },
+  'approval-unknown': {
+    status: 404,
+    title: 'No request with this key waits, or was decided.',
+    fix: 'Look it up in `GET /v1/approvals`; the id is the SHA-256 of the public key, in hexadecimal.',
+  },
+  'approval-settled': {
+    status: 409,
+    title: 'It was approved, and the device is in the inventory.',
+    fix: 'Suspend, revoke or retire the device instead.',
+  },
+  'approvals-limited': {
+    status: 429,
+    title: 'Too many devices wait for an operator.',
+    fix: 'Wait as long as `Retry-After` says, or enroll with a token.',
+  },
   'key-in-use': {
     status: 409,
     title: 'The public key is certified for another device.',
@@ -134,6 +169,31 @@ export const problemKinds = {
     status: 403,
     title: 'The public key is the key of a certificate authority.',
     fix: 'Make a key on the device.',
+  },
+  'key-encryption-unsupported': {
+    status: 400,
+    title: 'The CSR asks for the key that the server makes to be encrypted beneath TLS.',
+    fix: 'Leave the attribute out that `detail` names, or make the key on the device, which is better.',
+  },
+  'linking-wrong': {
+    status: 403,
+    title: 'The challengePassword of the CSR is not that of this TLS connection.',
+    fix: 'Make the CSR for the connection that it is sent over, with the channel binding that `detail` names, or leave the challengePassword out.',
+  },
+  'linking-required': {
+    status: 403,
+    title: 'The profile needs a CSR that is linked to its TLS connection.',
+    fix: 'Put the channel binding that `detail` names into the challengePassword, in base64 (RFC 7030, section 3.5).',
+  },
+  'authorization-denied': {
+    status: 403,
+    title: 'The authorization service of this fleet said no.',
+    fix: 'Read its reason in `detail`; the token is still good once the service allows the device.',
+  },
+  'authorization-unavailable': {
+    status: 503,
+    title: 'The authorization service of this fleet gave no answer that counts.',
+    fix: 'Retry as `Retry-After` says, with the same key and token; nothing was used up.',
   },
   ...csrProblemKinds,
   'serial-unknown': {
@@ -210,6 +270,16 @@ export const problemKinds = {
     status: 431,
     title: 'The request header is larger than 16 KiB.',
     fix: 'Send fewer or smaller header fields.',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'The Idempotency-Key was used for another request.',
+    fix: 'Take a new key for every new request, and the same one to repeat a request as it was.',
+  },
+  'idempotent-answer-secret': {
+    status: 409,
+    title: 'The request was done before, and its answer held a secret, which is not kept.',
+    fix: 'Ask again with a new key; a token that did not arrive expires unused.',
   },
   'content-type-unsupported': {
     status: 415,

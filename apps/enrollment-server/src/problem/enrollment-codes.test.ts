@@ -10,6 +10,7 @@ const source = join(import.meta.dirname, '..')
 /** Where a request with a token and a CSR is decided upon. */
 const deciding = [
   'admission/*.ts',
+  'authorization/*.ts',
   'enrollment/*.ts',
   'registry/certificate-table.ts',
   'registry/claim-table.ts',
@@ -19,7 +20,7 @@ const deciding = [
 ]
 
 /** Codes that these files have for requests of other kinds: with a certificate, or with a label. */
-const ofOthers = ['profile-mismatch', 'renewals-limited', 'subject-mismatch']
+const ofOthers = ['key-encryption-unsupported', 'profile-mismatch', 'renewals-limited', 'subject-mismatch']
 
 it('the codes of enrollment are those that its source can answer with', () => {
   const files = globSync(deciding, { cwd: source }).filter((file) => !file.endsWith('.test.ts'))

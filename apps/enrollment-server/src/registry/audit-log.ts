@@ -3,11 +3,11 @@ import {
   type AuditFields,
   type AuditHead,
   type AuditRecord,
-  canonicalJson,
   emptyAuditChain,
   nextAuditRecord,
-} from '@fleetroot/service'
+} from '@fleetroot/service/audit'
 import type { AuthorityChangeType } from '../authority/hierarchy-record.ts'
+import type { CsrReport } from '../problem/refusal.ts'
 import type { Actor } from './records.ts'
 
 /** What is written down: every decision, and what it was taken under. */
@@ -17,6 +17,9 @@ export type AuditType =
   | 'registered'
   | 'token-made'
   | 'claim-made'
+  | 'approval-asked'
+  | 'approval-approved'
+  | 'approval-denied'
   | 'issued'
   | 'renewed'
   | 'repeated'
@@ -26,6 +29,8 @@ export type AuditType =
   | 'suspended'
   | 'resumed'
   | 'retired'
+  | 'activated'
+  | 'superseded'
   | AuthorityChangeType
 
 /** One decision. `about` holds what there is to say about it: never a secret. */
@@ -43,6 +48,11 @@ export interface AuditOperations {
   /** Records in their order, after the number `after`. */
   listAudit(page: { after: number; limit: number }): AuditRecord[]
   auditHead(input: undefined): AuditHead
+}
+
+/** A report on a CSR as a record holds it. */
+export function auditedCsr({ fields }: CsrReport): AuditFields {
+  return { fields: fields.map((field) => ({ ...field })) }
 }
 
 /** Adds a record within the transaction of the change that it is about. */
@@ -66,8 +76,8 @@ export function createAuditLog(database: DatabaseSync): {
       at: new Date(atMs).toISOString(),
       ...(by && { by: { ...by } }),
     }
-    const { record, hash } = nextAuditRecord(head(), fields)
-    insert.run(record.seq, canonicalJson(record), hash)
+    const { record, json, hash } = nextAuditRecord(head(), fields)
+    insert.run(record.seq, json, hash)
     return { seq: record.seq, hash }
   }
 

@@ -12,6 +12,7 @@ interface CertificateRow {
   current_status: CertificateStatus
   issued_at: number
   der: Uint8Array
+  superseded_by: string | null
   reason: RevocationReason | null
   revoked_at: number | null
 }
@@ -27,7 +28,7 @@ export const selectCertificates = `SELECT c.*, ${certificateStatus} AS current_s
 /** A row of {@link selectCertificates}, as a record. A hold that was taken off has no reason any more. */
 export function certificateFromRow(row: unknown): CertificateRecord {
   const certificate = row as CertificateRow
-  const { reason, revoked_at: revokedAtMs } = certificate
+  const { reason, revoked_at: revokedAtMs, superseded_by: supersededBy } = certificate
   const isRevoked = reason !== null && revokedAtMs !== null
   return {
     serial: certificate.serial,
@@ -38,6 +39,7 @@ export function certificateFromRow(row: unknown): CertificateRecord {
     notBeforeMs: certificate.not_before,
     notAfterMs: certificate.not_after,
     status: certificate.current_status,
+    ...(supersededBy !== null && { supersededBy }),
     ...(isRevoked && { revocation: { atMs: revokedAtMs, reason } }),
     issuedAtMs: certificate.issued_at,
     der: certificate.der,

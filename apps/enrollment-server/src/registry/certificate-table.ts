@@ -1,9 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { AppendAudit } from './audit-log.ts'
+import type { UseApproval } from './approval-table.ts'
+import { type AppendAudit, auditedCsr } from './audit-log.ts'
 import { certificateFromRow, selectCertificates } from './certificate-row.ts'
 import type { UseClaim } from './claim-table.ts'
 import type { AppendEvent } from './event-log.ts'
 import type { Actor, DeviceRecord, DeviceState } from './records.ts'
+import type { NoteSuccession } from './succession-table.ts'
 import type { CertificatePage, NewCertificate, RecordOutcome, RegistryOperations } from './registry.ts'
 
 /**
@@ -19,7 +21,15 @@ export function certificateOperations(
     appendEvent,
     appendAudit,
     useClaim,
-  }: { appendEvent: AppendEvent; appendAudit: AppendAudit; useClaim: UseClaim },
+    useApproval,
+    noteSuccession,
+  }: {
+    appendEvent: AppendEvent
+    appendAudit: AppendAudit
+    useClaim: UseClaim
+    useApproval: UseApproval
+    noteSuccession: NoteSuccession
+  },
 ): Pick<
   RegistryOperations,
   'findCertificate' | 'findKeyHolder' | 'isLeftBehind' | 'listCertificates' | 'recordCertificate'
@@ -70,6 +80,10 @@ export function certificateOperations(
       : { outcome: 'refused', code: 'token-used' }
   }
 
+  const isRevoked = (serial: string): boolean => {
+    const reason = reasonOf.get(serial)?.['reason'] ?? null
+    return reason !== null && reason !== 'certificateHold'
+  }
   const isLeftBehind = (serial: string): boolean => revokedSince.get(serial) !== undefined
 
   return {
@@ -81,7 +95,7 @@ export function certificateOperations(
     isLeftBehind,
     listCertificates: (page) => listCertificates(database, page),
     recordCertificate: (input) => {
-      const { certificate, tokenHash, renews, inGrace } = input
+      const { certificate, tokenHash, renews, inGrace, byIdevid } = input
       const { serial, deviceId, publicKey, issuedAtMs, notBeforeMs, notAfterMs } = certificate
       // Refusals that write nothing come before the statement that consumes the token.
       const device = holder.get(deviceId) as { state: DeviceState; certificate: string | null } | undefined
@@ -95,7 +109,10 @@ export function certificateOperations(
       if (renews !== undefined && inGrace && isLeftBehind(renews)) {
         return { outcome: 'refused', code: 'certificate-inactive' }
       }
-      if (renews !== undefined && goodOnes.get(deviceId, issuedAtMs)?.['count'] === mostGood) {
+      if (byIdevid && device.certificate !== null && isRevoked(device.certificate)) {
+        return { outcome: 'refused', code: 'device-revoked' }
+      }
+      if ((renews !== undefined || byIdevid) && goodOnes.get(deviceId, issuedAtMs)?.['count'] === mostGood) {
         return { outcome: 'refused', code: 'renewals-limited' }
       }
       if (otherHolder.get(publicKey, deviceId)) return { outcome: 'refused', code: 'key-in-use' }
@@ -103,7 +120,8 @@ export function certificateOperations(
         const { changes } = consume.run(issuedAtMs, publicKey, serial, tokenHash, deviceId, issuedAtMs)
         if (changes !== 1) return explainUnconsumed(input, tokenHash)
       }
-      const used = useClaim(input)
+      const used = useClaim(input) ?? useApproval(input)
+      if (used === 'missing') return { outcome: 'refused', code: 'approval-unknown' }
       if (used && 'outcome' in used) return used
       if (used) {
         const winner = bySerial.get(used.serial)
@@ -113,6 +131,9 @@ export function certificateOperations(
       const { profile, issuer, der } = certificate
       insert.run(serial, deviceId, profile, issuer, publicKey, notBeforeMs, notAfterMs, issuedAtMs, der)
       noteOnDevice.run(serial, notAfterMs, deviceId)
+      // A service may run in several places at once, each with a certificate of its own; a device may not.
+      const predecessor = renews ?? (kindOfIssuer(issuer) === 'device' ? device.certificate : null)
+      if (predecessor !== null) noteSuccession({ serial, predecessor, issuedAtMs, notAfterMs })
       const type = tokenHash === undefined && device.certificate !== null ? 'renewed' : 'issued'
       const grace = inGrace && { inGrace }
       appendEvent({ type, atMs: issuedAtMs, deviceId, certificates: [{ issuer, serial, ...grace }] })
@@ -120,7 +141,19 @@ export function certificateOperations(
         type,
         atMs: issuedAtMs,
         by: input.by ?? requester(input),
-        about: { deviceId, serial, issuer, profile, publicKey, protocol: input.origin?.protocol, ...grace },
+        about: {
+          deviceId,
+          serial,
+          issuer,
+          profile,
+          publicKey,
+          protocol: input.origin?.protocol,
+          ...grace,
+          // Of the others the requester says it.
+          ...(byIdevid && { credential: 'idevid' }),
+          ...(input.approval !== undefined && { credential: 'approval' }),
+          ...(input.csr && { csr: auditedCsr(input.csr) }),
+        },
       })
       return { outcome: 'recorded' }
     },
@@ -148,7 +181,9 @@ function kindOfIssuer(issuer: string): 'device' | 'service' {
 }
 
 const conditions: Readonly<Record<NonNullable<CertificatePage['status']>, string>> = {
-  issued: 'r.reason IS NULL AND c.not_after > :now',
+  issued: "r.reason IS NULL AND c.not_after > :now AND c.status = 'issued'",
+  active: "r.reason IS NULL AND c.not_after > :now AND c.status = 'active'",
+  superseded: "r.reason IS NULL AND c.not_after > :now AND c.status = 'superseded'",
   expired: "(r.reason IS NULL OR r.reason = 'certificateHold') AND c.not_after <= :now",
   held: "r.reason = 'certificateHold' AND c.not_after > :now",
   revoked: "r.reason <> 'certificateHold'",

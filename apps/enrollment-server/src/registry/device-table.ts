@@ -12,6 +12,8 @@ interface DeviceRow {
   ip: string
   labels: string
   batch: string | null
+  manufacturer: string | null
+  manufacturer_serial: string | null
   created_at: number
   certificate: string | null
   not_after: number | null
@@ -19,7 +21,8 @@ interface DeviceRow {
 }
 
 /** The columns of a device, for a SELECT that joins it. */
-export const deviceColumns = `d.id, d.profile, d.state, d.dns, d.ip, d.labels, d.batch, d.created_at, d.certificate, d.not_after,
+export const deviceColumns = `d.id, d.profile, d.state, d.dns, d.ip, d.labels, d.batch, d.manufacturer,
+  d.manufacturer_serial, d.created_at, d.certificate, d.not_after,
   (SELECT ${certificateStatus} FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial
    WHERE c.serial = d.certificate) AS certificate_status`
 
@@ -34,6 +37,10 @@ export function deviceFromRow(row: unknown): DeviceRecord {
     ip: JSON.parse(device.ip) as string[],
     labels: JSON.parse(device.labels) as Record<string, string>,
     ...(device.batch !== null && { batch: device.batch }),
+    ...(device.manufacturer !== null &&
+      device.manufacturer_serial !== null && {
+        idevid: { manufacturer: device.manufacturer, serialNumber: device.manufacturer_serial },
+      }),
     createdAtMs: device.created_at,
     ...(device.certificate !== null &&
       device.not_after !== null &&
@@ -51,24 +58,44 @@ export function deviceFromRow(row: unknown): DeviceRecord {
 export function deviceOperations(
   database: DatabaseSync,
   appendAudit: AppendAudit,
-): Pick<RegistryOperations, 'addDevice' | 'findDevice' | 'listDevices' | 'renameDevice'> {
+): Pick<
+  RegistryOperations,
+  'addDevice' | 'findDevice' | 'findDeviceOfManufacturer' | 'listDevices' | 'renameDevice'
+> {
   const insert = database.prepare(
-    `INSERT INTO devices (id, profile, state, dns, ip, labels, batch, created_at)
-     VALUES (?, ?, 'registered', ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO devices (id, profile, state, dns, ip, labels, batch, manufacturer, manufacturer_serial, created_at)
+     VALUES (?, ?, 'registered', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
   )
   const byId = database.prepare(`SELECT ${deviceColumns} FROM devices d WHERE id = ?`)
+  const byManufacturer = database.prepare(
+    `SELECT ${deviceColumns} FROM devices d WHERE manufacturer = ? AND manufacturer_serial = ?`,
+  )
   const page = database.prepare(`SELECT ${deviceColumns} FROM devices d WHERE id > ? ORDER BY id LIMIT ?`)
   const pageOfState = database.prepare(
     `SELECT ${deviceColumns} FROM devices d WHERE state = ? AND id > ? ORDER BY id LIMIT ?`,
   )
   const rename = database.prepare('UPDATE devices SET dns = ?, ip = ? WHERE id = ?')
   return {
-    addDevice: ({ id, profile, dns, ip, labels, batch, createdAtMs, by }) => {
+    addDevice: ({ id, profile, dns, ip, labels, batch, idevid, createdAtMs, by }) => {
       const texts = [dns, ip, labels].map((value) => JSON.stringify(value))
-      if (insert.run(id, profile, ...texts, batch ?? null, createdAtMs).changes !== 1) return false
-      const about = { deviceId: id, profile, dns, ip, labels, ...(batch !== undefined && { batch }) }
+      const { manufacturer = null, serialNumber = null } = idevid ?? {}
+      const added = insert.run(id, profile, ...texts, batch ?? null, manufacturer, serialNumber, createdAtMs)
+      if (added.changes !== 1) return false
+      const about = {
+        deviceId: id,
+        profile,
+        dns,
+        ip,
+        labels,
+        ...(batch !== undefined && { batch }),
+        ...(idevid && { idevid }),
+      }
       appendAudit({ type: 'registered', atMs: createdAtMs, by, about })
       return true
+    },
+    findDeviceOfManufacturer: ({ manufacturer, serialNumber }) => {
+      const row = byManufacturer.get(manufacturer, serialNumber)
+      return row && deviceFromRow(row)
     },
     findDevice: (id) => {
       const row = byId.get(id)

@@ -110,6 +110,52 @@ const migrations: readonly string[] = [
     event    INTEGER NOT NULL
   ) STRICT;
   `,
+  // Which certificate another one replaces, until it has connected. The broker has a profile of its own.
+  `
+  ALTER TABLE certificates ADD COLUMN superseded_by TEXT;
+
+  CREATE TABLE successions (
+    serial      TEXT PRIMARY KEY REFERENCES certificates (serial),
+    predecessor TEXT NOT NULL REFERENCES certificates (serial),
+    issued_at   INTEGER NOT NULL,
+    not_after   INTEGER NOT NULL,
+    is_overdue  INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX successions_by_time ON successions (is_overdue, issued_at);
+  CREATE INDEX successions_by_end ON successions (is_overdue, not_after);
+
+  UPDATE devices SET profile = 'broker' WHERE id = 'broker' AND profile = 'service';
+  `,
+  // What a manufacturer calls a device. Who asks without a credential, and what an operator has said to that.
+  `
+  ALTER TABLE devices ADD COLUMN manufacturer TEXT;
+  ALTER TABLE devices ADD COLUMN manufacturer_serial TEXT;
+  CREATE UNIQUE INDEX devices_by_manufacturer ON devices (manufacturer, manufacturer_serial)
+    WHERE manufacturer IS NOT NULL;
+
+  CREATE TABLE approvals (
+    public_key  TEXT PRIMARY KEY,
+    device_id   TEXT NOT NULL,
+    profile     TEXT NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied')),
+    address     TEXT NOT NULL,
+    asked_at    INTEGER NOT NULL,
+    decided_at  INTEGER,
+    expires_at  INTEGER NOT NULL,
+    certificate TEXT
+  ) STRICT, WITHOUT ROWID;
+  `,
+  // Requests that may be sent twice, with what was answered to the first.
+  `
+  CREATE TABLE requests (
+    id      INTEGER PRIMARY KEY,
+    key     TEXT NOT NULL UNIQUE,
+    request TEXT NOT NULL,
+    answer  TEXT,
+    at      INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX requests_by_time ON requests (at);
+  `,
 ]
 
 /** The version that this program writes. */

@@ -27,6 +27,8 @@ export interface DeviceRecord {
   readonly labels: Readonly<Record<string, string>>
   /** The production batch whose claims may enroll it. */
   readonly batch?: string | undefined
+  /** By which certificate of its manufacturer it is known. */
+  readonly idevid?: { readonly manufacturer: string; readonly serialNumber: string } | undefined
   readonly createdAtMs: number
   /** The newest certificate, if there is one. */
   readonly certificate?: {
@@ -71,6 +73,22 @@ export interface ClaimUse {
   readonly serial: string
 }
 
+/** That a device without a credential asks for a certificate for its key, and what an operator has said to that. */
+export interface ApprovalRecord {
+  /** As in a certificate's record; the approval is for this key and no other. */
+  readonly publicKey: string
+  readonly deviceId: DeviceId
+  readonly profile: string
+  readonly state: 'pending' | 'approved' | 'denied'
+  readonly address: string
+  readonly askedAtMs: number
+  readonly decidedAtMs?: number
+  /** When it is forgotten, whatever its state. */
+  readonly expiresAtMs: number
+  /** Of the certificate that was issued by it. */
+  readonly serial?: string
+}
+
 /** A certificate that was issued. `publicKey` is the SHA-256 of its SubjectPublicKeyInfo, in hex. */
 export interface CertificateRecord {
   readonly serial: string
@@ -82,6 +100,8 @@ export interface CertificateRecord {
   readonly notBeforeMs: number
   readonly notAfterMs: number
   readonly status: CertificateStatus
+  /** The newer one that has connected; a superseded certificate without it may still be the only one that its device has. */
+  readonly supersededBy?: string
   /** Set while the status is `held` or `revoked`. */
   readonly revocation?: { readonly atMs: number; readonly reason: RevocationReason }
   readonly issuedAtMs: number

@@ -1,17 +1,31 @@
 import type { DeviceId } from '@fleetroot/pki'
+import type { CsrReport } from '../problem/refusal.ts'
+import type { ApprovalOperations } from './approval-table.ts'
 import type { AuditOperations } from './audit-log.ts'
 import type { AuthorityOperations } from './authority-table.ts'
 import type { ClaimOperations } from './claim-table.ts'
+import type { ImportOperations } from './device-import.ts'
 import type { EventOperations } from './event-log.ts'
 import type { LifecycleOperations } from './lifecycle.ts'
 import type { Actor, CertificateRecord, DeviceRecord, DeviceState, TokenRecord } from './records.ts'
+import type { RequestOperations } from './request-table.ts'
 import type { RevocationOperations } from './revocation-table.ts'
+import type { SuccessionOperations } from './succession-table.ts'
 
 /** A device to add to the inventory; `by` goes into the audit, `server` if it is left out. */
 export type NewDevice = Pick<
   DeviceRecord,
-  'id' | 'profile' | 'dns' | 'ip' | 'labels' | 'batch' | 'createdAtMs'
+  'id' | 'profile' | 'dns' | 'ip' | 'labels' | 'batch' | 'idevid' | 'createdAtMs'
 > & {
+  readonly by?: Actor
+}
+
+/** A token to add, by its hash. */
+export interface NewToken {
+  readonly hash: string
+  readonly deviceId: DeviceId
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
   readonly by?: Actor
 }
 
@@ -27,7 +41,7 @@ export interface CertificatePage {
   readonly limit: number
   readonly after?: number
   readonly deviceId?: DeviceId
-  readonly status?: 'issued' | 'held' | 'revoked' | 'expired'
+  readonly status?: 'issued' | 'active' | 'superseded' | 'held' | 'revoked' | 'expired'
   readonly nowMs: number
 }
 
@@ -37,6 +51,10 @@ export interface NewCertificate {
   readonly tokenHash?: string
   /** The claim that it uses up one of, and the serial of the certificate that proved it. */
   readonly claim?: { readonly id: DeviceId; readonly serial: string }
+  /** The public key whose approval it uses. */
+  readonly approval?: string
+  /** Issued for a manufacturer certificate, which has no end: bounded like a renewal. */
+  readonly byIdevid?: true
   /** Who caused it, if it is not the one who gets it. */
   readonly by?: Actor
   /** Serial of the certificate that this one renews: it must not have been revoked since it was looked at. */
@@ -45,6 +63,8 @@ export interface NewCertificate {
   readonly inGrace?: boolean
   /** Who asked and how, for the audit. */
   readonly origin?: { readonly protocol: string; readonly address?: string }
+  /** What became of each field of the CSR, for the audit. */
+  readonly csr?: CsrReport
   /** How long ago the token may have been used for the same key to be answered again. */
   readonly retryWindowMs: number
 }
@@ -65,6 +85,8 @@ export type RecordOutcome =
         | 'device-unknown'
         | 'device-inactive'
         | 'key-in-use'
+        | 'approval-unknown'
+        | 'device-revoked'
         | 'claim-exhausted'
         | 'claim-not-for-device'
         | 'device-enrolled'
@@ -80,25 +102,25 @@ export interface RegistryOperations
   extends
     LifecycleOperations,
     RevocationOperations,
+    RequestOperations,
+    ImportOperations,
+    SuccessionOperations,
     AuthorityOperations,
     EventOperations,
     AuditOperations,
+    ApprovalOperations,
     ClaimOperations {
-  /** Adds a device; `false` if the id exists, which leaves the existing record as it is. */
+  /** Adds a device; `false` if the id exists, or another device has its idevid, which leaves the existing record as it is. */
   addDevice(device: NewDevice): boolean
   findDevice(id: DeviceId): DeviceRecord | undefined
+  /** The device that a manufacturer calls so. */
+  findDeviceOfManufacturer(idevid: { manufacturer: string; serialNumber: string }): DeviceRecord | undefined
   /** Devices in the order of their ids. */
   listDevices(page: DevicePage): DeviceRecord[]
   /** Replaces the DNS names and IP addresses of a device; `false` if it does not exist. */
   renameDevice(device: Pick<DeviceRecord, 'id' | 'dns' | 'ip'>): boolean
   /** Adds a token by its hash; `false` if the device does not exist. */
-  addToken(token: {
-    hash: string
-    deviceId: DeviceId
-    createdAtMs: number
-    expiresAtMs: number
-    by?: Actor
-  }): boolean
+  addToken(token: NewToken): boolean
   /** The token and the device that it is bound to. */
   findToken(hash: string): { token: TokenRecord; device: DeviceRecord } | undefined
   findCertificate(serial: string): CertificateRecord | undefined

@@ -1,7 +1,9 @@
+import type { MessagePort } from 'node:worker_threads'
 import { operationNames, writingOperations } from './operations.ts'
 import type { RegistryError } from './registry-error.ts'
 import type { Registry, RegistryOperations } from './registry.ts'
 import { openThread, type Thread } from './thread.ts'
+import type { RegistryThreadData } from './worker.ts'
 
 const registryThread = new URL('./worker.ts', import.meta.url)
 
@@ -10,15 +12,15 @@ const registryThread = new URL('./worker.ts', import.meta.url)
  * fsync (a disk that others use as well takes milliseconds for one). In WAL mode a reader sees every commit that
  * was answered before it asked.
  * @param onFailure called once if a thread dies by itself; the registry is of no use then
- * @param openWriter opens the thread that writes, if it does more than that
+ * @param ports over which other threads ask the one that writes
  * @throws {RegistryError} `registry-open`, `registry-newer`
  */
 export async function openSqliteRegistry(
   file: string,
   onFailure: (error: RegistryError) => void = () => {},
-  openWriter = () => openThread(registryThread, { file }, onFailure),
+  ports: readonly MessagePort[] = [],
 ): Promise<Registry> {
-  const writer = await openWriter()
+  const writer = await openThread(registryThread, { file, ports } as RegistryThreadData, onFailure, ports)
   let reader: Thread
   try {
     reader = await openThread(registryThread, { file }, onFailure)

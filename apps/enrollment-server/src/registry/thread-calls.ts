@@ -8,8 +8,12 @@ export type Operations = Readonly<Record<string, (input: never) => Promise<unkno
 /**
  * Runs the thread's side of `openThread`: starts, says so, and answers each batch with one message when all its
  * calls are answered. When it is told to finish it answers what it was asked before, then closes.
+ * @param others ports of other threads that may ask as well; they have nothing under way any more when the end comes
  */
-export function serveCalls(start: () => { operations: Operations; close: () => void }): void {
+export function serveCalls(
+  start: () => { operations: Operations; close: () => void },
+  others: readonly MessagePort[] = [],
+): void {
   const port = parentPort
   if (!port) throw new Error('this file is a thread of the server, it does not run by itself')
   try {
@@ -18,18 +22,20 @@ export function serveCalls(start: () => { operations: Operations; close: () => v
     const finish = async (): Promise<void> => {
       await Promise.all(underWay)
       close()
-      port.close()
+      for (const one of [port, ...others]) one.close()
     }
-    port.on('message', (message: ToThread) => {
-      if (message) {
-        const batch = answerBatch(port, operations, message).finally(() => underWay.delete(batch))
-        underWay.add(batch)
-      } else void finish()
-    })
+    for (const one of [port, ...others]) {
+      one.on('message', (message: ToThread) => {
+        if (message) {
+          const batch = answerBatch(one, operations, message).finally(() => underWay.delete(batch))
+          underWay.add(batch)
+        } else void finish()
+      })
+    }
     send(port, { ready: true })
   } catch (error) {
     send(port, { failed: packError(error) })
-    port.close()
+    for (const one of [port, ...others]) one.close()
   }
 }
 

@@ -1,4 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MessageChannel } from 'node:worker_threads'
 import { expect, it } from 'vitest'
+import { askOver } from './calls.ts'
 import type { RegistryError } from './registry-error.ts'
 import { openThread } from './thread.ts'
 
@@ -61,4 +66,23 @@ it('tells an error of the registry from a bug, which keeps the stack of its thre
   expect(first).toMatchObject({ reason: { name: 'RegistryError', code: 'registry-failed' } })
   expect(second).toMatchObject({ reason: { name: 'Error', stack: expect.stringContaining('elsewhere') } })
   await thread.close()
+})
+
+it('answers another thread over a port, whose calls fail when it is gone', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'registry-'))
+  const { port1, port2 } = new MessageChannel()
+  const data = { file: join(folder, 'registry.db'), ports: [port1] }
+  const thread = await openThread(new URL('./worker.ts', import.meta.url), data, () => {}, [port1])
+  const calls = askOver(port2)
+  const device = { id: 'pump-7', profile: 'device', dns: [], ip: [], labels: {}, createdAtMs: 1 }
+  expect(await calls.ask('addDevice', device)).toBe(true)
+  expect(await thread.ask('findDevice', 'pump-7')).toMatchObject({ id: 'pump-7' })
+  await expect(calls.ask('dropEverything', 0)).rejects.toThrow('does not know')
+  const late = Promise.allSettled(Array.from({ length: 100 }, () => calls.ask('findDevice', 'pump-7')))
+  await thread.close()
+  for (const one of await late) {
+    if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'registry-closed' })
+  }
+  await expect(calls.ask('findDevice', 'pump-7')).rejects.toMatchObject({ code: 'registry-closed' })
+  rmSync(folder, { recursive: true })
 })

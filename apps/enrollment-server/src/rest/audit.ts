@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { FastifyInstance, FastifySchema } from 'fastify'
+import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify'
 import { z } from 'zod'
 import { resource } from '../http/resource.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -26,7 +26,10 @@ const record = z
   .meta({ description: 'SHA-256 over the hash before it (32 octets) and the canonical JSON of `record`' })
 
 /** Serves the audit: as pages, and whole as NDJSON, one record a line, to be kept and verified elsewhere. */
-export function auditRoutes(app: FastifyInstance, { registry }: { registry: Registry }): void {
+export function auditRoutes(
+  app: FastifyInstance,
+  { registry, recheck }: { registry: Registry; recheck: (request: FastifyRequest) => Promise<unknown> },
+): void {
   resource(app, '/v1/audit', {
     GET: endpoint({
       access: 'operator',
@@ -63,15 +66,25 @@ export function auditRoutes(app: FastifyInstance, { registry }: { registry: Regi
         }
         reply.type('application/x-ndjson').header('cache-control', 'no-store')
         // A stream that is read at the pace of the client: the audit of a fleet is long.
-        return reply.send(request.method === 'HEAD' ? '' : Readable.from(linesAfter(registry, asked.data)))
+        return reply.send(
+          request.method === 'HEAD'
+            ? ''
+            : Readable.from(linesAfter(registry, asked.data, () => recheck(request))),
+        )
       },
     },
   })
 }
 
-async function* linesAfter(registry: Pick<Registry, 'listAudit'>, after: number): AsyncGenerator<string> {
+/** The audit behind a record, as NDJSON. Whoever is revoked while reading gets no further: `mayGoOn` rejects, and the connection breaks off. */
+export async function* linesAfter(
+  registry: Pick<Registry, 'listAudit'>,
+  after: number,
+  mayGoOn: () => Promise<unknown>,
+): AsyncGenerator<string> {
   let last = after
   for (;;) {
+    await mayGoOn()
     const records = await registry.listAudit({ after: last, limit: 500 })
     if (records.length === 0) return
     yield records.map((record) => `${JSON.stringify(record)}\n`).join('')

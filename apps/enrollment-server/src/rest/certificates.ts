@@ -10,7 +10,7 @@ import { decodeCursor, encodeCursor, numberCursor, pageLimit } from './cursor.ts
 import { deviceId } from './device.ts'
 import { endpoint } from './endpoint.ts'
 
-const statuses = ['issued', 'held', 'revoked', 'expired'] as const
+const statuses = ['issued', 'active', 'superseded', 'held', 'revoked', 'expired'] as const
 
 /** Serves what the registry knows of certificates, and their revocation by serial number. */
 export function certificateRoutes(

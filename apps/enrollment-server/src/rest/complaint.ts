@@ -1,5 +1,12 @@
 import type { z } from 'zod'
 
+const alternatives = new Intl.ListFormat('en-GB', { type: 'disjunction' })
+
+/** `a`, `a or b`, `a, b or c`. */
+export function either(words: Iterable<string>): string {
+  return alternatives.format(words)
+}
+
 /** Says what a field must be, in our words; a message that its schema carries itself comes first. */
 export const fieldComplaint: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
@@ -12,7 +19,7 @@ export const fieldComplaint: z.core.$ZodErrorMap = (issue) => {
     case 'too_big':
       return `must be at most ${sizeOf(issue.origin, issue.maximum)}`
     case 'invalid_value':
-      return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`
+      return `must be ${either(issue.values.map((value) => JSON.stringify(value)))}`
     case 'unrecognized_keys':
       return `has fields that are not known here: ${shown(issue.keys)}`
     case 'invalid_key':

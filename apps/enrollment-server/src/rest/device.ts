@@ -1,5 +1,7 @@
 import { deviceIdPattern, parseDeviceId, type Profile } from '@fleetroot/pki'
 import { z } from 'zod'
+import { either } from './complaint.ts'
+import { isManufacturerSerial } from '../admission/idevid.ts'
 import { isHostName, isIpAddress } from '../config/names.ts'
 import { registrableProfiles } from '../config/profiles.ts'
 import { certificateStatuses, deviceStates, type DeviceRecord } from '../registry/records.ts'
@@ -26,7 +28,22 @@ const ipAddress = z
   .string({ error: 'must be a string' })
   .refine(isIpAddress, { error: 'must be an IPv4 or IPv6 address' })
 
-const labels = z
+/** What a manufacturer calls a device. */
+const idevid = z
+  .strictObject({
+    manufacturer: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, {
+      error: 'must be the name of a configured manufacturer: 1 to 32 lower-case letters, digits or "-"',
+    }),
+    serialNumber: z
+      .string()
+      .refine(isManufacturerSerial, { error: 'must be 1 to 64 printable characters of ASCII' }),
+  })
+  .meta({
+    description: 'Its certificate from the factory: of which manufacturer, and the serialNumber or CN there',
+  })
+
+/** Labels that an operator gives a device. */
+export const labels = z
   .record(z.string().min(1).max(63), z.string().max(256))
   .refine((all) => Object.keys(all).length <= 32, { error: 'must be at most 32' })
 
@@ -35,11 +52,12 @@ export function newDevice(profiles: ReadonlyMap<string, Profile>) {
   const names = registrableProfiles(profiles).map(({ name }) => name)
   return z.strictObject({
     id: deviceId,
-    profile: z.enum(names, { error: `must be ${names.join(' or ')}` }).default('device'),
+    profile: z.enum(names, { error: `must be ${either(names)}` }).default('device'),
     dns: z.array(dnsName).max(32, { error: 'must be at most 32' }).default([]),
     ip: z.array(ipAddress).max(32, { error: 'must be at most 32' }).default([]),
     labels: labels.default({}),
     batch: batchName.optional().meta({ description: 'The production batch whose claims may enroll it' }),
+    idevid: idevid.optional(),
   })
 }
 
@@ -53,6 +71,7 @@ export const device = z
     ip: z.array(z.string()),
     labels: z.record(z.string(), z.string()),
     batch: z.string().optional(),
+    idevid: z.object({ manufacturer: z.string(), serialNumber: z.string() }).optional(),
     createdAt: z.iso.datetime(),
     certificate: z
       .object({ serial: z.string(), notAfter: z.iso.datetime(), status: z.enum(certificateStatuses) })
@@ -62,7 +81,7 @@ export const device = z
 
 /** The record of a device as the API shows it. */
 export function showDevice(record: DeviceRecord): z.input<typeof device> {
-  const { id, profile, state, dns, ip, labels, batch, createdAtMs, certificate } = record
+  const { id, profile, state, dns, ip, labels, batch, idevid, createdAtMs, certificate } = record
   return {
     id,
     profile,
@@ -71,6 +90,7 @@ export function showDevice(record: DeviceRecord): z.input<typeof device> {
     ip: [...ip],
     labels: { ...labels },
     ...(batch !== undefined && { batch }),
+    ...(idevid && { idevid: { ...idevid } }),
     createdAt: isoTime(createdAtMs),
     ...(certificate && {
       certificate: {

@@ -2,15 +2,16 @@ import type { Profile } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { isManagedId } from '../admission/inventory.ts'
-import { registrableProfiles } from '../config/profiles.ts'
 import { resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import { deviceStates } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { actorOf } from './actor.ts'
 import { cursor, decodeCursor, encodeCursor, pageLimit } from './cursor.ts'
+import { nameComplaints } from './device-names.ts'
 import { device, deviceId, newDevice, showDevice } from './device.ts'
 import { endpoint } from './endpoint.ts'
+import { answeredBefore, requestName } from './idempotency.ts'
 
 /** Serves the inventory: register, list, read. */
 export function deviceRoutes(
@@ -27,18 +28,35 @@ export function deviceRoutes(
       summary: 'Register a device',
       body: newDevice(profiles),
       answer: { status: 201, schema: device },
-      refusals: ['field-invalid', 'role-not-allowed', 'device-exists', 'device-managed'],
+      refusals: [
+        'field-invalid',
+        'role-not-allowed',
+        'device-exists',
+        'device-managed',
+        'idempotency-key-reused',
+      ],
       handle: async ({ body, request, reply }) => {
-        checkNames(body, profiles)
+        const [complaint] = nameComplaints(body, profiles)
+        if (complaint) {
+          const detail = `body.${complaint.field}: ${complaint.message}`
+          throw new RequestRefused({ code: 'field-invalid', detail })
+        }
         if (isManagedId(body.id)) {
           throw new RequestRefused({ code: 'device-managed', detail: `id: ${body.id} is the server's own` })
         }
-        const record = { ...body, createdAtMs: now().getTime() }
-        if (!(await registry.addDevice({ ...record, by: actorOf(request) }))) {
-          throw new RequestRefused({ code: 'device-exists', detail: `id: ${body.id} is in the inventory` })
+        const atMs = now().getTime()
+        const added = { ...body, createdAtMs: atMs, by: actorOf(request) }
+        const shown = showDevice({ ...added, state: 'registered' })
+        const name = requestName(request, body)
+        const once = { atMs, device: added, answer: JSON.stringify(shown) }
+        const outcome = name && (await registry.makeOnce({ ...name, ...once }))
+        const before = outcome && answeredBefore(outcome)
+        if (before === undefined && !(outcome ? outcome === 'made' : await registry.addDevice(added))) {
+          const detail = `id: ${body.id} is in the inventory${body.idevid ? ', or its idevid is that of another device' : ''}`
+          throw new RequestRefused({ code: 'device-exists', detail })
         }
         reply.header('location', `/v1/devices/${body.id}`)
-        return showDevice({ ...record, state: 'registered' })
+        return before === undefined ? shown : (JSON.parse(before) as typeof shown)
       },
     }),
     GET: endpoint({
@@ -85,21 +103,4 @@ export function deviceRoutes(
       },
     }),
   })
-}
-
-/** Names that no certificate of the profile may carry are refused here, not at the first enrollment. */
-function checkNames(
-  body: { profile: string; dns: readonly string[]; ip: readonly string[] },
-  profiles: ReadonlyMap<string, Profile>,
-): void {
-  const carries = (profile: Profile | undefined, kind: 'dns' | 'ip') =>
-    profile?.subjectAltNames.includes(kind)
-  for (const kind of ['dns', 'ip'] as const) {
-    if (body[kind].length === 0 || carries(profiles.get(body.profile), kind)) continue
-    const others = registrableProfiles(profiles).filter((profile) => carries(profile, kind))
-    throw new RequestRefused({
-      code: 'field-invalid',
-      detail: `body.${kind}: certificates of the profile ${body.profile} carry none; use the profile ${others.map(({ name }) => name).join(' or ')}`,
-    })
-  }
 }

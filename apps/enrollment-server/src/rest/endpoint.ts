@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { z } from 'zod'
 import type { Access } from '../http/access.ts'
@@ -5,6 +6,7 @@ import type { Operation } from '../http/resource.ts'
 import { problemKinds, type ProblemCode } from '../problem/codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import { fieldComplaint } from './complaint.ts'
+import { csrReport } from './csr-report.ts'
 
 /** What a handler gets: the parts of the request, parsed by their schemas. */
 interface Parsed<Params, Query, Body> {
@@ -61,10 +63,22 @@ export function endpoint<
         request,
         reply,
       })
+      const text = JSON.stringify(value)
+      if (request.method === 'GET' || request.method === 'HEAD') {
+        // Of the answer as it is: whoever has the same has all that there is to know.
+        const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`
+        reply.header('etag', etag)
+        if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
+      }
       reply.code(answer.status).type('application/json')
-      return reply.send(JSON.stringify(value))
+      return reply.send(text)
     },
   }
+}
+
+/** If-None-Match, compared weakly (RFC 9110, section 13.1.2). */
+function matches(header: string | undefined, etag: string): boolean {
+  return header?.split(',').some((one) => [etag, '*'].includes(one.trim().replace(/^W\//, ''))) ?? false
 }
 
 /** Readies an instance for endpoints: fastify neither validates nor serialises, the endpoint does both. */
@@ -97,6 +111,7 @@ const problem = z
     detail: z.string().meta({ description: 'names the field and the fix' }),
     code: z.string().meta({ description: 'stable; docs/enrollment.md lists all of them' }),
     instance: z.string().optional(),
+    csr: csrReport.optional(),
   })
   .meta({ description: 'RFC 9457 problem' })
 
@@ -156,4 +171,5 @@ export const securityOf: Readonly<Record<Access, readonly object[]>> = {
   renewal: [{ certificate: [] }],
   service: [{ serviceCertificate: [] }],
   operator: [{ operatorCertificate: [] }],
+  broker: [{ brokerCertificate: [] }],
 }

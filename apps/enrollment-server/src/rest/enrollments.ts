@@ -5,9 +5,11 @@ import type { Authorities } from '../authority/authorities.ts'
 import { chainOf } from '../authority/authority.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
 import { decodeCsrBody } from '../est/body.ts'
+import { bindingOf } from '../http/binding.ts'
 import { resource } from '../http/resource.ts'
 import { enrollmentCodes } from '../problem/enrollment-codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
+import { csrReport } from './csr-report.ts'
 import { isoTime } from './device.ts'
 import { endpoint } from './endpoint.ts'
 
@@ -37,6 +39,7 @@ export function enrollmentRoutes(
               .meta({ description: 'The CA certificates above it, without the root; PEM' }),
             notBefore: z.iso.datetime(),
             notAfter: z.iso.datetime(),
+            csr: csrReport,
           })
           .meta({
             description: 'The certificate; the same one again when the same key retries within 10 minutes',
@@ -50,7 +53,7 @@ export function enrollmentRoutes(
         const decoded = decodeCsrBody(Buffer.from(csr, 'latin1'))
         if (!decoded.ok) throw new RequestRefused(decoded)
         const outcome = await enroll(
-          { credential, csr: decoded.der },
+          { credential, csr: decoded.der, binding: bindingOf(request) },
           { protocol: 'rest', address: request.ip },
         )
         if (!outcome.ok) throw new RequestRefused(outcome)
@@ -63,6 +66,7 @@ export function enrollmentRoutes(
           chain: chainOf(authorities.current(), issuer).map(({ pem }) => pem),
           notBefore: isoTime(notBeforeMs),
           notAfter: isoTime(notAfterMs),
+          csr: { fields: outcome.csr.fields.map((field) => ({ ...field })) },
         }
       },
     }),

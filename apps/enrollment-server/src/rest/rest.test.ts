@@ -66,7 +66,11 @@ describe('POST /v1/devices', () => {
     ['a number', { id: 7 }, /^body\.id: must be a string/],
     ['no id', {}, /^body\.id: is missing/],
     ['an unknown field', { id: 'a', admin: true }, /^body: has fields that are not known here: "admin"/],
-    ['an unknown profile', { id: 'a', profile: 'operator' }, /^body\.profile: must be device or service/],
+    [
+      'an unknown profile',
+      { id: 'a', profile: 'operator' },
+      /^body\.profile: must be device, service or broker$/,
+    ],
     ['names for a device', { id: 'a', dns: ['x.example'] }, /^body\.dns: .* use the profile service/],
     ['a wildcard', { id: 'a', profile: 'service', dns: ['*.example'] }, /^body\.dns\.0: must be a host name/],
     ['no address', { id: 'a', profile: 'service', ip: ['1.2.3'] }, /^body\.ip\.0: must be an IPv4 or IPv6/],
@@ -180,6 +184,12 @@ describe('POST /v1/enrollments', () => {
       serial: leaf.serial,
       notBefore: leaf.notBefore.toISOString(),
       notAfter: leaf.notAfter.toISOString(),
+      csr: {
+        fields: [
+          { field: 'publicKey', decision: 'taken' },
+          { field: 'subject', decision: 'taken' },
+        ],
+      },
     })
   })
 
@@ -221,7 +231,7 @@ describe('GET /v1/openapi.json', () => {
       string,
       { post: { responses: Record<string, { description: string }> } }
     >
-    const { 201: _, ...refusals } = paths['/v1/enrollments']?.post.responses ?? {}
+    const { 201: _, default: __, ...refusals } = paths['/v1/enrollments']?.post.responses ?? {}
     const listed = Object.entries(refusals).flatMap(([status, { description }]) =>
       description.split(', ').map((code) => [code, Number(status)]),
     )
@@ -246,6 +256,11 @@ describe('GET /v1/openapi.json', () => {
       'GET /v1/ca': '',
       'GET /v1/certificates': 'operatorCertificate',
       'GET /v1/certificates/{serial}': 'operatorCertificate',
+      'GET /v1/approvals': 'operatorCertificate',
+      'GET /v1/approvals/{id}': 'operatorCertificate',
+      'POST /v1/approvals/{id}/approve': 'operatorCertificate',
+      'POST /v1/approvals/{id}/deny': 'operatorCertificate',
+      'POST /v1/devices/import': 'operatorCertificate',
       'GET /v1/claims': 'operatorCertificate',
       'GET /v1/claims/{id}': 'operatorCertificate',
       'GET /v1/devices': 'operatorCertificate',
@@ -258,6 +273,7 @@ describe('GET /v1/openapi.json', () => {
       'POST /v1/ca/{id}/retire': 'operatorCertificate',
       'PUT /v1/ca/requests/{id}': 'operatorCertificate',
       'POST /v1/certificates/revocations': 'operatorCertificate',
+      'POST /v1/certificates/activations': 'brokerCertificate',
       'POST /v1/certificates/{serial}/revoke': 'operatorCertificate',
       'POST /v1/claims': 'operatorCertificate',
       'POST /v1/claims/{id}/revoke': 'operatorCertificate',

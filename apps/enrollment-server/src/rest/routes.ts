@@ -3,8 +3,13 @@ import type { Profile } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import type { Authorities } from '../authority/authorities.ts'
 import type { Enroll } from '../enrollment/decisions.ts'
+import { type ImportDependencies, importRoutes } from '../import/routes.ts'
 import { resource } from '../http/resource.ts'
+import { finishDocument, type OpenApiDocument } from '../openapi/document.ts'
+import { referenceRoutes } from '../openapi/reference.ts'
 import type { Registry } from '../registry/registry.ts'
+import { activationRoutes } from './activations.ts'
+import { approvalRoutes } from './approvals.ts'
 import { auditRoutes } from './audit.ts'
 import { caRoutes } from './ca.ts'
 import { certificateRoutes } from './certificates.ts'
@@ -18,13 +23,14 @@ import { type RotationDependencies, rotationRoutes } from './rotations.ts'
 import { tokenRoutes } from './tokens.ts'
 
 /** What the REST API serves from. */
-export interface RestDependencies extends RotationDependencies {
+export interface RestDependencies extends RotationDependencies, ImportDependencies {
   readonly authorities: Authorities
   readonly registry: Registry
   readonly enroll: Enroll
   readonly profiles: ReadonlyMap<string, Profile>
   readonly trustDomain: string
   readonly tokenLifetimeMs: number
+  readonly approvalLifetimeMs: number
   readonly version: string
 }
 
@@ -33,6 +39,7 @@ const mutualTls = {
   certificate: { type: 'mutualTLS', description: 'Any certificate of this hierarchy' },
   claimCertificate: { type: 'mutualTLS', description: 'A certificate with the role claim' },
   serviceCertificate: { type: 'mutualTLS', description: 'A certificate with the role service or operator' },
+  brokerCertificate: { type: 'mutualTLS', description: 'A certificate of a service with the profile broker' },
   operatorCertificate: { type: 'mutualTLS', description: 'A certificate with the role operator' },
 } as object
 
@@ -43,7 +50,13 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Fleetroot enrollment server', version, license: { name: 'Apache-2.0' } },
+      info: {
+        title: 'Fleetroot enrollment server',
+        version,
+        description: 'Certificates for devices. Refusals are problems of RFC 9457 with a stable `code`.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/', description: 'This server' }],
       components: {
         securitySchemes: {
           token: { type: 'http', scheme: 'bearer', description: 'One-time token of a device' },
@@ -56,17 +69,22 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   caRoutes(app, { authorities, trustDomain })
   rotationRoutes(app, dependencies)
   deviceRoutes(app, { registry, profiles, now })
+  await app.register(async (scope) => importRoutes(scope, dependencies))
   deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
-  auditRoutes(app, { registry })
+  auditRoutes(app, { registry, recheck: dependencies.recheck })
   claimRoutes(app, { registry, enroll, authorities, now })
   revocationRoutes(app, { registry, now })
+  activationRoutes(app, { registry, now })
+  approvalRoutes(app, { registry, now, lifetimeMs: dependencies.approvalLifetimeMs })
   certificateRoutes(app, { registry, now })
   enrollmentRoutes(app, { enroll, authorities })
 
+  referenceRoutes(app)
+
   let document = ''
   app.addHook('onReady', async () => {
-    document = JSON.stringify(app.swagger())
+    document = JSON.stringify(finishDocument(app.swagger() as unknown as OpenApiDocument))
   })
   resource(app, '/v1/openapi.json', {
     GET: {

@@ -8,6 +8,7 @@ import { newToken, tokenHash } from '../token/token.ts'
 import { actorOf } from './actor.ts'
 import { deviceId, isoTime } from './device.ts'
 import { endpoint } from './endpoint.ts'
+import { answeredBefore, requestName } from './idempotency.ts'
 
 const day = 24 * 60 * 60
 
@@ -34,7 +35,15 @@ export function tokenRoutes(
           .object({ token: z.string(), deviceId: z.string(), expiresAt: z.iso.datetime() })
           .meta({ description: 'The token: 256 bits in base64url' }),
       },
-      refusals: ['field-invalid', 'role-not-allowed', 'device-unknown', 'device-inactive', 'device-managed'],
+      refusals: [
+        'field-invalid',
+        'role-not-allowed',
+        'device-unknown',
+        'device-inactive',
+        'device-managed',
+        'idempotency-key-reused',
+        'idempotent-answer-secret',
+      ],
       handle: async ({ params: { id }, body: { expiresInSeconds }, request, reply }) => {
         if (isManagedId(id)) {
           throw new RequestRefused({ code: 'device-managed', detail: `id: ${id} is the server's own` })
@@ -53,7 +62,10 @@ export function tokenRoutes(
         const expiresAtMs =
           createdAtMs + (expiresInSeconds === undefined ? lifetimeMs : expiresInSeconds * 1000)
         const by = actorOf(request)
-        await registry.addToken({ hash: tokenHash(token), deviceId: id, createdAtMs, expiresAtMs, by })
+        const made = { hash: tokenHash(token), deviceId: id, createdAtMs, expiresAtMs, by }
+        const name = requestName(request, { expiresInSeconds })
+        if (name) answeredBefore(await registry.makeOnce({ ...name, atMs: createdAtMs, token: made }))
+        else await registry.addToken(made)
         reply.header('cache-control', 'no-store')
         return { token, deviceId: id, expiresAt: isoTime(expiresAtMs) }
       },

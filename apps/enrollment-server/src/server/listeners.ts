@@ -13,6 +13,7 @@ import { eventRoutes } from '../events/routes.ts'
 import { createApp } from '../http/app.ts'
 import { guardRoutes, recheckCaller } from '../http/access.ts'
 import { createAttempts } from '../http/attempts.ts'
+import type { Bootstrap } from '../http/bootstrap.ts'
 import { caCertificateRoutes } from '../http/ca-routes.ts'
 import { drainable } from '../http/drain.ts'
 import type { RateLimits } from '../http/limits.ts'
@@ -46,19 +47,31 @@ export interface StatusSources {
 
 /** Starts the HTTPS listener with EST and REST. `setIdentity` swaps its certificate, and whom it trusts, for new connections. */
 export async function startSecureListener(
-  options: ListenerOptions & RestDependencies & StatusSources & { identity: TlsIdentity; feed: EventFeed },
+  options: ListenerOptions &
+    Omit<RestDependencies, 'recheck'> &
+    StatusSources & {
+      identity: TlsIdentity
+      feed: EventFeed
+      bootstrap: Bootstrap
+      serverKeygen: boolean
+      /** PEM: named in the handshake, so that a device knows that its certificate from the factory is asked for. */
+      manufacturerAnchors: readonly string[]
+    },
 ): Promise<Listener & { setIdentity(identity: TlsIdentity): void }> {
   const { authorities, trustDomain, registry, now, logger, limits, metrics } = options
+  const tls = (identity: TlsIdentity) =>
+    tlsOptions(authorities.current(), identity, options.manufacturerAnchors)
   const app = await createApp({
     logger,
     limits,
     refused: metrics.refused,
-    tls: tlsOptions(authorities.current(), options.identity),
+    tls: tls(options.identity),
   })
   const gate = {
     registry,
     profiles: options.profiles,
     readPeer: createPeerReader(() => authorities.current(), trustDomain, now),
+    bootstrap: options.bootstrap,
     now,
     ...createAttempts(app, limits),
     refused: (request: FastifyRequest, code: string) => {
@@ -69,10 +82,11 @@ export async function startSecureListener(
   guardRoutes(app, gate)
   await app.register(async (scope) => estRoutes(scope, options))
   await app.register(async (scope) => {
-    await restRoutes(scope, options)
+    const recheck = (request: FastifyRequest) => recheckCaller(request, gate)
+    await restRoutes(scope, { ...options, recheck })
     eventRoutes(scope, {
       ...options,
-      recheck: (request) => recheckCaller(request, gate),
+      recheck,
       watchStreams: metrics.watchStreams,
     })
   })
@@ -85,7 +99,7 @@ export async function startSecureListener(
   return {
     port,
     close: () => drain(() => app.close()),
-    setIdentity: (identity) => server.setSecureContext(tlsOptions(authorities.current(), identity)),
+    setIdentity: (identity) => server.setSecureContext(tls(identity)),
   }
 }
 
@@ -116,12 +130,13 @@ async function listen(app: FastifyInstance, { host, port }: ListenerOptions): Pr
 
 /**
  * The issuing CAs are trust anchors beside the roots, because simpleenroll answers with the certificate alone
- * (RFC 7030, section 4.2.3), and a device may send just that.
+ * (RFC 7030, section 4.2.3), and a device may send just that. That TLS trusts manufacturers as well gives nobody an identity:
+ * `peerIdentity` takes one from our issuing CAs alone.
  */
-function tlsOptions(authority: Authority, identity: TlsIdentity) {
+function tlsOptions(authority: Authority, identity: TlsIdentity, manufacturers: readonly string[]) {
   return serverTlsOptions({
     identity,
-    trust: trustAnchors(authority),
+    trust: [...trustAnchors(authority), ...manufacturers],
     mode: 'compatible',
     clientCertificate: 'optional',
   })

@@ -143,7 +143,7 @@ describe('the metrics', () => {
     const text = await testbed.metrics()
     const spelled = (found: Iterable<RegExpExecArray>) =>
       [...found].map(([, name, help]) => `${name}: ${help}`)
-    const served = spelled(text.matchAll(/^# HELP (fleetroot_\w+) (.*)$/gm))
+    const served = spelled(text.matchAll(/^# HELP (fleetroot_enrollment_\w+) (.*)$/gm))
     const file = join(import.meta.dirname, '../../../../docs/operations.md')
     const row = /^\| `(fleetroot_enrollment_\w+)` +\|[^|]*\|[^|]*\| (.*?) +\|$/gm
     const listed = spelled(readFileSync(file, 'utf8').matchAll(row))

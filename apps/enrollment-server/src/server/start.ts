@@ -4,8 +4,11 @@ import { createRefusalAudit } from '../audit/refusals.ts'
 import { dataLock, openAuthorities } from '../authority/authorities.ts'
 import type { Authority } from '../authority/authority.ts'
 import { createRotation } from '../authority/rotation.ts'
+import { loadManufacturers } from '../config/manufacturers.ts'
 import { configuredProfiles } from '../config/profiles.ts'
 import { settings } from '../config/settings.ts'
+import { withAuthorization } from '../authorization/authorized.ts'
+import { configuredAuthorization } from '../authorization/configured.ts'
 import type { CrlPublication } from '../crl/publication.ts'
 import { withDecisions } from '../enrollment/decisions.ts'
 import { openEnrollment } from '../enrollment/enrollment-thread.ts'
@@ -37,6 +40,7 @@ export interface ServerOptions {
 export interface EnrollmentServer {
   readonly port: number
   readonly httpPort: number
+  readonly registry: Registry
   /** Renews what is due and serves with the newest certificate. */
   refresh(): Promise<void>
 }
@@ -48,6 +52,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
 
   const authorities = await openAuthorities(data, {
     passphrase: config.caPassphrase,
+    passphraseFile: config.caPassphraseFile,
     algorithm: config.caKeyAlgorithm,
     now: now(),
     made,
@@ -78,8 +83,24 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   }
   const publicUrl = publicUrlOf(config, plain.port)
   const profiles = configuredProfiles(config, config.profiles)
+  const manufacturers = loadManufacturers(config.manufacturers)
+  const authorization = configuredAuthorization(config, now)
+  if (authorization) onStop('authorization service', async () => authorization.close())
+  const mustAsk = authorization !== undefined
   const opened = await data.locked(dataLock, () =>
-    openEnrollment({ file, authority: authorities.current(), profiles, trustDomain, publicUrl }, onFailure),
+    openEnrollment(
+      {
+        file,
+        authority: authorities.current(),
+        profiles,
+        trustDomain,
+        publicUrl,
+        mustAsk,
+        manufacturers,
+        approvals: { lifetimeMs: config.approvalLifetime, retryMs: config.approvalRetry },
+      },
+      onFailure,
+    ),
   )
   onStop('registry', () => opened.registry.close())
   await auditStart(options, opened.registry)
@@ -104,7 +125,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     now,
     onError: (error) => logger.error({ err: error }, 'a refusal is not in the audit'),
   })
-  const enroll = withDecisions(opened.enroll, {
+  const enroll = withDecisions(withAuthorization(opened.enroll, authorization, logger), {
     now,
     logger,
     decided: metrics.decided,
@@ -129,6 +150,10 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     profiles,
     trustDomain,
     tokenLifetimeMs: config.tokenLifetime,
+    approvalLifetimeMs: config.approvalLifetime,
+    serverKeygen: config.serverKeygen,
+    bootstrap: { byManufacturer: manufacturers.length > 0, byApproval: config.approvals },
+    manufacturerAnchors: manufacturers.flatMap(({ anchors }) => anchors.map(({ pem }) => pem)),
     version,
     now,
     feed,
@@ -165,6 +190,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   return {
     port: secure.port,
     httpPort: plain.port,
+    registry,
     refresh: async () => {
       // Each has its own work: that one fails is no reason to let lists or certificates run out.
       const failed: unknown[] = []

@@ -1,4 +1,10 @@
-import { type Config, type DataDirectory, type Logger, ServiceError } from '@fleetroot/service'
+import {
+  type Config,
+  type DataDirectory,
+  formatDuration,
+  type Logger,
+  ServiceError,
+} from '@fleetroot/service'
 import type { Authority } from '../authority/authority.ts'
 import { type Authorities, dataLock } from '../authority/authorities.ts'
 import type { settings } from '../config/settings.ts'
@@ -24,8 +30,11 @@ export interface StatusServices {
 
 /** Events that are kept at the most, whatever their age. */
 const keptEvents = 1_000_000
+/** After which a certificate that has not connected supersedes the one before it. */
+const connectWithinMs = 24 * 60 * 60 * 1000
 /** Deleted in one transaction, which others wait for. */
 const prunedAtOnce = 5000
+const supersededAtOnce = 500
 
 /**
  * Opens events, CRLs and OCSP on a registry.
@@ -45,7 +54,11 @@ export async function openStatus(options: {
 }): Promise<StatusServices> {
   const { authorities, config, data, now, logger, onStop } = options
   if (config.crlLifetime <= config.crlInterval) {
-    throw new ServiceError('config', 'crlLifetime: must be longer than crlInterval, so that lists overlap')
+    const [lifetime, interval] = [config.crlLifetime, config.crlInterval].map((ms) => formatDuration(ms))
+    throw new ServiceError(
+      'config',
+      `crlLifetime: ${lifetime} must be longer than crlInterval, ${interval}, so that lists overlap`,
+    )
   }
   const feed = await openEventFeed(options.registry, (error) =>
     logger.error({ err: error }, 'cannot read events'),
@@ -88,6 +101,11 @@ export async function openStatus(options: {
       pruned = await registry.pruneEvents({ beforeMs, keep: keptEvents, limit: prunedAtOnce })
     } while (pruned === prunedAtOnce)
   }
+  async function supersedeOverdue(): Promise<void> {
+    const nowMs = now().getTime()
+    const due = { issuedBeforeMs: nowMs - connectWithinMs, nowMs, limit: supersededAtOnce }
+    while ((await registry.supersedeOverdue(due)) === supersededAtOnce);
+  }
   return {
     registry,
     feed,
@@ -97,6 +115,7 @@ export async function openStatus(options: {
       responders = await openResponders()
       await crls.renewDue()
       await pruneEvents()
+      await supersedeOverdue()
     },
     follow: async (authority) => {
       await crls.follow(authority)

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 // 256 bits in base64url without padding.
 const grammar = /^[A-Za-z0-9_-]{43}$/
@@ -18,5 +18,5 @@ export function isToken(text: string): boolean {
  * bits, and looking up by it compares no secret byte by byte.
  */
 export function tokenHash(token: string): string {
-  return createHash('sha256').update(token).digest('hex')
+  return hash('sha256', token, 'hex')
 }

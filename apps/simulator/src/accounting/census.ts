@@ -2,12 +2,6 @@ import { type FailureList, createFailureList } from './failures.ts'
 import { type LatencyRecorder, type Percentiles, createLatencyRecorder } from './latency.ts'
 import { type Ledger, type LedgerCounts, createLedger } from './ledger.ts'
 
-/** TLS version and key exchange group of a connection. */
-export interface TlsSession {
-  readonly version: string
-  readonly group: string
-}
-
 /** Everything that a run counts. Whoever does the work increments; views and the report read. */
 export interface Census {
   readonly devices: number

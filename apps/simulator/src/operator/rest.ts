@@ -34,7 +34,8 @@ export function createRestClient(options: {
   signal?: AbortSignal
 }): RestClient {
   const { url, tls, connections = 16, signal } = options
-  const agent = new Agent({ ...tls, keepAlive: true, maxSockets: connections })
+  // A resumed session skips the verification of the server.
+  const agent = new Agent({ ...tls, keepAlive: true, maxSockets: connections, maxCachedSessions: 0 })
 
   return {
     async call(method, path, body) {

@@ -1,7 +1,7 @@
 import { type DeviceId, type KeyAlgorithm, parseDeviceId } from '@fleetroot/pki'
 
 import { DeviceClientError } from '../error.ts'
-import type { EstClient } from '../est/client.ts'
+import type { EstClient, EstCredential, EstIdentity } from '../est/client.ts'
 import { currentChain, withCurrentChain } from '../identity/current-chain.ts'
 import type { IdentityStore } from '../identity/store.ts'
 import type { StoredIdentity } from '../identity/stored-identity.ts'
@@ -16,8 +16,11 @@ export interface EnrollmentOptions {
   keyAlgorithm?: KeyAlgorithm
   est: EstClient
   store: IdentityStore
-  /** One-time token. Not needed while the stored identity is valid. */
-  credential?: { token: string }
+  /**
+   * One-time token; a claim, or a certificate from the factory; or `approval`: none, and an operator is asked, which needs
+   * patience (`retry`). Not needed while the stored identity is valid.
+   */
+  credential?: { token: string } | EstIdentity | 'approval'
   /**
    * What to do with a stored identity that is due for renewal: `renew` it now (default), or `keep` it, for a
    * device that connects with it and leaves the rest to `createRenewals`.
@@ -71,9 +74,7 @@ export async function enrollDevice(options: EnrollmentOptions): Promise<Enrollme
     await options.store.sweep()
     return { identity: staged, reused: false, how: 'renewed' }
   }
-  return stored && state === 'expired'
-    ? afterExpiry(options, id, stored)
-    : enrollWithToken(options, id, stored)
+  return stored && state === 'expired' ? afterExpiry(options, id, stored) : enrollAnew(options, id, stored)
 }
 
 async function renewInTime(options: EnrollmentOptions, stored: StoredIdentity): Promise<Enrollment> {
@@ -100,14 +101,14 @@ async function afterExpiry(
 ): Promise<Enrollment> {
   if (!options.credential) return renew(options, stored)
   try {
-    return await enrollWithToken(options, id, stored)
+    return await enrollAnew(options, id, stored)
   } catch (error) {
     if (!(error instanceof DeviceClientError) || error.code !== 'credential-refused') throw error
     return renew(options, stored)
   }
 }
 
-async function enrollWithToken(
+async function enrollAnew(
   options: EnrollmentOptions,
   id: DeviceId,
   stored: StoredIdentity | undefined,
@@ -119,7 +120,7 @@ async function enrollWithToken(
       `${id} has no valid identity in ${store.directory} and no token: have a new token made for it`,
     )
   }
-  const identity = await obtain(options, id, stored, credential.token)
+  const identity = await obtain(options, id, stored, credential)
   return { identity, reused: false, how: 'enrolled' }
 }
 
@@ -127,19 +128,19 @@ function retryOptions({ retry = { maxAttempts: 1 }, signal }: EnrollmentOptions)
   return signal ? { ...retry, signal } : retry
 }
 
-/** Asks for a certificate with the token and the pending request, and stores it. */
+/** Asks for a certificate with the credential and the pending request, and stores it. */
 async function obtain(
   options: EnrollmentOptions,
   id: DeviceId,
   before: StoredIdentity | undefined,
-  token: string,
+  credential: NonNullable<EnrollmentOptions['credential']>,
 ): Promise<StoredIdentity> {
   const { est, store, keyAlgorithm = 'P-256' } = options
   const request = await store.pendingRequest({ id, keyAlgorithm })
-  const basic = { username: id, password: token }
+  const sent = sentCredential(id, credential)
   const patience = retryOptions(options)
   try {
-    const certificate = await retrying(async () => est.simpleEnroll(request.csr, basic), patience)
+    const certificate = await retrying(async () => est.simpleEnroll(request.csr, sent), patience)
     const chain = await retrying(async () => est.issuersOf(certificate), patience)
     const obtainedAt = (options.now ?? (() => new Date()))()
     await store.save({ privateKey: request.privateKey, certificate, chain, obtainedAt })
@@ -160,6 +161,14 @@ async function obtain(
   if (!identity)
     throw new DeviceClientError('store-failed', `${store.directory}: the identity just stored is gone`)
   return identity
+}
+
+function sentCredential(
+  id: DeviceId,
+  credential: NonNullable<EnrollmentOptions['credential']>,
+): EstCredential | EstIdentity | undefined {
+  if (credential === 'approval') return undefined
+  return 'token' in credential ? { username: id, password: credential.token } : credential
 }
 
 async function loadOwn(store: IdentityStore, id: DeviceId): Promise<StoredIdentity | undefined> {

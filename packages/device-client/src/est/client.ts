@@ -1,5 +1,8 @@
+import type { TLSSocket } from 'node:tls'
+
 import { type Certificate, decodeCertsOnly, parseCsr } from '@fleetroot/pki'
 import {
+  channelBinding,
   clientTlsOptions,
   enrollmentServer,
   type ServerIdentity,
@@ -51,6 +54,19 @@ export interface EstCredential {
   password: string
 }
 
+/** A claim, or a certificate from the factory (IDevID), with which a device enrolls over mutual TLS. Nothing at all: an operator is asked. */
+export interface EstIdentity {
+  identity: KeyAndCertificate
+}
+
+/**
+ * Makes a CSR for one connection: with `challengePassword` as such in it, the request is linked to that connection (RFC 7030,
+ * section 3.5), and nobody else can send it. Called again, for the same key, when the request has to be repeated on another
+ * connection.
+ * @example (challengePassword) => createCsr({ privateKey, commonName: 'pump-7', challengePassword })
+ */
+export type LinkedCsr = (challengePassword: string) => Uint8Array
+
 /**
  * One enrollment server. All of the methods throw DeviceClientError: `network-failed`, `tls-failed`,
  * `timed-out`; `pending` (202; `retryAfterMs`), `request-refused`, `credential-refused` (401), `forbidden`
@@ -71,12 +87,12 @@ export interface EstClient {
   csrattrs(): Promise<CsrAttribute[] | undefined>
   /**
    * Enrolls (section 4.2.1) and gives back a certificate that was checked: for the CSR's key, for the id
-   * `username`, valid now, and issued below the trust anchors. Throws also `certificate-wrong-key`,
+   * `username` (or, with other credentials, the CSR's CN), valid now, and issued below the trust anchors. Throws also `certificate-wrong-key`,
    * `certificate-wrong-id`, `certificate-untrusted`, `certificate-not-valid-now`, and PkiError for a bad CSR.
    */
-  simpleEnroll(csr: Uint8Array, credential: EstCredential): Promise<Certificate>
+  simpleEnroll(csr: Uint8Array | LinkedCsr, credential?: EstCredential | EstIdentity): Promise<Certificate>
   /** Renews over mutual TLS (section 4.2.2), on a connection of its own; checked as `simpleEnroll` does, for the CSR's CN. */
-  simpleReenroll(csr: Uint8Array, identity?: KeyAndCertificate): Promise<Certificate>
+  simpleReenroll(csr: Uint8Array | LinkedCsr, identity?: KeyAndCertificate): Promise<Certificate>
   /** The issuing CAs of `certificate`, nearest first, without the root. Throws as `simpleEnroll`. */
   issuersOf(certificate: Certificate): Promise<Certificate[]>
   /** Closes idle connections. */
@@ -190,11 +206,13 @@ export function createEstClient(options: EstClientOptions): EstClient {
   /** Posts a CSR; `id` undefined means that of the CSR. */
   async function enroll(
     operation: string,
-    der: Uint8Array,
+    asked: Uint8Array | LinkedCsr,
     id: string | undefined,
     extra: Pick<HttpsRequest, 'headers' | 'tls'>,
   ): Promise<Certificate> {
-    const csr = await parseCsr(der)
+    let der = typeof asked === 'function' ? undefined : asked
+    // Before it is sent: a CSR that is none must not use up a token.
+    if (der) await parseCsr(der)
     const answer = await ask(operation, {
       ...extra,
       method: 'POST',
@@ -206,9 +224,13 @@ export function createEstClient(options: EstClientOptions): EstClient {
         'content-transfer-encoding': 'base64',
         accept: 'application/pkcs7-mime',
       },
-      body: encodeBase64Body(der),
+      body:
+        typeof asked === 'function'
+          ? (connection) => encodeBase64Body((der = asked(linkOf(connection))))
+          : encodeBase64Body(asked),
     })
     const issuedBeforeMs = performance.now()
+    const csr = await parseCsr(der ?? Buffer.alloc(0))
     const certificate = ownCertificate(certificatesIn(answer, operation), csr, id ?? csr.commonName ?? '')
     if (anchors.isLearning) {
       // The server takes it that whoever was given a certificate knows the roots of that moment, and retires the old
@@ -232,7 +254,12 @@ export function createEstClient(options: EstClientOptions): EstClient {
       return decodeCsrAttributes(decodeBase64Body(answer.body))
     },
 
-    async simpleEnroll(csr, { username, password }) {
+    async simpleEnroll(csr, credential) {
+      if (!credential) return enroll('simpleenroll', csr, undefined, {})
+      if ('identity' in credential) {
+        return enroll('simpleenroll', csr, undefined, { tls: tlsFor(credential.identity) })
+      }
+      const { username, password } = credential
       if (username.includes(':')) {
         throw new DeviceClientError(
           'option-invalid',
@@ -255,6 +282,13 @@ export function createEstClient(options: EstClientOptions): EstClient {
 
     close: () => server.close(),
   }
+}
+
+/** The channel binding of a connection as a CSR has it: tls-unique on TLS 1.2, the exporter of RFC 9266 on TLS 1.3, in base64. */
+function linkOf(connection: TLSSocket): string {
+  const binding = channelBinding(connection, 'client')
+  if (binding.kind !== 'none') return binding.value.toString('base64')
+  throw new DeviceClientError('tls-failed', `the CSR cannot be linked to the connection: ${binding.detail}`)
 }
 
 function certificatesIn(answer: HttpsAnswer, operation: string): Certificate[] {

@@ -1,6 +1,7 @@
 import { Agent, request as httpsRequest } from 'node:https'
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import type { ConnectionOptions } from 'node:tls'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 
 import { DeviceClientError } from '../error.ts'
 import { connectionFailure } from './failure.ts'
@@ -11,7 +12,8 @@ export interface HttpsRequest {
   method: 'GET' | 'POST'
   path: string
   headers?: Record<string, string>
-  body?: string
+  /** A function is called with the connection that the request goes over, once its handshake is finished. */
+  body?: string | ((connection: TLSSocket) => string)
   /** TLS options of this request alone; it then gets a connection of its own. */
   tls?: ConnectionOptions
 }
@@ -108,10 +110,7 @@ async function exchange(
     port: url.port || 443,
     method: request.method,
     path: request.path,
-    headers: {
-      ...request.headers,
-      ...(request.body === undefined ? {} : { 'content-length': Buffer.byteLength(request.body) }),
-    },
+    headers: { ...request.headers },
   })
   const deadline = setTimeout(() => {
     const seconds = limits.timeoutMs / 1000
@@ -131,12 +130,39 @@ async function exchange(
       },
     )
   })
-  outgoing.end(request.body)
+  sendBody(outgoing, request.body)
   try {
     return await promise
   } finally {
     clearTimeout(deadline)
   }
+}
+
+function sendBody(outgoing: ClientRequest, body: HttpsRequest['body']): void {
+  if (typeof body !== 'function') {
+    if (body !== undefined) outgoing.setHeader('content-length', Buffer.byteLength(body))
+    outgoing.end(body)
+    return
+  }
+  outgoing.on('socket', (socket: Socket) => {
+    const connection = socket as TLSSocket
+    const send = (): void => {
+      try {
+        sendBody(outgoing, body(connection))
+      } catch (error) {
+        outgoing.destroy(
+          error instanceof DeviceClientError
+            ? error
+            : new DeviceClientError('option-invalid', `the request cannot be made: ${String(error)}`, {
+                cause: error,
+              }),
+        )
+      }
+    }
+    // A connection that was kept alive is past its handshake.
+    if (outgoing.reusedSocket) send()
+    else connection.once('secureConnect', send)
+  })
 }
 
 async function readBody(incoming: IncomingMessage, url: URL, maxBytes: number): Promise<Buffer> {

@@ -289,8 +289,8 @@ export class DeviceConnection extends EventEmitter<DeviceConnectionEvents> {
   }
 
   #brokerTls(identity: KeyAndCertificate): BrokerTls {
-    const { trust, mode = 'compatible', serverName } = this.#options
-    return brokerTls({ trust, identity, mode, serverName })
+    const { trust, mode = 'compatible', serverName, server } = this.#options
+    return brokerTls({ trust, identity, mode, serverName, server })
   }
 
   #refuseWhenClosed(): void {

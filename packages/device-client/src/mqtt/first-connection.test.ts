@@ -50,6 +50,18 @@ describe('the first connection', () => {
     await expect(bench.connect(peer, { serverName: 'other.test' })).resolves.toBeDefined()
   })
 
+  it('is not made to another service with the name of the broker, where it is said who the broker is', async () => {
+    const server = { role: 'service', id: 'broker' } as const
+    const other = await bench.startPeer({ identity: await bench.authority.server({ id: 'dashboard' }) })
+    await expect(bench.connect(other, { server })).rejects.toMatchObject({
+      code: 'tls-failed',
+      tlsCode: 'wrong-server',
+    })
+    expect(other.received).toEqual([])
+    const broker = await bench.startPeer({ identity: await bench.authority.server({ id: 'broker' }) })
+    await expect(bench.connect(broker, { server })).resolves.toMatchObject({ online: true })
+  })
+
   it('is given up when CONNACK does not come', async () => {
     const peer = await bench.startPeer()
     peer.script.connack = 'silent'

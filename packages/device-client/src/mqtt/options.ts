@@ -1,4 +1,4 @@
-import type { KeyAndCertificate, TlsMode } from '@fleetroot/tls-config'
+import type { KeyAndCertificate, ServerIdentity, TlsMode } from '@fleetroot/tls-config'
 
 import type { Backoff } from '../retry/backoff.ts'
 import type { Trust } from '../trust/anchors.ts'
@@ -27,6 +27,11 @@ export interface MqttOptions {
   mode?: TlsMode
   /** The name that the broker's certificate must be for. Default: the host of `url`. */
   serverName?: string
+  /**
+   * Whom the broker's certificate must name beside the host, such as `{ role: 'service', id: 'broker' }`, so that no other
+   * service can pose as it. Left out: whoever has the name, because a fleet may have several brokers.
+   */
+  server?: ServerIdentity
   /** False keeps subscriptions and queued messages at the broker between connections. Default true. */
   clean?: boolean
   /** Default 60. The broker drops us after one and a half of it without a packet. */

@@ -19,7 +19,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   peer = await startMqttPeer(authority)
   const identity = await authority.device('dev-1')
-  tls = brokerTls({ trust: authority.trust, identity, mode: 'compatible', serverName: undefined })
+  tls = brokerTls({ trust: authority.trust, identity, mode: 'compatible' })
 })
 
 afterEach(async () => {
@@ -79,8 +79,8 @@ describe('a TLS connection to the broker', () => {
   it('needs a key and a certificate that belong together', async () => {
     const [one, other] = [await authority.device('dev-1'), await authority.device('dev-1')]
     const identity = { key: one.key, cert: other.cert }
-    expect(() =>
-      brokerTls({ trust: authority.trust, identity, mode: 'compatible', serverName: undefined }),
-    ).toThrow(expect.objectContaining({ code: 'option-invalid' }))
+    expect(() => brokerTls({ trust: authority.trust, identity, mode: 'compatible' })).toThrow(
+      expect.objectContaining({ code: 'option-invalid' }),
+    )
   })
 })

@@ -7,7 +7,12 @@ import {
   type TLSSocket,
 } from 'node:tls'
 
-import { clientTlsOptions, type KeyAndCertificate, type TlsMode } from '@fleetroot/tls-config'
+import {
+  clientTlsOptions,
+  type KeyAndCertificate,
+  type ServerIdentity,
+  type TlsMode,
+} from '@fleetroot/tls-config'
 
 import { DeviceClientError } from '../error.ts'
 import { connectionFailure } from '../https/failure.ts'
@@ -37,7 +42,8 @@ export interface BrokerTlsSettings {
   trust: Trust
   identity: KeyAndCertificate
   mode: TlsMode
-  serverName: string | undefined
+  serverName?: string | undefined
+  server?: ServerIdentity | undefined
 }
 
 /** Builds the context. Throws TlsConfigError if `trust` holds no CA, DeviceClientError `option-invalid` for a bad pair. */
@@ -59,8 +65,14 @@ export function brokerTls(settings: BrokerTlsSettings): BrokerTls {
   return tls
 }
 
-function build({ identity, mode, serverName }: BrokerTlsSettings, trust: readonly string[]) {
-  const tls = clientTlsOptions({ trust, identity, mode, ...(serverName === undefined ? {} : { serverName }) })
+function build({ identity, mode, serverName, server }: BrokerTlsSettings, trust: readonly string[]) {
+  const tls = clientTlsOptions({
+    trust,
+    identity,
+    mode,
+    ...(serverName === undefined ? {} : { serverName }),
+    ...(server === undefined ? {} : { server }),
+  })
   const { key: _key, cert: _cert, ca: _ca, ...options } = tls
   try {
     return { options, context: createSecureContext(tls) }

@@ -10,7 +10,7 @@ async function uplinkThat(options: Pick<UplinkOptions, 'open'> & Partial<UplinkO
   const { trust } = authority
   const identity = await authority.device('dev-1')
   return new Uplink({
-    tls: brokerTls({ trust, identity, mode: 'compatible', serverName: undefined }),
+    tls: brokerTls({ trust, identity, mode: 'compatible' }),
     backoff: () => 3_600_000,
     retryFirst: true,
     handshake: () =>

@@ -30,7 +30,10 @@ export interface ExtensionFacts {
   readonly ocspNoCheck: boolean
 }
 
-/** A parsed X.509 version 3 certificate: facts only. That it parsed says nothing about who signed it. */
+/**
+ * A parsed X.509 version 3 certificate: facts only. That it parsed says nothing about who signed it. The PEM, the public key
+ * and both fingerprints are getters, which a copy made with `...` does not have.
+ */
 export interface Certificate extends ExtensionFacts {
   readonly der: Buffer
   /** Armoured, with a newline at the end. */

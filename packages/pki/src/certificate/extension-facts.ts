@@ -1,4 +1,10 @@
-import { contextConstructed, contextPrimitive, type DerReader, readDer } from '../der/index.ts'
+import {
+  contextConstructed,
+  contextPrimitive,
+  type DerReader,
+  readDerInPlace,
+  rememberOids,
+} from '../der/index.ts'
 import { PkiError } from '../error.ts'
 import {
   decodeBasicConstraints,
@@ -12,6 +18,7 @@ import type { ExtensionFacts } from './certificate.ts'
 
 /** Access methods of AuthorityInfoAccess (RFC 5280, 4.2.2.1). */
 export const accessMethods = { ocsp: '1.3.6.1.5.5.7.48.1', caIssuers: '1.3.6.1.5.5.7.48.2' } as const
+rememberOids(Object.values(accessMethods))
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -53,7 +60,7 @@ export function readExtensionFacts(extensions: readonly Extension[]): ExtensionF
 
 /** SubjectKeyIdentifier ::= OCTET STRING (RFC 5280, 4.2.1.2) */
 function readSubjectKeyId(der: Buffer): string {
-  return readDer(der, 'subjectKeyIdentifier', (reader) =>
+  return readDerInPlace(der, 'subjectKeyIdentifier', (reader) =>
     reader.octetString('subjectKeyIdentifier'),
   ).toString('hex')
 }
@@ -66,7 +73,7 @@ function readSubjectKeyId(der: Buffer): string {
  */
 export function readAuthorityKeyId(der: Buffer): string | undefined {
   const what = 'authorityKeyIdentifier'
-  return readDer(der, what, (reader) => {
+  return readDerInPlace(der, what, (reader) => {
     const fields = reader.sequence(what)
     let keyId: string | undefined
     if (fields.peek() === contextPrimitive(0)) {
@@ -155,13 +162,13 @@ function readUrl(reader: DerReader, what: string): string[] {
 
 /** The extension's value is NULL (RFC 6960, 4.2.2.2.1). */
 function readNoCheck(der: Buffer): boolean {
-  readDer(der, 'ocspNoCheck', (reader) => reader.null('ocspNoCheck'))
+  readDerInPlace(der, 'ocspNoCheck', (reader) => reader.null('ocspNoCheck'))
   return true
 }
 
 /** A SEQUENCE SIZE (1..MAX) OF. */
 function readSequence<T>(der: Buffer, what: string, readItems: (list: DerReader) => T[]): T[] {
-  return readDer(der, what, (reader) => {
+  return readDerInPlace(der, what, (reader) => {
     const list = reader.sequence(what)
     const items = readItems(list)
     while (!list.done) items.push(...readItems(list))

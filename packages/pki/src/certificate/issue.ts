@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { bitString, readDer, sequence } from '../der/index.ts'
+import { bitString, readDerInPlace, sequence } from '../der/index.ts'
 import { parseDeviceId } from '../device-id.ts'
 import { PkiError } from '../error.ts'
 import { spiffeUri } from '../identity/spiffe.ts'
@@ -15,11 +15,11 @@ import { encodeName, nameOf, type SubjectAltName } from '../name/index.ts'
 import type { Profile } from '../profile/profile.ts'
 import type { SerialNumber } from '../serial.ts'
 import type { AdmittedSubject } from './admitted-subject.ts'
+import { assembleCertificate } from './assemble.ts'
 import type { Certificate } from './certificate.ts'
 import { readExtensionFacts } from './extension-facts.ts'
 import { checkIssuer, type Issuer } from './issuer.ts'
 import { type LintExpectation, lintTbsCertificate } from './lint.ts'
-import { assembleCertificate } from './parse.ts'
 import { readTbsCertificate } from './tbs.ts'
 import {
   type CertificateUrls,
@@ -101,7 +101,7 @@ export async function issue(decision: IssueDecision): Promise<Certificate> {
     isRsa,
     signatureAlgorithm: signer.algorithm,
   }
-  const fields = readDer(tbs, 'TBSCertificate', readTbsCertificate)
+  const fields = readDerInPlace(tbs, 'TBSCertificate', readTbsCertificate)
   const facts = readExtensionFacts(fields.extensions)
   const findings = lintTbsCertificate(fields, facts, expectation)
   if (findings.length > 0) {

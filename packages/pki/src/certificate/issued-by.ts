@@ -14,7 +14,8 @@ export function isIssuedBy(certificate: Certificate, issuer: Certificate): boole
   return isNamedBy(certificate, issuer) && maySignCertificates(issuer) && isSignedBy(certificate, issuer)
 }
 
-function isNamedBy(certificate: Certificate, issuer: Certificate): boolean {
+/** Whether a certificate names `issuer` as its own: equal names, and equal key identifiers where both have one. No proof. */
+export function isNamedBy(certificate: Certificate, issuer: Certificate): boolean {
   const { issuerDer, authorityKeyId } = certificate
   if (!issuerDer.equals(issuer.subjectDer)) return false
   return (

@@ -112,13 +112,9 @@ function lintExtensions(facts: ExtensionFacts, expected: LintExpectation, check:
   const { profile, isRsa, urls, issuer } = expected
   for (const { oid, critical } of facts.extensions) {
     const mustBeCritical = Object.hasOwn(criticality, oid) ? criticality[oid] : undefined
-    check('extensions', mustBeCritical !== undefined, `must not have ${oid}`)
-    if (mustBeCritical !== undefined) {
-      check(
-        'extensions',
-        critical === mustBeCritical,
-        `${oid} must ${mustBeCritical ? '' : 'not '}be critical`,
-      )
+    if (mustBeCritical === undefined) check('extensions', false, `must not have ${oid}`)
+    else if (critical !== mustBeCritical) {
+      check('extensions', false, `${oid} must ${mustBeCritical ? '' : 'not '}be critical`)
     }
   }
   const constraints = facts.basicConstraints

@@ -1,8 +1,8 @@
-import { hash, type KeyObject } from 'node:crypto'
 import { readDer } from '../der/index.ts'
 import { PkiError } from '../error.ts'
-import { importPublicKey, publicKeyFingerprint, readSignatureAlgorithm } from '../key/index.ts'
-import { fromPem, toPem } from '../pem.ts'
+import { readSignatureAlgorithm } from '../key/index.ts'
+import { fromPem } from '../pem.ts'
+import { assembleCertificate } from './assemble.ts'
 import type { Certificate } from './certificate.ts'
 import { readExtensionFacts } from './extension-facts.ts'
 import { readTbsCertificate } from './tbs.ts'
@@ -84,38 +84,4 @@ function parseDer(bytes: Uint8Array): Certificate {
     readExtensionFacts(value.fields.extensions),
     value.signature,
   )
-}
-
-/** Puts a certificate together from its parts; what costs time is made when it is first read. */
-export function assembleCertificate(
-  der: Buffer,
-  tbs: Buffer,
-  fields: ReturnType<typeof readTbsCertificate>,
-  facts: ReturnType<typeof readExtensionFacts>,
-  signature: Buffer,
-  knownKey?: KeyObject,
-): Certificate {
-  let pem: string | undefined
-  let publicKey = knownKey
-  let keyFingerprint: string | undefined
-  let fingerprint: string | undefined
-  return {
-    ...fields,
-    ...facts,
-    der,
-    tbs,
-    signature,
-    get pem() {
-      return (pem ??= toPem('CERTIFICATE', der))
-    },
-    get publicKey() {
-      return (publicKey ??= importPublicKey(fields.publicKeyInfo))
-    },
-    get publicKeyFingerprint() {
-      return (keyFingerprint ??= publicKeyFingerprint(fields.publicKeyInfo))
-    },
-    get fingerprint256() {
-      return (fingerprint ??= hash('sha256', der, 'hex'))
-    },
-  }
 }

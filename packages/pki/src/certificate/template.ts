@@ -6,7 +6,7 @@ import {
   integer,
   nullValue,
   oid,
-  readDer,
+  readDerInPlace,
   sequence,
   Tag,
   time,
@@ -123,12 +123,23 @@ export function fillTemplate(template: TbsTemplate, variables: TbsVariables): Bu
     version3 +
       octets(unsignedInteger(Buffer.from(serial, 'hex'))) +
       template.algorithmAndIssuer +
-      element(Tag.sequence, octets(time(notBefore)) + octets(time(notAfter))) +
+      validityOctets(notBefore, notAfter) +
       octets(subject) +
       octets(publicKeyInfo) +
       element(contextConstructed(3), element(Tag.sequence, template.extensions + keyId + names)),
   )
   return Buffer.from(tbs, 'latin1')
+}
+
+let latest = { notBefore: Number.NaN, notAfter: Number.NaN, octets: '' }
+
+/** Validity ::= SEQUENCE { notBefore Time, notAfter Time }, which is the same for all certificates of one second. */
+function validityOctets(notBefore: Date, notAfter: Date): Octets {
+  const times = { notBefore: notBefore.getTime(), notAfter: notAfter.getTime() }
+  if (times.notBefore !== latest.notBefore || times.notAfter !== latest.notAfter) {
+    latest = { ...times, octets: element(Tag.sequence, octets(time(notBefore)) + octets(time(notAfter))) }
+  }
+  return latest.octets
 }
 
 const version3 = octets(explicit(0, integer(2)))
@@ -157,7 +168,7 @@ function octets(der: Buffer): Octets {
  * subjectPublicKey BIT STRING. RFC 5280's own method is SHA-1, which some platforms no longer compute.
  */
 export function keyIdentifier(publicKeyInfo: Uint8Array): Buffer {
-  const key = readDer(publicKeyInfo, 'subjectPublicKeyInfo', (reader) => {
+  const key = readDerInPlace(publicKeyInfo, 'subjectPublicKeyInfo', (reader) => {
     const info = reader.sequence('subjectPublicKeyInfo')
     info.element('algorithm')
     return info.bitString('subjectPublicKey')

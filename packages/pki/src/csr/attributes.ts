@@ -11,22 +11,24 @@ import {
 import { decodeSubjectAltNames } from '../name/index.ts'
 import type { CsrAttribute, RequestedExtensions } from './csr.ts'
 
+/** More attributes, or extensions, than any CSR has a use for: each of them is answered for in the report. */
+const mostWishes = 32
+
 /** The attributes that mean something here (RFC 2985 section 5.4). */
 export const attributeOids = {
   challengePassword: '1.2.840.113549.1.9.7',
   extensionRequest: '1.2.840.113549.1.9.14',
+  // Who asks in Microsoft's form asks all the same, and must not pass as asking nothing.
+  microsoftExtensionRequest: '1.3.6.1.4.1.311.2.1.14',
 } as const
-
-// Microsoft's form of extensionRequest. Who asks in it asks all the same, and must not pass as asking nothing.
-const microsoftExtensionRequest = '1.3.6.1.4.1.311.2.1.14'
-rememberOids([...Object.values(attributeOids), microsoftExtensionRequest])
+rememberOids(Object.values(attributeOids))
 
 /**
  * Reads the attributes of a CSR (RFC 2986 section 4.1):
  *
  *     attributes  [0] IMPLICIT SET OF SEQUENCE { type OBJECT IDENTIFIER, values SET SIZE (1..MAX) OF ANY }
  *
- * @throws PkiError `csr-malformed` when a type occurs twice
+ * @throws PkiError `csr-malformed` when a type occurs twice, or when there are more than 32
  */
 export function readAttributes(info: DerReader): CsrAttribute[] {
   // The one place where order is not asked for: strongSwan 5.9.8 writes extensionRequest before a shorter
@@ -44,6 +46,7 @@ export function readAttributes(info: DerReader): CsrAttribute[] {
       throw new PkiError('csr-malformed', `CSR: the attribute ${type} occurs twice`)
     }
     attributes.set(type, { type, values })
+    checkCount(attributes.size, 'attributes')
   }
   return [...attributes.values()]
 }
@@ -59,7 +62,7 @@ export function challengePasswordOf(attributes: readonly CsrAttribute[]): string
 /** What is asked for by extensionRequest, in its standard or its Microsoft form; asking in both is refused. */
 export function requestedExtensionsOf(attributes: readonly CsrAttribute[]): RequestedExtensions {
   const standard = onlyValue(attributes, attributeOids.extensionRequest)
-  const microsoft = onlyValue(attributes, microsoftExtensionRequest)
+  const microsoft = onlyValue(attributes, attributeOids.microsoftExtensionRequest)
   if (standard !== undefined && microsoft !== undefined) {
     throw new PkiError('csr-malformed', 'CSR: has two extension requests, must have one')
   }
@@ -68,7 +71,13 @@ export function requestedExtensionsOf(attributes: readonly CsrAttribute[]): Requ
     request === undefined
       ? []
       : readDer(request, 'CSR extensions', (reader) => readExtensions(reader, 'CSR extensions'))
+  checkCount(extensions.length, 'extensions')
   return { extensions, ...meaningOf(extensions) }
+}
+
+function checkCount(count: number, what: string): void {
+  if (count <= mostWishes) return
+  throw new PkiError('csr-malformed', `CSR: asks for more than ${mostWishes} ${what}`)
 }
 
 function meaningOf(extensions: readonly Extension[]): Omit<RequestedExtensions, 'extensions'> {

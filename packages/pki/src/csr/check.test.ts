@@ -12,7 +12,7 @@ import { generateKeyPair, type KeyAlgorithm } from '../key/index.ts'
 import { encodeName, type Name, nameOf, type SubjectAltName } from '../name/index.ts'
 import { defaultProfiles } from '../profile/defaults.ts'
 import type { ExtendedKeyUsage, KeyUsage, Profile } from '../profile/profile.ts'
-import { checkCsr } from './check.ts'
+import { checkCsr, judgeCsr } from './check.ts'
 import { createCsr, type CsrOptions } from './create.ts'
 import type { Csr } from './csr.ts'
 import { parseCsr } from './parse.ts'
@@ -194,7 +194,9 @@ describe('a CSR is refused with the reason', () => {
   ])('for %s', async (_, name, profile = device, subject = admitted) => {
     expect(checkCsr(await csrOf({ subjectAltNames: [name] }), profile, subject)).toEqual({
       code: 'csr-subject-alt-name-not-allowed',
-      detail: `subjectAltName: ${name.type} ${JSON.stringify(name.value)} was not admitted for "pump-7"`,
+      detail:
+        `subjectAltName: ${name.type} ${JSON.stringify(name.value)} was not admitted for "pump-7": remove it` +
+        (name.type === 'dns' || name.type === 'ip' ? ', or register the device with it' : ''),
     })
   })
 
@@ -253,5 +255,73 @@ describe('a CSR is refused with the reason', () => {
       code: 'csr-key-weak',
       detail: 'key: RSA has 1024 bits; use 2048, 3072 or 4096 (rsa-modulus-size)',
     })
+  })
+})
+
+describe('the report on a CSR', () => {
+  const fieldsOf = async (options: Omit<CsrOptions, 'privateKey'>, profile: Profile = device) =>
+    judgeCsr(await csrOf(options), profile, admitted).fields
+
+  it('says of every field what became of it', async () => {
+    const fields = await fieldsOf({
+      commonName: 'pump-7',
+      challengePassword: 'secret',
+      subjectAltNames: [{ type: 'uri', value: 'spiffe://fleet.example/device/pump-7' }],
+      extensions: [
+        constraints(false),
+        usage('digitalSignature'),
+        purpose('clientAuth'),
+        extension(extensionOids.subjectKeyIdentifier, Buffer.from('0401aa', 'hex')),
+        extension('2.16.840.1.113730.1.1', Buffer.from('03020780', 'hex')),
+      ],
+    })
+    expect(fields).toEqual([
+      { field: 'publicKey', decision: 'taken' },
+      { field: 'subject', decision: 'taken' },
+      { field: 'subjectAltName', decision: 'taken' },
+      { field: 'basicConstraints', decision: 'taken' },
+      { field: 'keyUsage', decision: 'taken' },
+      { field: 'extKeyUsage', decision: 'taken' },
+      {
+        field: 'subjectKeyIdentifier',
+        decision: 'overridden',
+        reason: 'it is always the digest of the public key',
+      },
+      {
+        field: 'extension 2.16.840.1.113730.1.1',
+        decision: 'overridden',
+        reason: 'it is not known here, and not in the certificate',
+      },
+      { field: 'challengePassword', decision: 'overridden', reason: 'it is no part of a certificate' },
+    ])
+  })
+
+  it('says what the certificate has where less was asked for', async () => {
+    expect(await fieldsOf({ extensions: [purpose('serverAuth')] }, service)).toEqual([
+      { field: 'publicKey', decision: 'taken' },
+      { field: 'subject', decision: 'overridden', reason: 'it is empty, the certificate has CN=pump-7' },
+      {
+        field: 'extKeyUsage',
+        decision: 'overridden',
+        reason: 'the certificate has serverAuth, clientAuth',
+      },
+    ])
+  })
+
+  it('shows every refusal, of which the first is the answer, in whatever order they were asked', async () => {
+    const wishes = [purpose('serverAuth'), usage('keyCertSign'), constraints(true)]
+    for (const extensions of [wishes, wishes.toReversed()]) {
+      const { fields, refusal } = judgeCsr(
+        await csrOf({ commonName: 'pump-7', extensions }),
+        device,
+        admitted,
+      )
+      expect(refusal?.code).toBe('csr-ca-requested')
+      expect(fields.filter(({ decision }) => decision === 'refused').map(({ field }) => field)).toEqual(
+        extensions === wishes
+          ? ['extKeyUsage', 'keyUsage', 'basicConstraints']
+          : ['basicConstraints', 'keyUsage', 'extKeyUsage'],
+      )
+    }
   })
 })

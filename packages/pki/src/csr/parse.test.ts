@@ -57,6 +57,16 @@ const extensionRequest = '1.2.840.113549.1.9.14'
 const challenge = '1.2.840.113549.1.9.7'
 
 describe('a CSR', () => {
+  it('may have NULL parameters behind ECDSA, as mbedTLS 2 writes them, and nothing else', async () => {
+    const ecdsa = oid('1.2.840.10045.4.3.2')
+    const csr = await parseCsr(signedCsr({ signatureAlgorithm: sequence(ecdsa, nullValue()) }))
+    expect(csr.commonName).toBe('pump-7')
+    for (const parameters of [[integer(0)], [nullValue(), nullValue()], [tlv(0x05, Buffer.from([0]))]]) {
+      const { code } = await refusal(signedCsr({ signatureAlgorithm: sequence(ecdsa, ...parameters) }))
+      expect(code).toBe('csr-malformed')
+    }
+  })
+
   it.each(keyAlgorithms)('made with a key of kind %s is parsed to what went in', async (kind) => {
     const pair = generateKeyPair(kind)
     const keyUsage = {
@@ -337,5 +347,23 @@ describe('a CSR is refused', () => {
     expect(code(() => createCsr({ privateKey, subjectAltNames: [{ type: 'dns', value: 'a b' }] }))).toBe(
       'subject-alt-name-invalid',
     )
+  })
+})
+
+describe('a CSR that asks for more than anybody has a use for', () => {
+  const { privateKey } = generateKeyPair('P-256')
+  const wishes = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({
+      oid: `1.2.3.${at}`,
+      critical: false,
+      value: Buffer.alloc(0),
+    }))
+
+  it('is refused, so that an answer for each wish stays short', async () => {
+    await expect(parseCsr(createCsr({ privateKey, extensions: wishes(32) }))).resolves.toBeDefined()
+    await expect(parseCsr(createCsr({ privateKey, extensions: wishes(33) }))).rejects.toMatchObject({
+      code: 'csr-malformed',
+      message: 'CSR: asks for more than 32 extensions',
+    })
   })
 })

@@ -71,7 +71,10 @@ function readCertificationRequest(input: Uint8Array): Csr {
         fields.end('CSR')
         return { subject, publicKey, publicKeyInfo, attributes }
       })
-      const signatureAlgorithm = readSignatureAlgorithm(request, 'CSR signature algorithm')
+      // mbedTLS 2 writes NULL here, against RFC 5758: nothing of this field gets into a certificate.
+      const signatureAlgorithm = readSignatureAlgorithm(request, 'CSR signature algorithm', {
+        strayNull: 'tolerated',
+      })
       const signature = request.bitString('CSR signature')
       request.end('CSR')
       if (!signatureFitsKey(signatureAlgorithm, fields.publicKey)) {

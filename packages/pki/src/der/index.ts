@@ -1,6 +1,6 @@
 export { type DerLimits, defaultDerLimits } from './length.ts'
 export { rememberOids } from './oid.ts'
-export { DerReader, openDer, readDer } from './reader.ts'
+export { DerReader, openDer, readDer, readDerInPlace } from './reader.ts'
 export { type StringType } from './string.ts'
 export { contextConstructed, contextPrimitive, Tag } from './tag.ts'
 export {

@@ -4,16 +4,17 @@ import { PkiError } from '../error.ts'
 /** Longer than any object identifier in use; a UUID arc (2.25.x) needs 20 octets. */
 const maxOidOctets = 64
 
-// Every CSR and certificate repeats the same dozen identifiers. They are remembered by their content octets;
-// strangers are decoded afresh and never kept, so a peer cannot make the map grow.
-const known = new Map<string, string>()
+// Every CSR and certificate repeats the same dozen identifiers. They are remembered by a digest of their content octets,
+// which needs no string for each, and compared; of two with one digest the later is remembered. Strangers are decoded
+// afresh and never kept, so a peer cannot make the map grow.
+const known = new Map<number, { readonly content: Buffer; readonly oid: string }>()
 const knownContents = new Map<string, Buffer>()
 
 /** Has {@link decodeOid} and {@link encodeOidContent} remember identifiers that this package knows by name. */
 export function rememberOids(oids: Iterable<string>): void {
   for (const oid of oids) {
     const content = encodeOidContent(oid)
-    known.set(content.toString('latin1'), oid)
+    known.set(digest(content, 0, content.length), { content, oid })
     knownContents.set(oid, content)
   }
 }
@@ -24,8 +25,8 @@ export function rememberOids(oids: Iterable<string>): void {
  * @throws PkiError `der-invalid` for an empty, cut-off, non-minimal or over-long identifier (X.690 8.19)
  */
 export function decodeOid(bytes: Buffer, start: number, end: number, what: string): string {
-  const remembered = known.get(bytes.toString('latin1', start, end))
-  if (remembered !== undefined) return remembered
+  const remembered = known.get(digest(bytes, start, end))
+  if (remembered !== undefined && hasAt(bytes, start, end, remembered.content)) return remembered.oid
   const octets = end - start
   if (octets === 0) throw derProblem(what, 'an empty object identifier', start)
   if (octets > maxOidOctets) throw derProblem(what, `an object identifier of ${octets} octets`, start)
@@ -73,4 +74,18 @@ export function encodeOidContent(oid: string): Buffer {
     )
   }
   return Buffer.from(octets)
+}
+
+function digest(bytes: Buffer, start: number, end: number): number {
+  let sum = end - start
+  for (let at = start; at < end && at < start + maxOidOctets; at += 1) {
+    sum = (Math.imul(sum, 31) + (bytes[at] ?? 0)) | 0
+  }
+  return sum
+}
+
+function hasAt(bytes: Buffer, start: number, end: number, content: Buffer): boolean {
+  if (end - start !== content.length) return false
+  for (let at = 0; at < content.length; at += 1) if (bytes[start + at] !== content[at]) return false
+  return true
 }

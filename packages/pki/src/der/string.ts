@@ -55,6 +55,8 @@ export function decodeString(
   what: string,
 ): string {
   if (type === 'utf8') {
+    // Nearly every name: a decoder costs a microsecond for each.
+    if (isAscii(bytes, start, end)) return bytes.toString('latin1', start, end)
     try {
       return utf8.decode(bytes.subarray(start, end))
     } catch {
@@ -80,6 +82,11 @@ export function encodeStringContent(type: StringType, text: string): Buffer {
     'name-invalid',
     `string: ${JSON.stringify(text)} has a character that ${type}String cannot hold`,
   )
+}
+
+function isAscii(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) if ((bytes[at] ?? 0) >= 0x80) return false
+  return true
 }
 
 function decodeBmp(bytes: Buffer, start: number, end: number, what: string): string {

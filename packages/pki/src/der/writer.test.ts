@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { refusalOf } from '../testing/refusal.ts'
+import { rememberOids } from './oid.ts'
 import { readDer } from './reader.ts'
 import type { StringType } from './string.ts'
 import { contextConstructed, Tag } from './tag.ts'
@@ -140,6 +141,13 @@ describe('what the writer writes, the reader reads', () => {
       }),
       { numRuns: 1000 },
     )
+  })
+
+  it('as an object identifier that has one digest with a known one', () => {
+    rememberOids(['2.5.29.32'])
+    // 55 1d 20 and 55 1e 01: 31 less in one octet for 1 more in the octet before it.
+    expect(back(der.oid('2.5.30.1'), (r) => r.oid('field'))).toBe('2.5.30.1')
+    expect(back(der.oid('2.5.29.32'), (r) => r.oid('field'))).toBe('2.5.29.32')
   })
 
   it('as object identifiers at the borders between the root arcs', () => {

@@ -1,4 +1,4 @@
-import { boolean, integer, readDer, sequence } from '../der/index.ts'
+import { boolean, integer, readDerInPlace, sequence } from '../der/index.ts'
 
 /** Whether the subject is a CA, and how many CAs may stand below it (RFC 5280 section 4.2.1.9). */
 export interface BasicConstraints {
@@ -24,7 +24,7 @@ export function encodeBasicConstraints({
 /** Decodes the value of a basicConstraints extension. Throws PkiError `der-invalid`. */
 export function decodeBasicConstraints(der: Uint8Array): BasicConstraints {
   const what = 'basicConstraints'
-  return readDer(der, what, (reader) => {
+  return readDerInPlace(der, what, (reader) => {
     const constraints = reader.sequence(what)
     const ca = constraints.optionalBoolean(`${what}: cA`)
     const pathLength = constraints.done ? undefined : constraints.smallInteger(`${what}: pathLenConstraint`)

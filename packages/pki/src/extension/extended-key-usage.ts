@@ -1,4 +1,4 @@
-import { oid, readDer, rememberOids, sequence } from '../der/index.ts'
+import { oid, readDerInPlace, rememberOids, sequence } from '../der/index.ts'
 import { type ExtendedKeyUsage, namedPurposes, purposeName, purposeOid } from '../profile/profile.ts'
 
 rememberOids(Object.values(namedPurposes))
@@ -11,7 +11,7 @@ export function encodeExtendedKeyUsage(purposes: readonly ExtendedKeyUsage[]): B
 /** Decodes the value of an extKeyUsage extension. Refuses an empty one. Throws PkiError `der-invalid`. */
 export function decodeExtendedKeyUsage(der: Uint8Array): ExtendedKeyUsage[] {
   const what = 'extKeyUsage'
-  return readDer(der, what, (reader) => {
+  return readDerInPlace(der, what, (reader) => {
     const list = reader.sequence(what)
     const purposes = [purposeName(list.oid(what))]
     while (!list.done) purposes.push(purposeName(list.oid(what)))

@@ -17,6 +17,19 @@ export const extensionOids = {
 } as const
 rememberOids(Object.values(extensionOids))
 
+// RFC 5280 abbreviates one of them; the others are spelled as above.
+const names = new Map<string, string>(
+  Object.entries(extensionOids).map(([name, oid]) => [
+    oid,
+    name === 'extendedKeyUsage' ? 'extKeyUsage' : name,
+  ]),
+)
+
+/** The name of an extension as RFC 5280 has it; undefined where it has none here. */
+export function extensionName(id: string): string | undefined {
+  return names.get(id)
+}
+
 /** One extension as it stands: `value` is the content of its OCTET STRING. */
 export interface Extension {
   readonly oid: string

@@ -1,4 +1,4 @@
-import { namedBits, readDer } from '../der/index.ts'
+import { namedBits, readDerInPlace } from '../der/index.ts'
 import { PkiError } from '../error.ts'
 import { type KeyUsage, keyUsages } from '../profile/profile.ts'
 
@@ -15,7 +15,7 @@ export function encodeKeyUsage(usages: readonly KeyUsage[]): Buffer {
  * @throws PkiError `extension-invalid` when no bit is set (section 4.2.1.3) or an unknown one is, `der-invalid`
  */
 export function decodeKeyUsage(der: Uint8Array): KeyUsage[] {
-  const bits = readDer(der, 'keyUsage', (reader) => reader.namedBits('keyUsage'))
+  const bits = readDerInPlace(der, 'keyUsage', (reader) => reader.namedBits('keyUsage'))
   if (bits === 0 || bits >= 1 << keyUsages.length) {
     throw new PkiError('extension-invalid', 'keyUsage: must set at least one of the nine bits and no other')
   }

@@ -1,6 +1,7 @@
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
 import { readDer, type DerReader, rememberOids } from '../der/index.ts'
 import { PkiError } from '../error.ts'
+import { type KeyAlgorithm, rememberKeyAlgorithm } from './algorithm.ts'
 import { keyMemo } from './memo.ts'
 
 const rsaEncryption = '1.2.840.113549.1.1.1'
@@ -8,9 +9,9 @@ const ecPublicKey = '1.2.840.10045.2.1'
 const ed25519 = '1.3.101.112'
 
 /** The named curves by object identifier, with the octets of an uncompressed point. */
-const curves: Readonly<Record<string, number>> = {
-  '1.2.840.10045.3.1.7': 65, // P-256
-  '1.3.132.0.34': 97, // P-384
+const curves: Readonly<Record<string, { readonly algorithm: KeyAlgorithm; readonly octets: number }>> = {
+  '1.2.840.10045.3.1.7': { algorithm: 'P-256', octets: 65 },
+  '1.3.132.0.34': { algorithm: 'P-384', octets: 97 },
 }
 rememberOids([rsaEncryption, ecPublicKey, ed25519, ...Object.keys(curves)])
 
@@ -40,7 +41,7 @@ export function importPublicKey(spki: Uint8Array): KeyObject {
 
 /** Reads a SubjectPublicKeyInfo inside a larger structure, as {@link importPublicKey} does. */
 export function readPublicKey(reader: DerReader, what: string): { key: KeyObject; spki: Buffer } {
-  const { der: spki } = reader.encoding((outer) => checkSpki(outer.sequence(what), what))
+  const { der: spki, value: algorithm } = reader.encoding((outer) => checkSpki(outer.sequence(what), what))
   let key: KeyObject
   try {
     key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
@@ -50,6 +51,7 @@ export function readPublicKey(reader: DerReader, what: string): { key: KeyObject
     })
   }
   encodings.set(key, spki)
+  if (algorithm !== undefined) rememberKeyAlgorithm(key, algorithm)
   return { key, spki }
 }
 
@@ -76,11 +78,14 @@ export function rsaNumbers(publicKey: KeyObject): RsaNumbers {
   })
 }
 
-function checkSpki(info: DerReader, what: string): void {
+/** Refuses what is not the one form of its key. Answers with what it is, where that does not depend on its numbers. */
+function checkSpki(info: DerReader, what: string): KeyAlgorithm | undefined {
   const algorithm = info.sequence(`${what}: algorithm`)
   const oid = algorithm.oid(`${what}: algorithm`)
+  let known: KeyAlgorithm | undefined
   if (oid === ecPublicKey) {
-    const octets = curveOctets(algorithm, what)
+    const { algorithm: ofCurve, octets } = namedCurve(algorithm, what)
+    known = ofCurve
     const point = info.bitString(what)
     if (point[0] !== 4 || point.length !== octets) {
       throw new PkiError(
@@ -94,6 +99,7 @@ function checkSpki(info: DerReader, what: string): void {
   } else if (oid === ed25519) {
     if (info.bitString(what).length !== 32)
       throw new PkiError('key-invalid', `${what}: Ed25519 has 32 octets`)
+    known = 'Ed25519'
   } else {
     throw new PkiError(
       'key-unsupported',
@@ -102,16 +108,17 @@ function checkSpki(info: DerReader, what: string): void {
   }
   algorithm.end(`${what}: algorithm`)
   info.end(what)
+  return known
 }
 
-function curveOctets(algorithm: DerReader, what: string): number {
+function namedCurve(algorithm: DerReader, what: string): (typeof curves)[string] {
   // RFC 5480 section 2.1.1 leaves only namedCurve; explicit parameters were the door of CVE-2020-0601.
   if (algorithm.peek() !== 0x06) {
     throw new PkiError('key-unsupported', `${what}: the curve must be named, explicit parameters are refused`)
   }
   const curve = algorithm.oid(`${what}: curve`)
-  const octets = Object.hasOwn(curves, curve) ? curves[curve] : undefined
-  if (octets !== undefined) return octets
+  const found = Object.hasOwn(curves, curve) ? curves[curve] : undefined
+  if (found !== undefined) return found
   throw new PkiError('key-unsupported', `${what}: curve ${curve} is not supported; use P-256 or P-384`)
 }
 

@@ -1,5 +1,5 @@
 import { type KeyObject, verify } from 'node:crypto'
-import { type DerReader, nullValue, oid, rememberOids, sequence } from '../der/index.ts'
+import { type DerReader, nullValue, oid, rememberOids, sequence, Tag } from '../der/index.ts'
 import { PkiError } from '../error.ts'
 
 /** The signature algorithms of CSRs and certificates, by the names of their standards. */
@@ -53,11 +53,16 @@ export function encodeSignatureAlgorithm(algorithm: SignatureAlgorithm): Buffer 
 }
 
 /**
- * Reads an AlgorithmIdentifier of a signature; its parameters must be exactly those of its standard.
+ * Reads an AlgorithmIdentifier of a signature; its parameters must be exactly those of its standard. With
+ * `strayNull: 'tolerated'` NULL may stand where there must be none: mbedTLS 2 signs so with ECDSA.
  *
  * @throws PkiError `signature-algorithm-unsupported` for SHA-1, RSA-PSS and everything else not in the list
  */
-export function readSignatureAlgorithm(reader: DerReader, what: string): SignatureAlgorithm {
+export function readSignatureAlgorithm(
+  reader: DerReader,
+  what: string,
+  { strayNull = 'refused' }: { strayNull?: 'refused' | 'tolerated' } = {},
+): SignatureAlgorithm {
   const identifier = reader.sequence(what)
   const dotted = identifier.oid(what)
   const algorithm = byOid.get(dotted)
@@ -67,7 +72,8 @@ export function readSignatureAlgorithm(reader: DerReader, what: string): Signatu
       `${what}: ${dotted} is not supported; sign with ECDSA or RSA PKCS#1 v1.5 and SHA-2, or with Ed25519`,
     )
   }
-  if (algorithms[algorithm].keyType === 'rsa') identifier.null(`${what}: parameters`)
+  const hasStrayNull = strayNull === 'tolerated' && identifier.peek() === Tag.null
+  if (algorithms[algorithm].keyType === 'rsa' || hasStrayNull) identifier.null(`${what}: parameters`)
   identifier.end(what)
   return algorithm
 }

@@ -27,19 +27,26 @@ export function commonNames(name: Name): string[] {
  * last, how Teletex is read), and an identity must not depend on who reads it.
  */
 export function soleCommonName(name: Name): SoleCommonName {
-  if (name.some((rdn) => rdn.length !== 1)) {
-    return { refused: 'name-multi-valued', detail: 'subject: has an RDN with more than one attribute' }
+  let found: Name[number][number] | undefined
+  let count = 0
+  for (const rdn of name) {
+    const [attribute] = rdn
+    if (attribute === undefined || rdn.length > 1) {
+      return { refused: 'name-multi-valued', detail: 'subject: has an RDN with more than one attribute' }
+    }
+    if (attribute.type !== attributeTypes.CN) continue
+    found ??= attribute
+    count += 1
   }
-  const [first, ...more] = name.flat().filter(({ type }) => type === attributeTypes.CN)
-  if (first === undefined) return { refused: 'common-name-missing', detail: 'subject: has no CN' }
-  if (more.length > 0) {
-    return { refused: 'common-name-duplicate', detail: `subject: has ${more.length + 1} CNs, must have one` }
+  if (found === undefined) return { refused: 'common-name-missing', detail: 'subject: has no CN' }
+  if (count > 1) {
+    return { refused: 'common-name-duplicate', detail: `subject: has ${count} CNs, must have one` }
   }
-  if (first.encoding !== 'utf8' && first.encoding !== 'printable') {
+  if (found.encoding !== 'utf8' && found.encoding !== 'printable') {
     return {
       refused: 'common-name-encoding',
       detail: 'subject: the CN must be UTF8String or PrintableString',
     }
   }
-  return { commonName: first.value }
+  return { commonName: found.value }
 }

@@ -1,4 +1,4 @@
-import { contextPrimitive, type DerReader, implicit, readDer, sequence } from '../der/index.ts'
+import { contextPrimitive, type DerReader, implicit, readDerInPlace, sequence } from '../der/index.ts'
 import { PkiError } from '../error.ts'
 import { formatIpAddress, parseIpAddress } from './ip-address.ts'
 
@@ -55,7 +55,7 @@ export function isSubjectAltName(name: SubjectAltName): boolean {
 
 /** Decodes the value of a subjectAltName extension. Keeps what it finds, NUL included; refuses bad DER. */
 export function decodeSubjectAltNames(der: Uint8Array): SubjectAltName[] {
-  return readDer(der, 'subjectAltName', (reader) => {
+  return readDerInPlace(der, 'subjectAltName', (reader) => {
     const list = reader.sequence('subjectAltName')
     const names = [readGeneralName(list)]
     while (!list.done) names.push(readGeneralName(list))

@@ -20,6 +20,7 @@ const leaf = {
   ocspNoCheck: false,
   backdateSeconds: hour,
   renewalGraceSeconds: 0,
+  requireLinking: false,
 } as const
 
 const authority = {

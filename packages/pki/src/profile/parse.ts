@@ -24,6 +24,7 @@ const fields = [
   'lifetimeSeconds',
   'backdateSeconds',
   'renewalGraceSeconds',
+  'requireLinking',
 ] as const
 
 /** Bits that a leaf here may have: the others make CAs, or mean nothing to TLS. */
@@ -39,7 +40,7 @@ const refusedPurposes = new Map<string, string>([
 
 /**
  * Checks a profile that an operator wrote and fills in what it leaves out (`keyUsage` digitalSignature,
- * `backdateSeconds` 3600, `renewalGraceSeconds` 0, no further names, no policies). `name`, `issuer`, `role`, `extendedKeyUsage` and
+ * `backdateSeconds` 3600, `renewalGraceSeconds` 0, no further names, no policies, no linking). `name`, `issuer`, `role`, `extendedKeyUsage` and
  * `lifetimeSeconds` are required.
  *
  * Refuses everything that could make a CA, an OCSP responder or a second meaning of a built-in name, and a
@@ -81,6 +82,7 @@ export function parseProfile(input: unknown): Profile {
       written['renewalGraceSeconds'] === undefined
         ? 0
         : parseSeconds(written, 'renewalGraceSeconds', 0, maximumGraceSeconds),
+    requireLinking: parseFlag(written, 'requireLinking'),
   }
   return checkTogether(profile)
 }

@@ -79,4 +79,6 @@ export interface Profile {
   readonly backdateSeconds: number
   /** How long after notAfter a certificate may still renew itself, in seconds; 0: not at all. */
   readonly renewalGraceSeconds: number
+  /** A CSR must hold the channel binding of the TLS connection that it comes over (RFC 7030, section 3.5). */
+  readonly requireLinking: boolean
 }

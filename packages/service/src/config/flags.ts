@@ -8,6 +8,8 @@ export interface Given {
   readonly source: string
   /** Text from a flag or variable, still to be read as the schema's kind. */
   readonly isText: boolean
+  /** Where a part of the value came from, by its place in the value; only a file has lines. */
+  readonly sourceOf?: (place: readonly PropertyKey[]) => string
 }
 
 /** What the command line says, before any schema looked at it. */

@@ -46,11 +46,18 @@ export function loadConfig<S extends Settings>(options: {
         ? { value, source: given.source }
         : { value: defaultValue(declared.schema), source: 'default' }
     } else if (given) {
-      for (const issue of parsed.error.issues) {
-        const where = issue.path.length > 0 ? ` ${placeOf(issue.path)}` : ''
+      for (const { path, message } of parsed.error.issues) {
+        const where = path.length > 0 ? ` ${placeOf(path)}` : ''
+        if (given.sourceOf !== undefined && path.length > 0) {
+          // The line of the part says it all; the whole around it would be long and hide it.
+          const part = declared.secret ? undefined : partOf(value, path)
+          const what = part === undefined || typeof part === 'object' ? '' : `=${show(part)}`
+          complaints.push(`${given.sourceOf(path)}: ${key}${where}${what}: ${message}`)
+          continue
+        }
         const what = declared.secret ? '' : `=${show(value)}`
         const name = given.source.startsWith('-') || given.isText ? given.source : `${given.source}: ${key}`
-        complaints.push(`${name}${what}${where}: ${issue.message}`)
+        complaints.push(`${name}${what}${where}: ${message}`)
       }
     } else {
       complaints.push(`${key} is required: set ${waysToSet(key, declared)}`)
@@ -65,6 +72,13 @@ export function loadConfig<S extends Settings>(options: {
 /** Where in a value: people count the entries of a list from one. */
 function placeOf(path: readonly PropertyKey[]): string {
   return path.map((part) => (typeof part === 'number' ? `entry ${part + 1}` : String(part))).join('.')
+}
+
+function partOf(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (whole, part) => (whole as Record<PropertyKey, unknown> | undefined)?.[part],
+    value,
+  )
 }
 
 function asInput(given: Given, schema: Settings[string]['schema']): unknown {

@@ -37,9 +37,24 @@ export function setting<Schema extends z.ZodType>(
 
 /** Schema of a TCP port with its default; 0 picks a free one. */
 export function port(defaultPort: number) {
-  const error = 'must be a whole number from 0 to 65535 (0 picks a free port)'
-  return z.int({ error }).min(0, { error }).max(65_535, { error }).default(defaultPort)
+  return anyPort().default(defaultPort)
 }
+
+/** Schema of a TCP port that may be left out; 0 picks a free one. */
+export function optionalPort() {
+  return anyPort().optional()
+}
+
+function anyPort() {
+  const error = 'must be a whole number from 0 to 65535 (0 picks a free port)'
+  return z.int({ error }).min(0, { error }).max(65_535, { error })
+}
+
+/** The setting of where health and metrics are, for every app that has them. */
+export const metricsHost = setting(z.string().min(1).default('127.0.0.1'), {
+  env: 'FLEETROOT_METRICS_HOST',
+  help: 'address for health and metrics, which anybody who reaches it may read; administration is on loopback only',
+})
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 

@@ -15,6 +15,8 @@ describe('the configuration file', () => {
     ['mode: 3', 'must be one of compatible, strict'],
     ['dns: a.example', 'must be a list'],
     ['limits: {clients: 1, packets: 2}', 'limits={"clients":1,"packets":2}: has unknown keys: packets'],
+    ['limits:\n  # many\n  clients: none', 'line 3: limits clients="none": must be a'],
+    ['dns:\n  - a\n  - 7', 'line 3: dns entry 2=7: must be text'],
     ['handshakeTimeout: 20', 'has no unit; write 20s'],
     ['maxPacket: 4096', 'has no unit; write 4096B'],
     ['port: 1\nport: 2', 'line 2: Map keys must be unique'],

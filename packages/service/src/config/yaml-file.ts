@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
 import type { Given } from './flags.ts'
 import type { Settings } from './setting.ts'
 import { suggestion } from './spelling.ts'
@@ -33,7 +33,8 @@ export function readYamlFile(path: string, settings: Settings): YamlFile {
   for (const { key, value } of document.contents.items) {
     const name = String(isScalar(key) ? key.value : key)
     const offset = isScalar(key) ? (key.range?.[0] ?? 0) : 0
-    const source = `${path} line ${lineCounter.linePos(offset).line}`
+    const sourceAt = (at: number): string => `${path} line ${lineCounter.linePos(at).line}`
+    const source = sourceAt(offset)
     if (!Object.hasOwn(settings, name)) {
       complaints.push(`${source}: ${name} is not a setting${suggestion(name, Object.keys(settings))}`)
       continue
@@ -51,9 +52,29 @@ export function readYamlFile(path: string, settings: Settings): YamlFile {
       continue
     }
     // `port:` with nothing after it means the default, as an empty variable does.
-    if (plain !== null) values.set(name, { value: plain, source, isText: false })
+    if (plain !== null) {
+      const sourceOf = (place: readonly PropertyKey[]): string => sourceAt(offsetOf(value, place) ?? offset)
+      values.set(name, { value: plain, source, isText: false, sourceOf })
+    }
   }
   return { values, complaints }
+}
+
+/** Where in the text a part of a value begins; undefined: as far as can be told, at the value itself. */
+function offsetOf(value: unknown, place: readonly PropertyKey[]): number | undefined {
+  let node = value
+  let offset: number | undefined
+  for (const part of place) {
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => String(isScalar(key) ? key.value : key) === String(part))
+      if (isNode(pair?.key)) offset = pair.key.range?.[0] ?? offset
+      node = pair?.value
+    } else if (isSeq(node)) {
+      node = node.items[Number(part)]
+      if (isNode(node)) offset = node.range?.[0] ?? offset
+    }
+  }
+  return offset
 }
 
 function reason(error: unknown): string {

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { refuseWebPage } from './web-page.ts'
 
 /** A request to an administrative route. */
 export interface AdminRequest {
@@ -8,6 +8,8 @@ export interface AdminRequest {
   readonly query: Readonly<Record<string, string>>
   /** The parsed JSON; undefined: there was none. */
   readonly body: unknown
+  /** Who asks, for the log: `loopback`, or the id of an operator. */
+  readonly caller: string
 }
 
 /** What it is answered with, as JSON; default status 200. */
@@ -16,7 +18,7 @@ export interface AdminAnswer {
   readonly body?: unknown
 }
 
-/** An administrative route of an app, on its operations listener. */
+/** An administrative route of an app. */
 export interface AdminRoute {
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** With `:name` for a part that varies. */
@@ -24,23 +26,39 @@ export interface AdminRoute {
   readonly answer: (request: AdminRequest) => AdminAnswer | Promise<AdminAnswer>
 }
 
-/**
- * Adds routes for whoever may use the loopback interface of this machine, which is all that they ask for. So a browser
- * on it must not be used against them: refused is a request that comes from a web page (Origin), and one
- * that was made for another name than an address or `localhost` (DNS rebinding).
- */
-export function addAdminRoutes(server: FastifyInstance, routes: readonly AdminRoute[]): void {
+/** Why somebody may not use the administrative routes. */
+export interface CallerRefusal {
+  readonly code: string
+  readonly detail: string
+}
+
+/** Decides who asks, or why they may not: asked for each request, because a connection may outlive a right. */
+export type AdmitCaller = (request: FastifyRequest) => { readonly caller: string } | CallerRefusal
+
+/** Adds routes for whoever `admit` lets pass, and for no web page: one in a browser is never who it seems to be. */
+export function addAdminRoutes(
+  server: FastifyInstance,
+  routes: readonly AdminRoute[],
+  admit: AdmitCaller,
+): void {
   for (const { method, path, answer } of routes) {
     server.route({
       method,
       url: path,
+      onRequest: async (request, reply) => {
+        const detail = refuseWebPage(request.headers)
+        const verdict = detail === undefined ? admit(request) : { code: 'forbidden', detail }
+        // The connection goes with the right to use it.
+        if ('code' in verdict) return reply.code(403).header('connection', 'close').send(verdict)
+        callers.set(request, verdict.caller)
+        return undefined
+      },
       handler: async (request, reply) => {
-        const refusal = refuse(request)
-        if (refusal !== undefined) return reply.code(403).send({ code: 'forbidden', detail: refusal })
         const { status = 200, body } = await answer({
           params: request.params as Record<string, string>,
           query: request.query as Record<string, string>,
           body: request.body,
+          caller: callers.get(request) ?? 'nobody',
         })
         return reply.code(status).send(body)
       },
@@ -48,10 +66,4 @@ export function addAdminRoutes(server: FastifyInstance, routes: readonly AdminRo
   }
 }
 
-function refuse({ headers, hostname }: FastifyRequest): string | undefined {
-  if (headers.origin !== undefined) return 'the request comes from a web page'
-  const name = hostname.replace(/^\[|\]$/g, '')
-  return name === 'localhost' || isIP(name) > 0
-    ? undefined
-    : `the request is for the host ${name.slice(0, 80)}`
-}
+const callers = new WeakMap<FastifyRequest, string>()

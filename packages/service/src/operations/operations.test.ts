@@ -84,6 +84,29 @@ describe('the operations listener', () => {
     expect(text).toContain('process_resident_memory_bytes')
   })
 
+  it('tells Prometheus whether it is ready', async () => {
+    const { operations, get } = await started({ checks: ['listener'] })
+    expect((await get('/metrics')).text).toContain('fleetroot_ready 0')
+    operations.setReady('listener')
+    expect((await get('/metrics')).text).toContain('fleetroot_ready 1')
+  })
+
+  it('has no administration on an address that others may reach, and there goes by any name', async () => {
+    const route: AdminRoute = { method: 'GET', path: '/v1/things', answer: () => ({}) }
+    const operations = createOperations({ port: 0, host: '0.0.0.0', routes: [route] })
+    open.push(operations)
+    const port = await operations.listen()
+    const get = (path: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const options = { host: '127.0.0.1', port, path, headers: { host: 'broker.example' } }
+        request(options, (response) => resolve(response.resume().statusCode))
+          .on('error', reject)
+          .end()
+      })
+    expect(await get('/v1/things')).toBe(404)
+    expect(await get('/livez')).toBe(200)
+  })
+
   it('listens on loopback only unless told otherwise', async () => {
     const { port } = await started()
     // The same port is free on another loopback address, so it cannot be bound to all of them.
@@ -99,7 +122,7 @@ describe('the operations listener', () => {
     const route: AdminRoute = {
       method: 'POST',
       path: '/v1/things/:name',
-      answer: ({ params, query, body }) => ({ status: 201, body: { params, query, body } }),
+      answer: (asked) => ({ status: 201, body: asked }),
     }
     const ask = (port: number, headers: Record<string, string>): Promise<[number, unknown]> =>
       new Promise((resolve, reject) => {
@@ -121,7 +144,7 @@ describe('the operations listener', () => {
 
     it('are there', async () => {
       const { port } = await started({ routes: [route] })
-      const heard = { params: { name: 'a' }, query: { b: 'c' }, body: { d: 1 } }
+      const heard = { params: { name: 'a' }, query: { b: 'c' }, body: { d: 1 }, caller: 'loopback' }
       expect(await ask(port, {})).toEqual([201, heard])
       expect(await ask(port, { host: 'localhost:1' })).toEqual([201, heard])
       expect(await ask(port, { host: '[::1]:1' })).toEqual([201, heard])
@@ -130,12 +153,47 @@ describe('the operations listener', () => {
     it.each([
       { origin: 'http://127.0.0.1' },
       { origin: 'null' },
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-origin' },
       { host: 'evil.example' },
       { host: 'localhost.evil.example:80' },
     ])('refuse what a web page may send: %j', async (headers) => {
       const { port } = await started({ routes: [route] })
       expect(await ask(port, headers)).toEqual([403, { code: 'forbidden', detail: expect.any(String) }])
     })
+  })
+
+  it('tells a page whose own name resolves to loopback nothing at all', async () => {
+    const { port } = await started({ checks: [] })
+    const get = (path: string, host: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const options = { host: '127.0.0.1', port, path, headers: { host } }
+        request(options, (response) => resolve(response.resume().statusCode))
+          .on('error', reject)
+          .end()
+      })
+    for (const path of ['/livez', '/readyz', '/metrics', '/nothing']) {
+      expect(await get(path, `evil.example:${port}`)).toBe(403)
+    }
+    expect(await get('/livez', 'localhost')).toBe(200)
+    expect(await get('/livez', '[::1]')).toBe(200)
+  })
+
+  it('says in one form what it does not have and what it cannot read', async () => {
+    const { port, get } = await started({
+      routes: [{ method: 'POST', path: '/v1/things', answer: () => ({}) }],
+    })
+    const { status, text } = await get('/nope')
+    expect([status, JSON.parse(text)]).toEqual([
+      404,
+      { code: 'not-found', detail: 'there is nothing at GET /nope' },
+    ])
+    const headers = { 'content-type': 'application/json' }
+    const response = await fetch(`http://127.0.0.1:${port}/v1/things`, { method: 'POST', headers, body: '{' })
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      { code: 'invalid-request', detail: expect.stringContaining('JSON') },
+    ])
   })
 
   it('allows two of them in one process', async () => {

@@ -35,7 +35,12 @@ export function explainTlsFailure(error: unknown, context: TlsFailureContext): T
   const { code, message } = wordsOf(error)
   const peer = peerOf(context)
   const refused = authorizationCode(context.socket) ?? (certificateFailures.has(code) ? code : undefined)
-  if (refused !== undefined) return certificateSentence(certificateFailure(refused), peer)
+  if (refused !== undefined) {
+    const failure = certificateFailure(refused)
+    // Only the error knows whom the client has reached.
+    const problem = /^the server's certificate (names .*)$/s.exec(message)?.[1] ?? failure.problem
+    return certificateSentence(failure.code === 'wrong-server' ? { ...failure, problem } : failure, peer)
+  }
   // OpenSSL has renamed the codes of alerts between versions; the number is the protocol's.
   const alert = /SSL alert number (\d+)/.exec(message)?.[1]
   const explanation =

@@ -42,7 +42,9 @@ describe('whom a client wants to reach', () => {
       const wrong = { ...dial({ server: { ...service, id: 'enrollment-server' } }), maxVersion: version }
       const { client } = await handshake(listen(), wrong)
       expect(client?.code).toBe('wrong-server')
-      expect(client?.sentence).toMatch(/has the right name and is not that of the service that was expected/)
+      expect(client?.sentence).toMatch(
+        /names the service server, not the service enrollment-server: check the address/,
+      )
     },
   )
 

@@ -4,7 +4,7 @@ import type { Certificate, DeviceId, IdentityRefusalCode, Role, SerialNumber } f
 import { certificateFailure } from '../failure/certificate.ts'
 import type { CertificateFailureCode } from '../failure/certificate.ts'
 import { authorizationCode, certificateSentence } from '../failure/explain.ts'
-import { findIssuer } from './issuer.ts'
+import { findIssuer, issuerName } from './issuer.ts'
 import type { TrustedIssuer } from './issuer.ts'
 import { sessionFacts } from './session.ts'
 
@@ -120,7 +120,7 @@ export function peerIdentity(socket: TLSSocket, trust: PeerTrust): PeerIdentity 
     role,
     trustDomain,
     serial: certificate.serial,
-    issuer: formatName(certificate.issuer),
+    issuer: issuerName(issuer),
     issuerKeyId: certificate.authorityKeyId ?? '',
     notAfter: certificate.notAfter,
     resumed: socket.isSessionReused(),

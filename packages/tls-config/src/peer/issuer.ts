@@ -1,4 +1,4 @@
-import { type Certificate, type Role, rolesOfIssuer } from '@fleetroot/pki'
+import { type Certificate, formatName, type Role, rolesOfIssuer } from '@fleetroot/pki'
 
 /** An issuing CA and what its certificates may say their owner is. */
 export interface TrustedIssuer {
@@ -31,4 +31,13 @@ export function findIssuer(
       issuer.subjectKeyId === certificate.authorityKeyId &&
       issuer.subjectDer.equals(certificate.issuerDer),
   )
+}
+
+const names = new WeakMap<TrustedIssuer, string>()
+
+/** Its name for people. Kept: to put a name into words costs as much as to judge a certificate by it. */
+export function issuerName(issuer: TrustedIssuer): string {
+  let name = names.get(issuer)
+  if (name === undefined) names.set(issuer, (name = formatName(issuer.certificate.subject)))
+  return name
 }

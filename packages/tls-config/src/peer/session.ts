@@ -21,6 +21,7 @@ const groupNames: Readonly<Record<number, string>> = {
 }
 
 const PEER = 0xa3
+const FLAGS = 0xad
 const KEX_GROUP = 0xb3
 
 /**
@@ -28,6 +29,7 @@ const KEX_GROUP = 0xb3
  *
  *     SSL_SESSION ::= SEQUENCE { version, sslVersion, cipher, sessionId, masterKey, …,
  *                                peer [3] EXPLICIT Certificate OPTIONAL, …,
+ *                                flags [13] EXPLICIT INTEGER OPTIONAL, …,
  *                                kexGroup [19] EXPLICIT INTEGER OPTIONAL, … }     -- ssl/ssl_asn1.c
  *
  * For the group there is no other way: `getEphemeralKeyInfo` answers on clients only. For the certificate
@@ -47,6 +49,21 @@ export function sessionFacts(socket: TLSSocket): SessionFacts {
   }
   record.fill(0)
   return facts
+}
+
+// SSL_SESS_FLAG_EXTMS of ssl/ssl_local.h.
+const EXTENDED_MASTER_SECRET = 1
+
+/**
+ * Whether the session of a server's TLS 1.2 connection was made with the extended master secret (RFC 7627). False where that
+ * is not known.
+ */
+export function hasExtendedMasterSecret(socket: TLSSocket): boolean {
+  const record = socket.getSession()
+  if (record === undefined) return false
+  const flags = fieldsOf(record).get(FLAGS)?.at(-1) ?? 0
+  record.fill(0)
+  return (flags & EXTENDED_MASTER_SECRET) !== 0
 }
 
 function groupName(integer: Buffer): string {

@@ -18,6 +18,8 @@ export interface MqttLoad {
   publish1(topic: string, payload: Buffer, count: number, window: number): Promise<void>
   /** Resolves when `count` PUBLISH packets have arrived since the connection was made. */
   received(count: number): Promise<void>
+  /** Called with the payload of each PUBLISH at QoS 0 that arrives. */
+  onMessage: ((payload: Buffer) => void) | undefined
   close(): Promise<void>
 }
 
@@ -43,6 +45,7 @@ export async function connectMqtt(
     if (type === PUBLISH) {
       published++
       if ((flags & 6) === 2) pubacks.push(pubackPacket(body))
+      else load.onMessage?.(body.subarray(2 + body.readUInt16BE(0)))
     } else if (type === PUBACK) acknowledged++
     else if (type === CONNACK || type === SUBACK) acks.shift()?.(body)
     onProgress()
@@ -68,8 +71,9 @@ export async function connectMqtt(
   socket.write(connectPacket(clientId, clean))
   const code = (await connack)[1]
   if (code !== 0) throw new Error(`${clientId}: CONNACK ${code}`)
-  return {
+  const load: MqttLoad = {
     socket,
+    onMessage: undefined,
     subscribe: async (filter, qos) => {
       const suback = acknowledgement()
       socket.write(subscribePacket(filter, qos))
@@ -107,6 +111,7 @@ export async function connectMqtt(
       await closed
     },
   }
+  return load
 }
 
 function readFrames(socket: TLSSocket, onFrame: (type: number, body: Buffer, flags: number) => void): void {

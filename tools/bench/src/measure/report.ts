@@ -36,3 +36,9 @@ export function formatRow(row: Row): string {
   }
   return parts.join('  |  ')
 }
+
+/** Prints a row. The process ends with status 1 when a budget does not hold. */
+export function report(row: Row): void {
+  console.log(formatRow(row))
+  if (withinBudget(row) === false) process.exitCode = 1
+}

@@ -8,6 +8,13 @@ import { startOnPort, type Started } from './process.ts'
 export const mosquittoVersion = (): string | undefined =>
   versionOf('mosquitto', ['-h'], /mosquitto version [\d.]+/)
 
+const acl = `pattern readwrite devices/%u/#
+pattern read fleet/broadcast/#
+user bench-service
+topic read devices/#
+topic write fleet/broadcast/#
+`
+
 /**
  * mosquitto as an operator who wants the same as from our broker would run it: client certificates required, the CN
  * is the user name, an ACL binds each device to its own topics, and no Nagle delay (which makes QoS 1 five times slower).
@@ -28,7 +35,7 @@ export async function startMosquitto(
     `keyfile ${file('mosquitto-key.pem', pem.key)}`,
     'require_certificate true',
     'use_identity_as_username true',
-    `acl_file ${file('mosquitto-acl', 'pattern readwrite devices/%u/#\nuser bench-service\ntopic read devices/#\n')}`,
+    `acl_file ${file('mosquitto-acl', acl)}`,
     'set_tcp_nodelay true',
     'max_inflight_messages 0',
     'max_queued_messages 0',

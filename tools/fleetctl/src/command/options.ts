@@ -54,7 +54,7 @@ export const options = {
     isPath: true,
   },
   // No choices: the server knows which profiles there are, its operator’s own too.
-  profile: { help: 'certificate profile: device, service or one of your own', value: 'NAME' },
+  profile: { help: 'certificate profile: device, service, broker or one of your own', value: 'NAME' },
   dns: {
     help: 'host name for its certificate, if its profile has names (service)',
     value: 'NAME',
@@ -74,7 +74,7 @@ export const options = {
   status: {
     help: 'only certificates with this status',
     value: 'STATUS',
-    choices: ['issued', 'held', 'revoked', 'expired'],
+    choices: ['issued', 'active', 'superseded', 'held', 'revoked', 'expired'],
   },
   device: { help: 'only certificates of this device', value: 'ID' },
   limit: { help: 'at most so many; 0 for all (default 1000)', value: 'N' },
@@ -103,12 +103,18 @@ export const options = {
   serial: { help: 'serial number of its certificate', value: 'HEX' },
   retain: { help: 'the message is to be retained' },
   batch: { help: 'production batch', value: 'NAME' },
+  idevid: {
+    help: 'what its certificate from the factory says: a configured manufacturer and a serial number',
+    value: 'MANUFACTURER:SERIAL',
+  },
+  all: { help: 'those that are decided, too' },
   quota: { help: 'how many devices may enroll with it', value: 'N' },
   csr: {
     help: 'certify the key of this request, PEM or DER, instead of making one',
     value: 'FILE',
     isPath: true,
   },
+  'dry-run': { help: 'say what would be done, and do nothing' },
   force: { help: 'even if certificates of it are still in use' },
   'introduce-for': {
     help: 'how long everybody has to learn of it before it signs, such as 10m; 0 for at once',

@@ -1,3 +1,4 @@
+import { approvalCommands } from '../approval/commands.ts'
 import { auditCommands } from '../audit/commands.ts'
 import { caCommands } from '../ca/commands.ts'
 import { certCommands } from '../cert/commands.ts'
@@ -16,6 +17,7 @@ export const table: CommandTable = {
     { path: ['token'], summary: 'one-time tokens with which devices enroll' },
     { path: ['cert'], summary: 'certificates: list, look at, revoke' },
     { path: ['claim'], summary: 'certificates with which the devices of a production batch enroll' },
+    { path: ['approval'], summary: 'devices that ask without a credential, and wait' },
     { path: ['ca'], summary: 'the root and the issuing CAs' },
     { path: ['ca', 'rotate'], summary: 'replace a CA while the fleet is connected' },
     { path: ['audit'], summary: 'the chain of all decisions' },
@@ -27,6 +29,7 @@ export const table: CommandTable = {
     ...tokenCommands,
     ...certCommands,
     ...claimCommands,
+    ...approvalCommands,
     ...caCommands,
     ...auditCommands,
     ...policyCommands,

@@ -2,10 +2,12 @@ import type { Run } from '../command/command.ts'
 import { deviceIdOf } from '../command/values.ts'
 import { usageError } from '../error.ts'
 import { type Device, deviceAnswer } from './device.ts'
+import { labelsOf } from './labels.ts'
 
 export const addDevice: Run = async (input, context) => {
   const id = deviceIdOf(input.args[0])
   const batch = input.text('batch')
+  const idevid = idevidOf(input.text('idevid'))
   const body = {
     id,
     profile: input.text('profile') ?? 'device',
@@ -13,6 +15,7 @@ export const addDevice: Run = async (input, context) => {
     ip: input.texts('ip'),
     labels: labelsOf(input.texts('label')),
     ...(batch !== undefined && { batch }),
+    ...(idevid && { idevid }),
   }
   const server = await context.server()
   const device = await server.call<Device>(`cannot register ${id}`, {
@@ -20,14 +23,15 @@ export const addDevice: Run = async (input, context) => {
     path: '/v1/devices',
     body,
   })
+  if (idevid) return deviceAnswer(device)
   return { ...deviceAnswer(device), note: `next, a token for it: fleetctl token create ${id}` }
 }
 
-function labelsOf(texts: readonly string[]): Record<string, string> {
-  const pairs = texts.map((text): [string, string] => {
-    const at = text.indexOf('=')
-    if (at < 1) throw usageError(`--label: ${JSON.stringify(text)} must be KEY=VALUE, such as site=north`)
-    return [text.slice(0, at), text.slice(at + 1)]
-  })
-  return Object.fromEntries(pairs)
+function idevidOf(text: string | undefined): { manufacturer: string; serialNumber: string } | undefined {
+  if (text === undefined) return undefined
+  const at = text.indexOf(':')
+  if (at < 1) {
+    throw usageError(`--idevid: ${JSON.stringify(text)} must be MANUFACTURER:SERIAL, such as acme:SN-0007`)
+  }
+  return { manufacturer: text.slice(0, at), serialNumber: text.slice(at + 1) }
 }

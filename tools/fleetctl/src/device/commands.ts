@@ -8,13 +8,26 @@ export const deviceCommands: readonly Command[] = [
     path: ['device', 'add'],
     summary: 'register a device',
     args: [id],
-    options: ['profile', 'dns', 'ip', 'label', 'batch'],
+    options: ['profile', 'dns', 'ip', 'label', 'batch', 'idevid'],
     server: true,
     examples: [
       'fleetctl device add pump-7 --label site=north',
       'fleetctl device add gateway-1 --profile service --dns gateway-1.example',
     ],
     load: async () => (await import('./add.ts')).addDevice,
+  },
+  {
+    path: ['device', 'import'],
+    summary: 'register the devices of a file, CSV or NDJSON',
+    details:
+      'What is there already is unchanged, so that a file can be imported again. Rows that are refused are listed with line and field, ' +
+      'the others are added, and the exit status is 1. Columns of CSV: id, profile, batch, dns, ip, idevid.manufacturer, ' +
+      'idevid.serialNumber and label.NAME.',
+    args: [{ name: 'FILE', required: true, isPath: true }],
+    options: ['dry-run'],
+    server: true,
+    examples: ['fleetctl device import fleet.csv --dry-run', 'fleetctl device import - < fleet.ndjson'],
+    load: async () => (await import('./import.ts')).importFile,
   },
   {
     path: ['device', 'list'],

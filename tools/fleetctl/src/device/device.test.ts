@@ -38,7 +38,7 @@ describe('device add', () => {
   test('of a profile that the server does not have is refused by the server, which lists those it has', async () => {
     expect(await session.run(['device', 'add', 'x', '--profile', 'divice'])).toMatchObject({
       status: 3,
-      stderr: expect.stringContaining('body.profile: must be device or service') as string,
+      stderr: expect.stringContaining('body.profile: must be device, service or broker') as string,
     })
   })
 

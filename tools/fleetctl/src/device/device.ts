@@ -6,6 +6,7 @@ export interface Device {
   readonly profile: string
   readonly state: string
   readonly batch?: string
+  readonly idevid?: { readonly manufacturer: string; readonly serialNumber: string }
   readonly dns: readonly string[]
   readonly ip: readonly string[]
   readonly labels: Readonly<Record<string, string>>
@@ -27,7 +28,7 @@ export function showLabels(labels: Readonly<Record<string, string>>): string {
 
 /** One device. */
 export function deviceAnswer(device: Device): Answer {
-  const { id, profile, state, batch, dns, ip, labels, createdAt, certificate } = device
+  const { id, profile, state, batch, idevid, dns, ip, labels, createdAt, certificate } = device
   const some = (text: string): string | undefined => (text === '' ? undefined : text)
   return {
     kind: 'fields',
@@ -37,6 +38,7 @@ export function deviceAnswer(device: Device): Answer {
       ['state', state],
       ['profile', profile],
       ['batch', batch],
+      ['factory', idevid && `${idevid.manufacturer}:${idevid.serialNumber}`],
       ['names', some([...dns, ...ip].join(' '))],
       ['labels', some(showLabels(labels))],
       ['registered', createdAt],

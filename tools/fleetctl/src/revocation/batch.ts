@@ -23,7 +23,7 @@ const batchSize = 100
  * that goes away in the middle ends with an answer for each, not with an error.
  */
 export async function revokeAll(
-  server: Server,
+  server: Pick<Server, 'call'>,
   kind: RevocationKind,
   names: readonly string[],
   { reason, context }: { reason: string; context: Pick<Context, 'progress' | 'signal'> },
@@ -55,7 +55,12 @@ export async function revokeAll(
   )
 }
 
-async function send(server: Server, kind: RevocationKind, names: readonly string[], reason: string) {
+async function send(
+  server: Pick<Server, 'call'>,
+  kind: RevocationKind,
+  names: readonly string[],
+  reason: string,
+) {
   const body = kind === 'serial' ? { serials: names, reason } : { deviceIds: names, reason }
   const path = '/v1/certificates/revocations'
   const { results } = await server.call<{ results: readonly Result[] }>('cannot revoke', {

@@ -5,6 +5,7 @@ import { createAgent, type Exchanged, exchange, type Request } from './exchange.
 import { connectionFailure } from './failure.ts'
 import type { ServerFiles } from './files.ts'
 import type { OperatorIdentity } from './identity.ts'
+import { type Upload, upload } from './upload.ts'
 import { refusal } from './problem.ts'
 
 /** The enrollment server's REST API, as the operator sees it. */
@@ -16,6 +17,8 @@ export interface Server {
    * `operator-identity-unusable`, `server-answer-invalid`.
    */
   readonly call: <Body>(what: string, request: Request) => Promise<Body>
+  /** Sends a file; the lines of the answer are heard while it is sent. Throws as `call` does. */
+  readonly upload: (what: string, wanted: Upload) => Promise<void>
   readonly close: () => void
 }
 
@@ -67,6 +70,13 @@ export function openServer(
         const message = `${files.url}: what answers there is no enrollment server (no JSON); check ${files.urlFrom}`
         throw new FleetctlError('server-answer-invalid', message, { cause: error })
       }
+    },
+    upload: async (what, wanted) => {
+      const { status, body } = await upload(agent, base, wanted, signal).catch((error: unknown) => {
+        if (signal.aborted) throw new FleetctlError('interrupted', 'interrupted', { cause: error })
+        throw connectionFailure(error, files)
+      })
+      if (status !== 200) throw refusal(what, status, body)
     },
     close: () => agent.destroy(),
   }

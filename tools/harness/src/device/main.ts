@@ -65,12 +65,12 @@ async function keepValid(identity: StoredIdentity, connection: DeviceConnection)
 }
 
 async function live(): Promise<void> {
-  const credential = token === undefined ? {} : { credential: { token } }
+  const credential = orders.approval ? ('approval' as const) : token === undefined ? undefined : { token }
   const { identity } = await enrollDevice({
     id,
     est,
     store,
-    ...credential,
+    ...(credential && { credential }),
     whenDue: 'keep',
     retry: { backoff: soon },
   })

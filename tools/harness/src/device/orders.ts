@@ -10,6 +10,8 @@ export interface DeviceOrders {
   readonly estUrl: string
   /** For the first start. */
   readonly token?: string
+  /** Instead of a token: it asks for the approval of an operator. */
+  readonly approval?: boolean
   /** `mqtts://…` or `wss://…/mqtt`; left out: it enrolls and ends. */
   readonly mqttUrl?: string
   /**

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Answer } from '../testing/request.ts'
+import { openTestbed, type Testbed } from '../testing/testbed.ts'
+
+const day = 24 * 60 * 60 * 1000
+
+let testbed: Testbed
+beforeAll(async () => {
+  testbed = await openTestbed({ operatorLifetime: 10 * day }, 2 * day)
+})
+afterAll(() => testbed.close())
+
+const post = (path: string, json: object, key: string): Promise<Answer> =>
+  testbed.request(path, {
+    method: 'POST',
+    json,
+    headers: { 'idempotency-key': key },
+    identity: testbed.operator,
+  })
+const records = async (type: string): Promise<number> => {
+  const { json } = await testbed.request('/v1/audit?limit=1000', { identity: testbed.operator })
+  return (json['items'] as { record: { type: string } }[]).filter(({ record }) => record.type === type).length
+}
+
+describe('a request with an Idempotency-Key', () => {
+  it('is done once, and answered as the first time, whatever happened since', async () => {
+    const before = await records('registered')
+    const first = await post('/v1/devices', { id: 'once-1', labels: { b: '2', a: '1' } }, 'key-1')
+    await testbed.request('/v1/devices/once-1/suspend', { method: 'POST', identity: testbed.operator })
+    const again = await post('/v1/devices', { labels: { a: '1', b: '2' }, id: 'once-1' }, '"key-1"')
+    expect([first.status, again.status, again.body]).toEqual([201, 201, first.body])
+    expect(again.headers.location).toBe('/v1/devices/once-1')
+    expect(await records('registered')).toBe(before + 1)
+  })
+
+  it('that is sent many times at once is done once', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => post('/v1/devices', { id: 'once-2' }, 'key-2')),
+    )
+    expect(new Set(answers.map(({ status, body }) => `${status} ${body}`)).size).toBe(1)
+    expect(answers[0]?.status).toBe(201)
+  })
+
+  it('is refused when the key was for another request', async () => {
+    await post('/v1/devices', { id: 'once-3' }, 'key-3')
+    expect(await post('/v1/devices', { id: 'once-4' }, 'key-3')).toMatchObject({
+      status: 422,
+      json: { code: 'idempotency-key-reused' },
+    })
+    expect((await testbed.request('/v1/devices/once-4', { identity: testbed.operator })).status).toBe(404)
+    // A key is good for one path.
+    expect((await post('/v1/devices/once-3/tokens', {}, 'key-3')).status).toBe(201)
+  })
+
+  it('for a token makes one, and does not keep it', async () => {
+    await post('/v1/devices', { id: 'once-5' }, 'key-5')
+    const before = await records('token-made')
+    const first = await post('/v1/devices/once-5/tokens', { expiresInSeconds: 60 }, 'key-5')
+    expect(first.status).toBe(201)
+    expect(await post('/v1/devices/once-5/tokens', { expiresInSeconds: 60 }, 'key-5')).toMatchObject({
+      status: 409,
+      json: { code: 'idempotent-answer-secret' },
+    })
+    expect((await post('/v1/devices/once-5/tokens', {}, 'key-5')).json['code']).toBe('idempotency-key-reused')
+    expect(await records('token-made')).toBe(before + 1)
+  })
+
+  it('that was refused is not remembered: corrected, it may take the same key', async () => {
+    await post('/v1/devices', { id: 'taken' }, 'key-6')
+    expect((await post('/v1/devices', { id: 'taken' }, 'key-7')).json['code']).toBe('device-exists')
+    expect((await post('/v1/devices', { id: '?' }, 'key-7')).json['code']).toBe('field-invalid')
+    expect((await post('/v1/devices', { id: 'free' }, 'key-7')).status).toBe(201)
+  })
+
+  it.each(['', 'with blanks', 'x'.repeat(256), '"'])('needs a key that is one, not %j', async (key) => {
+    expect((await post('/v1/devices', { id: 'bad-key' }, key)).json).toMatchObject({
+      code: 'field-invalid',
+      detail: expect.stringMatching(/^Idempotency-Key: must be 1 to 255 printable characters/),
+    })
+  })
+
+  it('is forgotten after a day', async () => {
+    await post('/v1/devices', { id: 'once-8' }, 'key-8')
+    testbed.advance(day + 1000)
+    expect((await post('/v1/devices', { id: 'once-9' }, 'key-8')).status).toBe(201)
+  })
+})

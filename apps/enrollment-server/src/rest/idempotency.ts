@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto'
+import { type AuditValue, canonicalJson } from '@fleetroot/service'
+import type { FastifyRequest } from 'fastify'
+import { RequestRefused } from '../problem/refusal.ts'
+import type { OnceOutcome, RequestName } from '../registry/request-table.ts'
+import { actorOf } from './actor.ts'
+
+// A string of RFC 9651 in its quotes, as the draft asks, or bare, as most clients send it.
+const grammar = /^"?([\x21\x23-\x5b\x5d-\x7e]{1,255})"?$/
+
+/**
+ * What names a request with an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header); undefined without one. A key is good for
+ * one caller and one method and path; `asked` is what the request asks for, as it was understood.
+ */
+export function requestName(request: FastifyRequest, asked: AuditValue): RequestName | undefined {
+  const header = request.headers['idempotency-key']
+  if (header === undefined) return undefined
+  const [, key] = grammar.exec(String(header)) ?? []
+  if (key === undefined) {
+    const detail = 'Idempotency-Key: must be 1 to 255 printable characters without blanks, such as a UUID'
+    throw new RequestRefused({ code: 'field-invalid', detail })
+  }
+  const { kind, id } = actorOf(request)
+  const path = request.url.split('?', 1)[0] ?? ''
+  return { key: sha256([kind, id, request.method, path, key]), request: sha256(asked) }
+}
+
+/** The answer that was given before; undefined when this request was the first, or is refused as it would be without a key. */
+export function answeredBefore(outcome: OnceOutcome): string | undefined {
+  if (outcome === 'made' || outcome === 'refused') return undefined
+  if (outcome === 'other') {
+    const detail = 'Idempotency-Key: it was used for another request; take a new key for every new request'
+    throw new RequestRefused({ code: 'idempotency-key-reused', detail })
+  }
+  if (outcome.repeated !== undefined) return outcome.repeated
+  const detail =
+    'Idempotency-Key: the first answer had a secret, which is not kept; make another with a new key'
+  throw new RequestRefused({ code: 'idempotent-answer-secret', detail })
+}
+
+function sha256(value: AuditValue): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex')
+}
