@@ -38,7 +38,7 @@ function begin(parts: Partial<Beginning> = {}): { worker: Relayed; tell: (messag
     ports: {},
     ...parts,
   }
-  const worker = new Relayed(structuredClone(beginning))
+  const worker = new Relayed(structuredClone(beginning), { connected: () => undefined })
   return { worker, tell: (message) => worker.take(structuredClone(message)) }
 }
 
