@@ -86,3 +86,38 @@ test('bounds come from the configuration', async () => {
     maxRetainedBytesInTotal: 8192,
   })
 })
+
+test.each([
+  [['--store=redis'], /^store: redis needs --redis=redis:\/\/HOST:PORT$/],
+  [['--store=disk', '--redis=redis://localhost'], /^store: disk and --redis contradict each other/],
+  [['--store=memory', '--redis=redis://localhost'], /^store: memory and --redis contradict each other/],
+  [['--store-path=/x', '--redis=redis://localhost'], /^store-path: with --redis the store is in Redis/],
+  [['--redis-ca=/x'], /^--redis-ca is given without --redis: add --redis=/],
+  [['--redis=redis://localhost', '--redis-ca=/x'], /^--redis-ca is for TLS: use rediss:/],
+  [['--redis=rediss://localhost', '--redis-ca=/no/such'], /^--redis-ca: cannot read \/no\/such/],
+])('%j is a mistake that names what to do', async (argv, sentence) => {
+  await expect(keep(...argv)).rejects.toMatchObject({
+    code: 'config',
+    message: expect.stringMatching(sentence) as string,
+  })
+})
+
+test('a Redis that cannot be reached ends the start, with its address and without its password', async () => {
+  await expect(keep('--redis=redis://me@127.0.0.1:1', '--wait=300ms')).rejects.toMatchObject({
+    code: 'store-failed',
+    message: expect.stringMatching(
+      /^no connection to Redis at redis:\/\/me@127.0.0.1:1: .*ECONNREFUSED/,
+    ) as string,
+  })
+  expect(readiness.at(-1)).toMatch(/^no connection to Redis/)
+  expect(() =>
+    loadConfig({
+      app: 'broker',
+      version: '1',
+      summary: '',
+      settings,
+      argv: ['--redis=redis://me:secret@x'],
+      env: {},
+    }),
+  ).toThrow(/must not hold a password: give it with FLEETROOT_BROKER_REDIS_PASSWORD/)
+})

@@ -34,7 +34,11 @@ export function connectToSupervisor(): SupervisorLink {
   }
 
   async function handle(message: ToWorker): Promise<void> {
-    if (listener === undefined) return void early.push(message)
+    if (listener === undefined) {
+      // Nothing is open yet.
+      if (message.kind === 'stop') process.exit(0)
+      return void early.push(message)
+    }
     if (message.kind === 'stop') return listener.onStop()
     if (message.kind !== 'ask') return listener.onChange(message)
     return send({ kind: 'answer', number: message.number, answer: await listener.answer(message) })

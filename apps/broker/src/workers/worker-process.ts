@@ -33,8 +33,9 @@ export class WorkerProcess {
   #silences = 0
   /** It was asked for a sign of life and has not given it. */
   #isOwing = false
-  /** It reads what it is sent. */
-  #isBegun = false
+  #isGreeted = false
+  /** It serves, and answers questions. */
+  #isServing = false
   readonly #watching: NodeJS.Timeout
 
   constructor({ logLevel, onMessage, onSilence, onExit }: WorkerProcessOptions) {
@@ -47,7 +48,8 @@ export class WorkerProcess {
     })
     this.#child.on('message', (message) => {
       const told = message as FromWorker
-      this.#isBegun ||= told.kind === 'listening'
+      this.#isGreeted = true
+      this.#isServing ||= told.kind === 'listening'
       if (told.kind === 'answer') this.#answered(told.number, told.answer)
       else onMessage(told)
     })
@@ -74,6 +76,12 @@ export class WorkerProcess {
     if (this.#child.connected) this.#child.send(message, () => undefined)
   }
 
+  /** It ends by itself; before it has greeted it has nothing that it would have to end. */
+  stop(): void {
+    if (this.#isGreeted) this.send({ kind: 'stop' })
+    else this.#child.kill('SIGKILL')
+  }
+
   /** Undefined: it does not answer. */
   ask<What extends keyof Questions>(
     what: What,
@@ -93,7 +101,7 @@ export class WorkerProcess {
    * nobody is taken for dead because the whole machine stood still.
    */
   #watch(onSilence: (isSilent: boolean) => void): void {
-    if (this.#isBegun && this.#isOwing) {
+    if (this.#isServing && this.#isOwing) {
       this.#silences += 1
       onSilence(true)
       if (this.#silences >= maxSilences) this.#child.kill('SIGKILL')
@@ -101,7 +109,7 @@ export class WorkerProcess {
     }
     if (this.#silences > 0) onSilence(false)
     this.#silences = 0
-    if (!this.#isBegun) return
+    if (!this.#isServing) return
     this.#isOwing = true
     void this.#expectSign()
   }

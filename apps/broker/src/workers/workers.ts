@@ -122,7 +122,7 @@ export class Workers {
     this.#isStopping = true
     for (const { restart, process } of this.#slots) {
       clearTimeout(restart)
-      process?.send({ kind: 'stop' })
+      process?.stop()
     }
     await Promise.all(this.#exits)
   }
@@ -151,7 +151,7 @@ export class Workers {
   #hear(slot: Slot, process: WorkerProcess, message: FromWorker): void {
     switch (message.kind) {
       case 'hello': {
-        if (this.#isStopping) return process.send({ kind: 'stop' })
+        if (this.#isStopping) return process.stop()
         const ports = Object.fromEntries(this.#listening.map(({ name, port }) => [name, port]))
         process.send({ kind: 'begin', beginning: this.#options.beginning(slot.number, ports) })
         slot.unfollow = this.#options.follow((change) => process.send(change))

@@ -187,7 +187,7 @@ roles:
 
 /** Resolves when `done` does to true, asked again and again; rejects after a minute with what was wrong. */
 export async function until(done: () => boolean | Promise<boolean>, what: () => string): Promise<void> {
-  const deadline = performance.now() + 20_000
+  const deadline = performance.now() + 60_000
   while (!(await done())) {
     if (performance.now() > deadline) throw new Error(`not within a minute: ${what()}`)
     await delay(20)

@@ -290,4 +290,22 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
       for (const node of [one, two]) expect(node.app.output()).not.toMatch(/ticket-?keys?"/i)
     }, 60_000)
   })
+
+  test('say which worker can keep nothing while Redis is away, and are ready again when it is back', async () => {
+    await nodes.redis.kill()
+    const says = async (...words: string[]): Promise<boolean> => {
+      const pages = await Promise.all([one, two].map((node) => node.operations('/readyz')))
+      return pages.every((page) => words.every((word) => page.includes(word)))
+    }
+    await until(
+      () => says('"worker 1 store":"', '"worker 2 store":"'),
+      () => one.app.output(),
+    )
+    await nodes.redis.start()
+    await until(
+      () => says('{"status":"ready"}'),
+      () => one.app.output(),
+    )
+    expect(await metric(one, 'fleetroot_broker_workers')).toBe(2)
+  }, 60_000)
 })

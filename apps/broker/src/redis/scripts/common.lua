@@ -42,6 +42,8 @@ local function last()
 end
 
 local function account(key, bytes)
+  -- Lua has a negative nought, which Redis does not take for a number.
+  if bytes == 0 then return end
   call('HINCRBY', P .. 'state:' .. key, 'bytes', bytes)
   call('INCRBY', P .. 'bytes', bytes)
 end
