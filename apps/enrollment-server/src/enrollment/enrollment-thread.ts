@@ -29,7 +29,7 @@ type SentManufacturer = Omit<Manufacturer, 'anchors'> & { readonly anchors: read
 
 /**
  * Opens the registry, and beside it the thread that enrolls: authenticate, verify and sign happen there, and while the
- * registry's thread records and waits for the disk, the next ones are signed (docs/decisions/0018). A request costs its
+ * registry's thread records and waits for the disk, the next ones are signed (docs/decisions/0016). A request costs its
  * caller one message, shared with others when many ask.
  * @param onFailure called once if a thread dies by itself; nothing can be asked then
  * @throws {RegistryError} `registry-open`, `registry-newer`
