@@ -1,5 +1,6 @@
 import { commonNames, createCrossCertificate, createRootCertificate, newSerial } from '@fleetroot/pki'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { altered } from '@fleetroot/pki/testing'
 
 import { type Authority, createAuthority } from '../testing/authority.ts'
 import { type Rollover, rollOver } from '../testing/rollover.ts'
@@ -80,7 +81,7 @@ describe('a new root', () => {
     const planted = await createAuthority()
     // What the thief of its key would sign: pki does not, but for a CA without pathLenConstraint.
     const issuer = {
-      certificate: { ...certificate, basicConstraints: { ca: true, pathLength: undefined } },
+      certificate: altered(certificate, { basicConstraints: { ca: true, pathLength: undefined } }),
       signer,
     }
     const cross = await createCrossCertificate({ issuer, subject: planted.root, serial: newSerial(), now })

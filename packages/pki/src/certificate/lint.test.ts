@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest'
+import { altered } from '../testing/altered.ts'
 import {
   bitString,
   boolean,
@@ -181,21 +182,20 @@ describe('the lint before signing', () => {
   })
 
   it('finds a validity past that of the issuer', () => {
-    const issuer = {
-      ...issuing.certificate,
+    const issuer = altered(issuing.certificate, {
       notBefore: new Date('2026-11-20T11:30:00Z'),
       notAfter: new Date('2026-12-01T00:00:00Z'),
-    }
+    })
     expect(broken({}, { issuer })).toEqual(['notBefore', 'notAfter'])
     expect(broken(validity('2026-11-20T11:30:00Z', '2026-12-01T00:00:00Z'), { issuer })).toEqual([])
   })
 
   it('finds a validity that is not now, even when the issuer leaves no other', () => {
-    const later = { ...issuing.certificate, notBefore: new Date('2026-11-21T00:00:00Z') }
+    const later = altered(issuing.certificate, { notBefore: new Date('2026-11-21T00:00:00Z') })
     expect(broken(validity('2026-11-21T00:00:00Z', '2026-12-20T12:00:00Z'), { issuer: later })).toEqual([
       'notBefore',
     ])
-    const over = { ...issuing.certificate, notAfter: new Date('2026-11-20T12:00:00Z') }
+    const over = altered(issuing.certificate, { notAfter: new Date('2026-11-20T12:00:00Z') })
     expect(broken(validity('2026-11-20T11:00:00Z', '2026-11-20T12:00:00Z'), { issuer: over })).toEqual([
       'notAfter',
     ])

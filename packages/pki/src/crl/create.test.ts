@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { altered } from '../testing/altered.ts'
 import { keyAlgorithms, keySigner, type Signer } from '../key/index.ts'
 import { rejectionOf } from '../testing/refusal.ts'
 import { parseSerial } from '../serial.ts'
@@ -163,14 +164,14 @@ describe('a CRL', () => {
 
   it('is refused for a certificate without cRLSign, to make and to verify', async () => {
     const { certificate, signer } = authority.issuing
-    const bare = { ...certificate, keyUsage: ['keyCertSign'] as const }
+    const bare = altered(certificate, { keyUsage: ['keyCertSign'] as const })
     expect(await rejectionOf(testCrl({ issuer: { certificate: bare, signer } }))).toEqual({
       code: 'crl-refused',
       message: 'CRL issuer: certificate is not that of a CA with cRLSign',
     })
     const crl = await testCrl()
-    const leaf = { ...certificate, basicConstraints: { ca: false, pathLength: undefined } }
-    for (const wrong of [bare, leaf, { ...certificate, keyUsage: undefined }]) {
+    const leaf = altered(certificate, { basicConstraints: { ca: false, pathLength: undefined } })
+    for (const wrong of [bare, leaf, altered(certificate, { keyUsage: undefined })]) {
       expect(await rejectionOf(verifyCrl(crl, wrong))).toMatchObject({ code: 'crl-issuer-mismatch' })
     }
   })
@@ -181,9 +182,9 @@ describe('verifyCrl', () => {
     const crl = await testCrl()
     const { root, issuing } = authority
     expect((await rejectionOf(verifyCrl(crl, root.certificate))).message).toContain('another name')
-    const sameName = { ...issuing.certificate, subjectKeyId: root.certificate.subjectKeyId }
+    const sameName = altered(issuing.certificate, { subjectKeyId: root.certificate.subjectKeyId })
     expect((await rejectionOf(verifyCrl(crl, sameName))).message).toContain('another key')
-    const forged = { ...issuing.certificate, publicKey: root.certificate.publicKey }
+    const forged = altered(issuing.certificate, { publicKey: root.certificate.publicKey })
     expect((await rejectionOf(verifyCrl(crl, forged))).code).toBe('crl-signature-invalid')
   })
 

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { altered } from '../testing/altered.ts'
 import { enumerated, sequence } from '../der/index.ts'
 import { keyAlgorithms, keySigner } from '../key/index.ts'
 import { refusalOf, rejectionOf } from '../testing/refusal.ts'
@@ -114,7 +115,7 @@ describe('an OCSP response', () => {
       {
         responder: {
           ...issuing,
-          certificate: { ...issuing.certificate, subjectDer: root.certificate.subjectDer },
+          certificate: altered(issuing.certificate, { subjectDer: root.certificate.subjectDer }),
         },
       },
       'was not issued by the CA',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { altered } from '../testing/altered.ts'
 import { type Certificate, createRootCertificate } from '../certificate/index.ts'
 import { keySigner } from '../key/index.ts'
 import { rejectionOf } from '../testing/refusal.ts'
@@ -77,7 +78,7 @@ describe('verifyOcspResponse', () => {
     const { certificate, signer } = delegate
     const signature = Buffer.from(certificate.signature)
     signature[signature.length - 1] = (signature.at(-1) ?? 0) ^ 1
-    const response = await forged({ certificate: { ...certificate, signature }, signer })
+    const response = await forged({ certificate: altered(certificate, { signature }), signer })
     expect((await rejectionOf(verify({ response }))).message).toContain('was not signed by the CA')
   })
 
@@ -106,7 +107,7 @@ describe('verifyOcspResponse', () => {
       'has the unknown critical extension 1.2.3',
     ],
   ])('refuses a responder that is %s', async (_, fields, message) => {
-    const certificate = { ...delegate.certificate, ...fields }
+    const certificate = altered(delegate.certificate, fields)
     const response = await forged({ certificate, signer: delegate.signer })
     expect((await rejectionOf(verify({ response }))).message).toContain(message)
   })

@@ -13,6 +13,8 @@ import { exportPrivateKey, generateKeyPair, type KeyPair, keySigner } from '../k
 import { defaultProfiles, type Profile } from '../profile/index.ts'
 import { newSerial } from '../serial.ts'
 
+export { altered } from './altered.ts'
+
 /** How a CA of a test is made. */
 export interface CaWish {
   readonly commonName: string

@@ -1,4 +1,4 @@
-import { makeRoot } from '@fleetroot/pki/testing'
+import { altered, makeRoot } from '@fleetroot/pki/testing'
 import { expect, test } from 'vitest'
 import { unusualCertificate } from '../testing/unusual-certificate.ts'
 import { findIssuer } from './issuer.ts'
@@ -17,8 +17,8 @@ test('neither the name nor the key identifier is enough by itself', async () => 
   const ca = await createCa()
   const issuers = [{ certificate: ca.certificate, roles: ['device'] as const }]
   const { certificate } = await unusualCertificate(ca, {})
-  expect(findIssuer({ ...certificate, issuerDer: certificate.subjectDer }, issuers)).toBeUndefined()
-  expect(findIssuer({ ...certificate, authorityKeyId: undefined }, issuers)).toBeUndefined()
-  const nameless = [{ certificate: { ...ca.certificate, subjectKeyId: undefined }, roles: [] }]
-  expect(findIssuer({ ...certificate, authorityKeyId: undefined }, nameless)).toBeUndefined()
+  expect(findIssuer(altered(certificate, { issuerDer: certificate.subjectDer }), issuers)).toBeUndefined()
+  expect(findIssuer(altered(certificate, { authorityKeyId: undefined }), issuers)).toBeUndefined()
+  const nameless = [{ certificate: altered(ca.certificate, { subjectKeyId: undefined }), roles: [] }]
+  expect(findIssuer(altered(certificate, { authorityKeyId: undefined }), nameless)).toBeUndefined()
 })

@@ -127,7 +127,7 @@ describe('a server that is another one', () => {
     other.close()
     expect(ran.status).toBe(4)
     expect(ran.json()).toMatchObject({ error: { code: 'server-untrusted' } })
-    expect(ran.stderr + ran.stdout).toContain('is not that of the service that was expected')
+    expect(ran.stderr).toContain('names the service camera-gateway, not the service enrollment-server')
   })
 
   test('has another name', async () => {
