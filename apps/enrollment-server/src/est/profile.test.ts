@@ -113,7 +113,7 @@ describe('a profile of the configuration', () => {
     const path = `${est}/gatway/simpleenroll`
     expect(await simpleEnroll(testbed, 'gw-7', token, csrFor('gw-7'), path)).toMatchObject({
       status: 404,
-      body: 'profile-unknown: label: use one of device, service, broker, operator, claim, gateway, collector\n',
+      body: 'profile-unknown: label: use one of device, service, broker, gateway, collector, or none\n',
     })
     const document = await testbed.request('/v1/openapi.json')
     expect(document.json).toMatchObject({
