@@ -8,8 +8,10 @@ export interface AuthorizationQuestion {
   readonly profile: string
   /** What proves that it may: `token`, `claim`, `certificate` … */
   readonly credential: string
-  /** SHA-256 of the SubjectPublicKeyInfo, in hex. */
-  readonly publicKey: string
+  /** SHA-256 of the SubjectPublicKeyInfo, in hex; left out where the server is to make the key. */
+  readonly publicKey?: string
+  /** The server makes the key, after the answer. */
+  readonly serverKey?: true
   readonly dns: readonly string[]
   readonly ip: readonly string[]
   readonly labels: Readonly<Record<string, string>>
@@ -22,7 +24,7 @@ export interface AuthorizationQuestion {
  */
 export function openQuestion(
   { credential, authorized }: Pick<CertificateRequest, 'credential' | 'authorized'>,
-  { id, profile, publicKey }: { id: string; profile: Profile; publicKey: string },
+  { id, profile, publicKey }: { id: string; profile: Profile; publicKey: string | undefined },
   device: DeviceRecord,
 ): AuthorizationQuestion | undefined {
   if (credential.kind === 'local' || credential.kind === 'operator') return undefined
@@ -31,7 +33,7 @@ export function openQuestion(
     deviceId: id,
     profile: profile.name,
     credential: credential.kind,
-    publicKey,
+    ...(publicKey === undefined ? { serverKey: true as const } : { publicKey }),
     dns,
     ip,
     labels,

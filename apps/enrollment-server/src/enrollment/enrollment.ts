@@ -30,6 +30,7 @@ import type {
   IssuedCertificate,
   PresentedCredential,
 } from './request.ts'
+import { networkOf } from './network.ts'
 import { makeServerKey, refuseServerKey } from './server-key.ts'
 import type { SigningAuthority } from './signing-authority.ts'
 
@@ -172,6 +173,8 @@ export function createEnrollment(
     return given(certificate, issuer.id, false, report)
   }
 
+  let isMakingKey = false
+
   /** Makes the key as well. Not before everything else is decided: it costs more than all of that. */
   async function issueWithKey(
     request: CertificateRequest,
@@ -181,7 +184,17 @@ export function createEnrollment(
   ): Promise<EnrollmentOutcome> {
     const refusal = refuseServerKey(asked)
     if (refusal) return { ok: false, ...refusal }
-    const { csr, privateKey } = await makeServerKey(asked)
+    // Requests travel in batches, which a key that takes long would hold up; and a token is used only when its key is made.
+    if (isMakingKey) {
+      return {
+        ok: false,
+        code: 'rate-limited',
+        detail: 'serverkeygen: a key is being made for another request; retry',
+        retryAfterSeconds: 1,
+      }
+    }
+    isMakingKey = true
+    const { csr, privateKey } = await makeServerKey(asked).finally(() => (isMakingKey = false))
     const verdict = await decide(caller, csr, request, now)
     if (verdict.verdict !== 'issue') {
       const known = verdict.verdict === 'refuse' ? verdict : undefined
@@ -205,7 +218,7 @@ export function createEnrollment(
       publicKey,
       deviceId: subject.id,
       profile: profile.name,
-      address: origin.address ?? '',
+      address: networkOf(origin.address ?? ''),
       nowMs,
       expiresAtMs: nowMs + approvals.lifetimeMs,
     })
@@ -263,8 +276,8 @@ export function createEnrollment(
     const verdict = await decide(aimed, csr, request, now)
     switch (verdict.verdict) {
       case 'refuse': {
-        const { code, detail, csr: report } = verdict
-        return { ok: false, code, detail, ...(report && { csr: report }), ...known }
+        const { verdict: _verdict, ...refusal } = verdict
+        return { ok: false, ...refusal, ...known }
       }
       case 'repeat':
         // Whoever lost a key that the server made needs another, and a credential for it.
@@ -280,7 +293,8 @@ export function createEnrollment(
       case 'ask':
         return { ok: false, ...(await ask(request, csr, verdict, now)) }
       case 'issue': {
-        const wanted = { ...verdict.subject, ...verdict, publicKey: csr.publicKeyFingerprint }
+        const publicKey = request.serverKey ? undefined : csr.publicKeyFingerprint
+        const wanted = { ...verdict.subject, ...verdict, publicKey }
         const question = mustAsk && aimed.device && openQuestion(request, wanted, aimed.device)
         if (question) return { ok: false, question, deviceId: verdict.subject.id }
         return request.serverKey ? issueWithKey(request, csr, aimed, now) : issue(request, csr, verdict, now)

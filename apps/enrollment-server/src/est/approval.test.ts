@@ -56,7 +56,8 @@ describe('a device that nobody knows', () => {
       headers: { 'retry-after': '60', 'content-type': 'text/plain; charset=utf-8' },
       body: 'approval-pending: approval: an operator has to approve it; ask again with the same key\n',
     })
-    expect((await ask(csr)).status).toBe(202)
+    // Every 202 says when to ask again (RFC 7030, section 4.2.3).
+    expect(await ask(csr)).toMatchObject({ status: 202, headers: { 'retry-after': '60' } })
     const [waiting] = (await listed('?state=pending')).filter((item) => item['id'] === key)
     expect(waiting).toMatchObject({ deviceId: id, profile: 'device', state: 'pending', address: '127.0.0.1' })
 

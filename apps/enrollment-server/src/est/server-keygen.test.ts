@@ -63,6 +63,19 @@ describe('serverkeygen', () => {
     },
   )
 
+  it('makes no key that takes so long that others wait, and one at a time', async () => {
+    const large = createCsr({ privateKey: generateKeyPair('RSA-3072').privateKey, commonName: 'slow' })
+    const token = await testbed.token('slow')
+    expect((await ask('slow', token, large.toString('base64'))).body).toMatch(
+      /^csr-key-unsupported: publicKey: the server makes no RSA key above 2048 bits/,
+    )
+    const rsa = createCsr({ privateKey: generateKeyPair('RSA-2048').privateKey, commonName: 'slow' })
+    const answers = await Promise.all([1, 2, 3, 4].map(() => ask('slow', token, rsa.toString('base64'))))
+    const statuses = answers.map(({ status }) => status).sort((a, b) => a - b)
+    expect(statuses[0]).toBe(200)
+    expect(statuses.slice(1).every((status) => status === 429 || status === 401)).toBe(true)
+  })
+
   it('uses the token up: whoever loses the key needs another', async () => {
     const token = await testbed.token('lost')
     const csr = csrFor('lost')

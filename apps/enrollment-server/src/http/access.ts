@@ -80,6 +80,7 @@ const tokenFailures: ReadonlySet<string> = new Set<ProblemCode>([
   'token-invalid',
   'token-expired',
   'token-used',
+  'idevid-refused',
 ])
 
 async function admitCaller(

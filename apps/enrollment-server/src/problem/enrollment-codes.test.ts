@@ -20,7 +20,13 @@ const deciding = [
 ]
 
 /** Codes that these files have for requests of other kinds: with a certificate, or with a label. */
-const ofOthers = ['key-encryption-unsupported', 'profile-mismatch', 'renewals-limited', 'subject-mismatch']
+const ofOthers = [
+  'key-encryption-unsupported',
+  'profile-mismatch',
+  'rate-limited',
+  'renewals-limited',
+  'subject-mismatch',
+]
 
 it('the codes of enrollment are those that its source can answer with', () => {
   const files = globSync(deciding, { cwd: source }).filter((file) => !file.endsWith('.test.ts'))

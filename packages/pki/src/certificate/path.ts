@@ -11,6 +11,8 @@ export interface PathMaterial {
   /** The CAs that are trusted, roots or not. */
   readonly anchors: readonly Certificate[]
   readonly now: Date
+  /** Signatures that may still be verified, counted down; shared, where one certificate is held against several sets of anchors. */
+  readonly budget?: { signatures: number }
 }
 
 /** A path: the issuers from the one of the certificate up to the anchor, which is the last one. Or why there is none. */
@@ -20,7 +22,7 @@ export type PathValidation =
 
 /** Intermediates in a path, and signatures that are verified to find one: what an attacker sends must not cost more. */
 const mostIntermediates = 6
-const mostSignatures = 32
+const mostSignatures = 12
 
 /** Critical extensions that are looked at here or, of a leaf, by whoever relies on it. */
 const understood: readonly string[] = [
@@ -32,7 +34,7 @@ const understood: readonly string[] = [
 ]
 
 interface Search extends PathMaterial {
-  signaturesLeft: number
+  readonly budget: { signatures: number }
   /** Why the last attempt that went furthest failed. */
   why: string
 }
@@ -46,7 +48,7 @@ interface Search extends PathMaterial {
 export function validatePath(leaf: Certificate, material: PathMaterial): PathValidation {
   const search: Search = {
     ...material,
-    signaturesLeft: mostSignatures,
+    budget: material.budget ?? { signatures: mostSignatures },
     why: `it leads to no trusted CA (issuer: ${formatName(leaf.issuer)})`,
   }
   const flaw = findFlaw(leaf, material.now)
@@ -80,8 +82,8 @@ function mayIssue(
     search.why = `its CA ${formatName(issuer.subject)} ${flaw}`
     return false
   }
-  search.signaturesLeft -= 1
-  if (search.signaturesLeft >= 0 && isIssuedBy(child, issuer)) return true
+  search.budget.signatures -= 1
+  if (search.budget.signatures >= 0 && isIssuedBy(child, issuer)) return true
   search.why = `it, or a CA above it, was not signed by ${formatName(issuer.subject)}`
   return false
 }
