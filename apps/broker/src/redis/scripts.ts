@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Redis } from 'ioredis'
+import { Command, type Redis } from 'ioredis'
 
 const names = [
   'join',
@@ -58,7 +58,10 @@ export class Scripts {
   run(name: ScriptName, node: string, args: readonly Argument[] = []): Promise<unknown> {
     this.#cork()
     const { sha } = scripts.get(name)!
-    return this.#connection.callBuffer('EVALSHA', sha, 1, this.#prefix, node, ...args)
+    // Not as arguments of a function: a message for a whole fleet has more words than the stack has room for.
+    const words: Argument[] = [sha, 1, this.#prefix, node]
+    const command = new Command('EVALSHA', words.concat(args), { replyEncoding: null })
+    return this.#connection.sendCommand(command) as Promise<unknown>
   }
 
   #cork(): void {
