@@ -41,6 +41,7 @@ export function certificateOperations(
   )
   const holder = database.prepare('SELECT state, certificate FROM devices WHERE id = ?')
   const reasonOf = database.prepare('SELECT reason FROM revocations WHERE serial = ?')
+  const successorOf = database.prepare('SELECT superseded_by FROM certificates WHERE serial = ?')
   const revokedSince = database.prepare(
     `SELECT 1 FROM certificates held JOIN certificates c ON c.device_id = held.device_id
        JOIN revocations r ON r.serial = c.serial
@@ -104,6 +105,10 @@ export function certificateOperations(
         return { outcome: 'refused', code: 'device-inactive' }
       }
       if (renews !== undefined && (reasonOf.get(renews)?.['reason'] ?? null) !== null) {
+        return { outcome: 'refused', code: 'certificate-inactive' }
+      }
+      // Its successor may have connected since the request was admitted.
+      if (renews !== undefined && (successorOf.get(renews)?.['superseded_by'] ?? null) !== null) {
         return { outcome: 'refused', code: 'certificate-inactive' }
       }
       if (renews !== undefined && inGrace && isLeftBehind(renews)) {

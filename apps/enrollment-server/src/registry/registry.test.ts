@@ -69,6 +69,19 @@ describe('the life of certificates', () => {
     })
   })
 
+  it('refuses to renew a certificate whose successor has connected meanwhile', async () => {
+    const first = certificate()
+    const second = certificate()
+    await registry.recordCertificate(first)
+    const renews = first.certificate.serial
+    expect(await registry.recordCertificate({ ...second, renews })).toEqual({ outcome: 'recorded' })
+    await registry.activateCertificates({ serials: [second.certificate.serial], atMs: now, by: operator })
+    expect(await registry.recordCertificate({ ...certificate(), renews })).toEqual({
+      outcome: 'refused',
+      code: 'certificate-inactive',
+    })
+  })
+
   it('lets a device renew until it has a hundred that are good, and again when some are not any more', async () => {
     const renew = (at = now) =>
       registry.recordCertificate({ ...certificate({ at }), renews: first.certificate.serial })
