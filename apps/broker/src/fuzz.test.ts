@@ -1,26 +1,13 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { generate, type Packet } from 'mqtt-packet'
+import { fuzzing } from '@fleetroot/pki/testing'
 import { expect, test } from 'vitest'
 import { type BenchEngine, identity, startBenchEngine } from './testing/bench-engine.ts'
 import { expectSoon } from './testing/followed-broker.ts'
 import type { WireClient } from './testing/wire-client.ts'
 
-// FUZZ_SECONDS and FUZZ_SEED choose how long and what; the seed of a run is in its title.
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? 5)
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 32)
-
-/** Marsaglia's xorshift: the same numbers for the same seed. */
-function randomNumbers(start: number): (below: number) => number {
-  let state = start >>> 0 || 1
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    state >>>= 0
-    return state % below
-  }
-}
+const { seconds, seed, random } = fuzzing(5)
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -118,7 +105,6 @@ test(
   `mutated packets, before and after CONNECT, for ${seconds} s with seed ${seed}, cost neither the broker nor its memory`,
   { timeout: (seconds + 120) * 1_000 },
   async () => {
-    const random = randomNumbers(seed)
     const rate = { perSecond: 1e9, burst: 1e9 }
     const bench = await startBenchEngine({ connectRate: rate, messageRate: rate, byteRate: rate })
     const bob = await bench.connect(identity('device', 'bob'))

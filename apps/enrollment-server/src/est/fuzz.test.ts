@@ -3,28 +3,14 @@ import { connect } from 'node:tls'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createCsr, generateKeyPair } from '@fleetroot/pki'
+import { fuzzing } from '@fleetroot/pki/testing'
 import { expect, it } from 'vitest'
 import { basic, csrFor, simpleEnroll } from '../testing/enroll.ts'
 import { commonName, der, rawCsr, signCsr } from '../testing/raw-csr.ts'
 import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
-// FUZZ_SECONDS and FUZZ_SEED choose how long and what; the seed of a run is in its title.
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? 2)
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 32)
+const { seconds, seed, random } = fuzzing(2)
 
-/** Marsaglia's xorshift: the same numbers for the same seed. */
-function randomNumbers(start: number): (below: number) => number {
-  let state = start >>> 0 || 1
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    state >>>= 0
-    return state % below
-  }
-}
-
-const random = randomNumbers(seed)
 const oneOf = <T>(choices: readonly T[]): T => choices[random(choices.length)] as T
 const bytes = (most: number): Buffer =>
   Buffer.from(Array.from({ length: random(most + 1) }, () => random(256)))

@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { fuzzing } from '@fleetroot/pki/testing'
 import { expect, it } from 'vitest'
 import { operations } from '../openapi/operations.ts'
 import { problemKinds } from '../problem/codes.ts'
@@ -7,23 +8,8 @@ import { enrolledDevice } from '../testing/enroll.ts'
 import type { Identity } from '../testing/request.ts'
 import { openTestbed } from '../testing/testbed.ts'
 
-// FUZZ_SECONDS and FUZZ_SEED choose how long and what; the seed of a run is in its title.
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? 4)
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 32)
+const { seconds, seed, random } = fuzzing(4)
 
-/** Marsaglia's xorshift: the same numbers for the same seed. */
-function randomNumbers(start: number): (below: number) => number {
-  let state = start >>> 0 || 1
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    state >>>= 0
-    return state % below
-  }
-}
-
-const random = randomNumbers(seed)
 const oneOf = <T>(choices: readonly T[]): T => choices[random(choices.length)] as T
 
 const words = [

@@ -14,6 +14,7 @@ import { defaultProfiles, type Profile } from '../profile/index.ts'
 import { newSerial } from '../serial.ts'
 
 export { altered } from './altered.ts'
+export { fuzzing } from './fuzzing.ts'
 
 /** How a CA of a test is made. */
 export interface CaWish {
