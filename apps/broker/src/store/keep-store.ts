@@ -64,7 +64,13 @@ export async function keepStore(options: KeepStoreOptions): Promise<Store> {
     },
   })
   onStop('store', () => store.journal.close())
-  log.info({ directory, ...loaded }, 'store open')
+  const wasKilled = loaded.interrupted > 0 || loaded.wills > 0
+  if (wasKilled)
+    log.warn(
+      { directory, ...loaded },
+      'store open; the broker before was killed, and nothing acknowledged is lost',
+    )
+  else log.info({ directory, ...loaded }, 'store open')
   onReadiness('store', undefined)
   return store
 }

@@ -92,6 +92,8 @@ test(
       await gone
       broker = startBroker()
       url = new URL(await broker.ready())
+      // One line, at the level that operators have.
+      expect(broker.output()).toContain('the broker before was killed')
     }
     const last = joinAll()
     for (const publisher of publishers) publisher.isSending = false

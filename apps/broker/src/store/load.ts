@@ -17,6 +17,8 @@ export interface Loaded {
   readonly wills: number
   /** Messages that a session or a retained record no longer refers to, left by a kill. */
   readonly orphans: number
+  /** Stored sessions whose clients were connected at the end: the broker was killed, or its machine. */
+  readonly interrupted: number
 }
 
 /**
@@ -33,6 +35,7 @@ export async function loadStore(
   const sessions = new Map<number, StoredSession>()
   const shared = new Map<number, { message: Message; holder: SharedMessage }>()
   let orphans = 0
+  let interrupted = 0
   let lastSession = 0
 
   const readers: Readonly<Record<number, (key: Buffer, value: Buffer) => void>> = {
@@ -74,13 +77,16 @@ export async function loadStore(
   for (const { holder } of shared.values()) if (holder.waiting === 0) orphans += store.forgetShared(holder)
   for (const session of sessions.values()) {
     // A client that was connected when the broker was killed may have any of these.
-    if (session.leftMs === undefined) session.sentThrough = Infinity
+    if (session.leftMs === undefined) {
+      session.sentThrough = Infinity
+      interrupted += 1
+    }
     for (const entry of session.queue) entry.dup = entry.sequence <= session.sentThrough
     session.leftMs ??= now
   }
   store.nextSession = lastSession + 1
   const { queued: messages, retained } = store.counts
-  return { sessions: sessions.size, messages, retained, wills: store.wills.left, orphans }
+  return { sessions: sessions.size, messages, retained, wills: store.wills.left, orphans, interrupted }
 
   function restoreQueued(session: StoredSession, sequence: number, value: Buffer): void {
     const record = decodeQueued(value)
