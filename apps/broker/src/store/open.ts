@@ -22,8 +22,9 @@ export async function openDatabase(directory: string): Promise<Database> {
   await makeDirectory(directory).catch((cause: unknown) => {
     throw new BrokerError('store-failed', `cannot use the store ${directory}: ${reasonOf(cause)}`, { cause })
   })
-  // LevelDB begins anew where its CURRENT is missing, and would delete what it then takes for left-overs.
-  if (!existsSync(`${directory}/CURRENT`) && (await holdsTables(directory))) throw corrupt(directory)
+  // LevelDB begins anew where its CURRENT is missing, and would delete what it then takes for left-overs. It is looked
+  // for after the tables: another broker that makes the store at this moment writes it before the first of them.
+  if ((await holdsTables(directory)) && !existsSync(`${directory}/CURRENT`)) throw corrupt(directory)
   const database: Database = new ClassicLevel(directory, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
