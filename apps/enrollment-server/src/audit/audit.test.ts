@@ -76,9 +76,7 @@ describe('the audit', () => {
       headers: { 'content-type': 'application/pkcs10', ...basic('retrying', 'A'.repeat(43)) },
       body: csr,
     })
-    // No answer waits for the record of a refusal.
-    let records: AuditRecord['record'][] = []
-    while (records.length < 7) records = (await exported(seq)).map(({ record }) => record)
+    const records = (await exported(seq)).map(({ record }) => record)
     expect(records.slice(3)).toMatchObject([
       { type: 'repeated', deviceId: 'retrying', protocol: 'rest' },
       { type: 'refused', code: 'token-used', deviceId: 'retrying' },
@@ -145,7 +143,7 @@ describe('refusals without end', () => {
   it('are written at a limited rate, and how many were left out is written too', async () => {
     const written: string[] = []
     let clock = 0
-    const refused = createRefusalAudit({
+    const { refused } = createRefusalAudit({
       registry: {
         appendAudit: async ({ type, about }) => {
           written.push(type === 'refused' ? type : `${type} ${JSON.stringify(about)}`)
@@ -161,5 +159,23 @@ describe('refusals without end', () => {
     clock = 1000
     refused({ code: 'token-invalid' })
     expect(written.slice(200)).toEqual(['refusals-left-out {"count":800}', 'refused'])
+  })
+
+  it('are in the audit when it is read after them, though their answers do not wait', async () => {
+    const order: string[] = []
+    const disk = Promise.withResolvers<{ seq: number; hash: string }>()
+    const { refused, written } = createRefusalAudit({
+      registry: { appendAudit: () => disk.promise },
+      now: () => new Date(),
+      onError: () => {},
+    })
+    await written()
+    refused({ code: 'token-invalid' })
+    const read = written().then(() => order.push('read'))
+    order.push('answered')
+    disk.resolve({ seq: 1, hash: '' })
+    await disk.promise.then(() => order.push('committed'))
+    await read
+    expect(order).toEqual(['answered', 'committed', 'read'])
   })
 })

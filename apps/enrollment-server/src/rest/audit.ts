@@ -25,10 +25,18 @@ const record = z
   })
   .meta({ description: 'SHA-256 over the hash before it (32 octets) and the canonical JSON of `record`' })
 
+/** What the audit is served from. */
+export interface AuditDependencies {
+  readonly registry: Registry
+  readonly recheck: (request: FastifyRequest) => Promise<unknown>
+  /** Resolves when what this server refused until now is in the audit, for which no refusal waits. */
+  readonly auditWritten: () => Promise<unknown>
+}
+
 /** Serves the audit: as pages, and whole as NDJSON, one record a line, to be kept and verified elsewhere. */
 export function auditRoutes(
   app: FastifyInstance,
-  { registry, recheck }: { registry: Registry; recheck: (request: FastifyRequest) => Promise<unknown> },
+  { registry, recheck, auditWritten }: AuditDependencies,
 ): void {
   resource(app, '/v1/audit', {
     GET: endpoint({
@@ -43,6 +51,7 @@ export function auditRoutes(
       },
       refusals: ['field-invalid', 'role-not-allowed'],
       handle: async ({ query }) => {
+        await auditWritten()
         // After the page, so that the head is never older than it.
         const items = await registry.listAudit(query)
         return { items: items as z.input<typeof record>[], head: await registry.auditHead(undefined) }
@@ -57,13 +66,14 @@ export function auditRoutes(
         summary: 'Read the audit as NDJSON, one record a line, from the number `after` on',
         security: securityOf.operator,
       } as FastifySchema,
-      handler: (request, reply) => {
+      handler: async (request, reply) => {
         const { after } = request.query as { after?: unknown }
         const asked = recordNumber.safeParse(after)
         if (!asked.success) {
           const detail = 'query.after: must be the number of a record'
           throw new RequestRefused({ code: 'field-invalid', detail })
         }
+        await auditWritten()
         reply.type('application/x-ndjson').header('cache-control', 'no-store')
         // A stream that is read at the pace of the client: the audit of a fleet is long.
         return reply.send(

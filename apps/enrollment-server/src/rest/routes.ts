@@ -10,7 +10,7 @@ import { referenceRoutes } from '../openapi/reference.ts'
 import type { Registry } from '../registry/registry.ts'
 import { activationRoutes } from './activations.ts'
 import { approvalRoutes } from './approvals.ts'
-import { auditRoutes } from './audit.ts'
+import { type AuditDependencies, auditRoutes } from './audit.ts'
 import { caRoutes } from './ca.ts'
 import { certificateRoutes } from './certificates.ts'
 import { claimRoutes } from './claims.ts'
@@ -23,7 +23,7 @@ import { type RotationDependencies, rotationRoutes } from './rotations.ts'
 import { tokenRoutes } from './tokens.ts'
 
 /** What the REST API serves from. */
-export interface RestDependencies extends RotationDependencies, ImportDependencies {
+export interface RestDependencies extends RotationDependencies, ImportDependencies, AuditDependencies {
   readonly authorities: Authorities
   readonly registry: Registry
   readonly enroll: Enroll
@@ -72,7 +72,7 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   await app.register(async (scope) => importRoutes(scope, dependencies))
   deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
-  auditRoutes(app, { registry, recheck: dependencies.recheck })
+  auditRoutes(app, dependencies)
   claimRoutes(app, { registry, enroll, authorities, now })
   revocationRoutes(app, { registry, now })
   activationRoutes(app, { registry, now })

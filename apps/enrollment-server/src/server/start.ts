@@ -120,7 +120,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
   const { feed, crls, ocsp } = status
   const registry = countedRegistry(status.registry, metrics)
   metrics.watchCrls(() => crlFigures(authorities.current(), crls), now)
-  const auditRefusal = createRefusalAudit({
+  const refusals = createRefusalAudit({
     registry,
     now,
     onError: (error) => logger.error({ err: error }, 'a refusal is not in the audit'),
@@ -132,7 +132,7 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     counted: metrics,
     committed: () => feed.wake(),
     repeated: (entry) => registry.appendAudit(entry),
-    refused: auditRefusal,
+    refused: refusals.refused,
   })
   const rotation = createRotation(authorities, registry)
   const authority = () => authorities.current()
@@ -157,7 +157,8 @@ export async function startServer(options: ServerOptions): Promise<EnrollmentSer
     version,
     now,
     feed,
-    auditRefusal,
+    auditRefusal: refusals.refused,
+    auditWritten: refusals.written,
     crls: () => crls,
     ocsp: () => ocsp,
   })
