@@ -5,6 +5,8 @@
 --     version           number  of the last change that decides who receives a message
 --     sessions          hash    session: owner and filters, JSON
 --     retained          hash    topic: retained message
+--     shares:messages   hash    identity, by role and id: how many messages are retained of it
+--     shares:bytes      hash    identity: what they cost; "": what all cost, the brokers' own included
 --     holders           hash    session: the node where its client is connected
 --     wanted            hash    session: the node that waits for it
 --     held:NODE         hash    session: device id of its client
@@ -46,6 +48,23 @@ local function account(key, bytes)
   if bytes == 0 then return end
   call('HINCRBY', P .. 'state:' .. key, 'bytes', bytes)
   call('INCRBY', P .. 'bytes', bytes)
+end
+
+-- Whose a retained message is, and what it costs: its topic, its payload and 200, as in memory.
+local function shareOf(record)
+  local name = string.byte(record, 1)
+  return string.sub(record, 2, 1 + name), #record - 1 - name + 191
+end
+
+-- What is retained of an identity has changed, and with it what is retained of all.
+local function share(owner, messages, bytes)
+  local function add(counts, field, by)
+    if by ~= 0 and call('HINCRBY', P .. counts, field, by) == 0 then call('HDEL', P .. counts, field) end
+  end
+  add('shares:bytes', '', bytes)
+  if owner == '' then return end
+  add('shares:messages', owner, messages)
+  add('shares:bytes', owner, bytes)
 end
 
 -- Takes a message out of the queue of a session. Returns its record.
