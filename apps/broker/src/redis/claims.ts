@@ -20,12 +20,19 @@ export class Claims {
   }
 
   /** See `Peers.claim`. */
-  async claim(key: string, { id }: Identity, isStored: boolean, isWanted: () => boolean): Promise<boolean> {
+  async claim(
+    key: string,
+    { role, id }: Identity,
+    isStored: boolean,
+    isWanted: () => boolean,
+  ): Promise<boolean> {
+    // Of devices alone it is said whether they are connected.
+    const device = role === 'device' ? id : ''
     const { held } = this.#image
     while (isWanted()) {
       held.begin(key)
       const freed = this.#image.freed(key)
-      const answer = (await this.#node.run('claim', [key, id, Number(isStored)])) as Buffer[]
+      const answer = (await this.#node.run('claim', [key, device, Number(isStored)])) as Buffer[]
       if (answer[0]!.toString() === 'held') {
         await Promise.race([freed, delay(retryMs)])
         continue

@@ -9,7 +9,7 @@
 --     shares:bytes      hash    identity: what they cost; "": what all cost, the brokers' own included
 --     holders           hash    session: the node where its client is connected
 --     wanted            hash    session: the node that waits for it
---     held:NODE         hash    session: device id of its client
+--     held:NODE         hash    session: the id of its client, if that is a device, or nothing
 --     wills:NODE        hash    session: the will of its client
 --     left              hash    what a dead node owes: "will SESSION NODE": will, "presence ID": nothing
 --     online:ID         set     sessions of a device whose clients are connected
@@ -131,7 +131,9 @@ local function bury(dead)
     if call('HEXISTS', P .. 'sessions', key) == 1 then
       call('HSET', P .. 'state:' .. key, 'left', string.format('%.0f', nowMs))
     end
-    if call('SCARD', P .. 'online:' .. id) == 0 then call('HSET', P .. 'left', 'presence ' .. id, '') end
+    if id ~= '' and call('SCARD', P .. 'online:' .. id) == 0 then
+      call('HSET', P .. 'left', 'presence ' .. id, '')
+    end
   end
   local wills = call('HGETALL', P .. 'wills:' .. dead)
   for i = 1, #wills, 2 do call('HSET', P .. 'left', 'will ' .. wills[i] .. ' ' .. dead, wills[i + 1]) end
