@@ -75,8 +75,9 @@ type Broker = Aedes & {
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { policy, revocation, limits, store, identityGuard, counts, log, now } = options
   const { peers } = store
-  const mayRetain: GateOptions['mayRetain'] = (identity, { topic, payload }) =>
-    store.retained.mayKeep(identity, topic, payload.length)
+  // Several brokers know it together, when a message is accepted; at QoS 0 nobody waits for that.
+  const mayRetain: GateOptions['mayRetain'] = (identity, { topic, payload, qos = 0 }) =>
+    (peers !== undefined && qos > 0) || store.retained.mayKeep(identity, topic, payload.length)
   const gates = createGates({ policy, revocation, counts, log, now, mayRetain, ...limits })
   const presence = new Presence((message) => send(broker, message), now)
   const sessions = new Sessions(counts, log, {

@@ -16,6 +16,7 @@ interface Message {
   topic: string
   payload: string | Buffer
   retain: boolean
+  readonly qos?: 0 | 1 | 2 | undefined
 }
 
 /** Makes a message go nowhere and stay nowhere, while aedes goes on as usual and acknowledges it. */
@@ -46,6 +47,8 @@ export interface Gates {
    * denied message is acknowledged and sent to a topic that nobody can read.
    */
   readonly admitPublish: (session: Session, message: Message) => void
+  /** The store has had no room for a retained message that seemed to have some. */
+  readonly denyRetained: (session: Session, topic: string) => void
   /** Was the session denied so often that it is about to end? What is read of it until then is not looked at. */
   readonly isSpent: (session: Session) => boolean
   /** May the will of this identity be published now? Nothing is counted against its session, which has ended. */
@@ -150,6 +153,7 @@ export function createGates(options: GateOptions): Gates {
 
   return {
     admitPublish,
+    denyRetained: (session, topic) => deny(session, 'publish', topic, tooManyRetained.reason),
     isSpent,
     // By name: the connection may have ended before the revocation was known, and the will is published after.
     mayPublishWill: (identity, message) =>

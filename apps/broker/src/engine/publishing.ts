@@ -4,7 +4,7 @@ import type { Publication, Store } from '../store/store.ts'
 import type { PeerMessage } from '../store/peers.ts'
 import type { StoredSession } from '../store/stored-session.ts'
 import type { LeftWill } from '../store/wills.ts'
-import type { Gates } from './gates.ts'
+import { type Gates, silence } from './gates.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -83,7 +83,12 @@ export class Publishing {
     this.#accepted.add(packet)
     if (qos === 2) this.#fresh.add(packet)
     const incoming = qos === 2 ? { incoming: { key, messageId } } : {}
-    this.#whenSafe(session, this.#accept(packet, session.identity, incoming), done)
+    const safe = this.#accept(packet, session.identity, incoming)
+    if (qos > 0) return this.#whenSafe(session, safe, done, packet)
+    // Nobody waits for it: those who are connected to this broker get it, kept or not.
+    const { topic } = packet
+    safe?.then((verdict) => verdict === 'full' && gates.denyRetained(session, topic)).catch(() => undefined)
+    done()
   }
 
   /** Has this QoS 2 packet been seen for the first time? True once. */
@@ -112,7 +117,7 @@ export class Publishing {
       // Nobody is told that it is safe, and the store goes on to try.
       else
         safe.then(
-          (verdict) => (verdict === 'void' ? (typeof client === 'function' ? client : done)?.() : go()),
+          (verdict) => (goesNowhere(verdict) ? (typeof client === 'function' ? client : done)?.() : go()),
           go,
         )
     }
@@ -132,7 +137,7 @@ export class Publishing {
     const safe = this.#accept(packet, owner, { settles: key })
     const go = (): void => broker.publish(packet, null, () => undefined)
     if (safe === undefined) go()
-    else safe.then((verdict) => (verdict === 'void' ? undefined : go()), go)
+    else safe.then((verdict) => (goesNowhere(verdict) ? undefined : go()), go)
   }
 
   #accept(
@@ -158,18 +163,32 @@ export class Publishing {
     session.stream.destroy()
   }
 
-  #whenSafe(session: Session, safe: Promise<unknown> | undefined, done: Done): void {
+  #whenSafe(session: Session, safe: Promise<unknown> | undefined, done: Done, packet?: PublishPacket): void {
     if (safe === undefined) done()
-    else void this.#answer(session, safe, done)
+    else void this.#answer(session, safe, done, packet)
   }
 
-  async #answer(session: Session, safe: Promise<unknown>, done: Done): Promise<void> {
+  async #answer(
+    session: Session,
+    safe: Promise<unknown>,
+    done: Done,
+    packet: PublishPacket | undefined,
+  ): Promise<void> {
     try {
-      await safe
+      const verdict = await safe
+      if (verdict === 'full' && packet !== undefined) {
+        this.#options.gates.denyRetained(session, packet.topic)
+        silence(packet)
+      }
     } catch {
       // Without an answer to its message a client sends it again; MQTT 3.1.1 has no other way to say no.
       return session.end('store-failed')
     }
     done()
   }
+}
+
+/** What a store says of a message that nobody is to get. */
+function goesNowhere(verdict: unknown): boolean {
+  return verdict === 'void' || verdict === 'full'
 }

@@ -32,6 +32,16 @@ roles:
   'free',
 )
 
+const several = parsePolicy(
+  `version: 1
+roles:
+  device: { clientIds: any }
+  service: { clientIds: any, subscribe: ['fleet/#'] }
+  operator: { clientIds: any }
+`,
+  'several',
+)
+
 describe('presence', () => {
   test('says who is online, since when, with which certificate, until when', async () => {
     await bench.connect(
@@ -99,18 +109,46 @@ describe('presence', () => {
     expect(JSON.parse(payload.toString())).toEqual(state)
   })
 
-  test('of a service with several sessions ends with the last of them', async () => {
-    const who = identity('service', 'worker')
+  test('of a device with several sessions ends with the last of them', async () => {
+    bench.policy = several
+    const who = identity('device', 'gateway')
     const one = bench.open(who)
     const other = bench.open(who)
-    await one.connect({ clientId: 'worker.1' })
-    await other.connect({ clientId: 'worker.2' })
-    expect(await presence('worker')).toMatchObject({ online: true })
+    await one.connect({ clientId: 'gateway.1' })
+    await other.connect({ clientId: 'gateway.2' })
+    expect(await presence('gateway')).toMatchObject({ online: true })
     await one.leave()
     await other.leave()
-    expect(await presence('worker')).toMatchObject({ online: false })
-    expect(service.topics.filter((topic) => topic === 'fleet/presence/worker')).toHaveLength(2)
+    expect(await presence('gateway')).toMatchObject({ online: false })
+    expect(service.topics.filter((topic) => topic === 'fleet/presence/gateway')).toHaveLength(2)
   })
+
+  test.each(['service', 'operator'] as const)(
+    'is that of devices: whoever else has the id of one says nothing of it (%s)',
+    async (role) => {
+      bench.policy = several
+      const namesake = identity(role, 'eve', { serial: parseSerial('0b') })
+      await (await bench.connect(namesake)).leave()
+      const eve = await bench.connect(identity('device', 'eve', { serial: parseSerial('0a') }))
+      const other = await bench.connect(namesake)
+      expect(await presence('eve')).toMatchObject({ online: true, serial: '0a' })
+      await eve.leave()
+      expect(await presence('eve')).toMatchObject({ online: false, serial: '0a', reason: 'disconnected' })
+      await other.leave()
+      const events = (): string[] =>
+        service.messages
+          .filter(({ topic }) => topic === 'fleet/lifecycle/eve')
+          .map(({ payload }) => JSON.parse(payload.toString()) as { event: string; role: string })
+          .map(({ event, role: of }) => `${of} ${event}`)
+      while (events().length < 6) await service.receive('publish')
+      expect(events().toSorted()).toEqual([
+        'device connected',
+        'device disconnected',
+        ...['connected', 'connected', 'disconnected', 'disconnected'].map((event) => `${role} ${event}`),
+      ])
+      expect(service.topics.filter((topic) => topic === 'fleet/presence/eve')).toHaveLength(2)
+    },
+  )
 
   test('says that a certificate was revoked', async () => {
     const who = identity('device', 'eve', { serial: parseSerial('0a') })

@@ -1,4 +1,5 @@
 import type { Session } from '../engine/session.ts'
+import { ownerName } from '../store/retained.ts'
 import { lifecycleTopic, presenceTopic } from '@fleetroot/policy'
 
 /** A message that the broker sends in its own name. */
@@ -34,7 +35,7 @@ type RetainedStates = AsyncIterable<{ readonly topic: string; readonly payload: 
 /** Messages that are published at the same time after a restart: a store commits them together. */
 const atOnce = 1_000
 
-/** What is known of one device id. */
+/** What is known of one identity. */
 interface Record {
   /** Its sessions from an admitted CONNECT until nothing of them is left. */
   readonly sessions: Set<Session>
@@ -46,14 +47,16 @@ interface Record {
 }
 
 /**
- * Says who is connected, and what happens to connections. A device is online from its first admitted session to the end
+ * Says which devices are connected, and what happens to connections. A device is online from its first admitted session to the end
  * of its last; when a new connection takes its session over it stays online, and the message names the new
  * certificate. Messages about one device are published one after the other, so that the last one that was published
- * is the one that is retained.
+ * is the one that is retained. Of services and operators, which may have the id of a device, it says what happens to
+ * their connections, and with it their role.
  */
 export class Presence {
   readonly #publish: (message: OwnMessage) => Promise<void>
   readonly #now: () => number
+  /** By role and id. */
   readonly #records = new Map<string, Record>()
   #version = 0
   #underWay = 0
@@ -67,40 +70,40 @@ export class Presence {
 
   /** A CONNECT is admitted; the session may have to wait for an older one to go. */
   entered(session: Session): void {
-    const { id } = session.identity
-    let record = this.#records.get(id)
+    const name = ownerName(session.identity)
+    let record = this.#records.get(name)
     if (record === undefined) {
       record = { sessions: new Set(), isOnline: false, serial: '', next: undefined, isPublishing: false }
-      this.#records.set(id, record)
+      this.#records.set(name, record)
     }
     record.sessions.add(session)
   }
 
   /** The session is one now. */
   registered(session: Session): void {
-    const { id, serial } = session.identity
+    const { role, serial } = session.identity
     this.#tell(session, 'connected', 'connected')
-    const record = this.#records.get(id)
-    if (record === undefined) return
+    const record = this.#records.get(ownerName(session.identity))
+    if (record === undefined || role !== 'device') return
     const hasOther = [...record.sessions].some((other) => other !== session && other.state === 'registered')
     if (record.isOnline && hasOther && record.serial === serial) return
     record.isOnline = true
     record.serial = serial
-    this.#announce(id, record, this.#stateOf(session, true, 'connected'))
+    this.#announce(session, record, this.#stateOf(session, true, 'connected'))
   }
 
   /** Nothing is left of the session. */
   left(session: Session): void {
-    const { id } = session.identity
-    const record = this.#records.get(id)
+    const name = ownerName(session.identity)
+    const record = this.#records.get(name)
     if (record?.sessions.delete(session) !== true) return
     const reason = session.endReason ?? session.departure ?? 'connection-lost'
     if (session.state === 'registered') this.#tell(session, 'disconnected', reason)
     if (record.sessions.size > 0) return
     if (record.isOnline) {
       record.isOnline = false
-      this.#announce(id, record, this.#stateOf(session, false, reason))
-    } else this.#forget(id, record)
+      this.#announce(session, record, this.#stateOf(session, false, reason))
+    } else this.#forget(name, record)
   }
 
   /** Says of everybody whom an earlier run left online, as retained messages say, that they are not. */
@@ -165,12 +168,13 @@ export class Presence {
     return (this.#version = Math.max(this.#version + 1, this.#now()))
   }
 
-  #announce(id: string, record: Record, state: PresenceState): void {
+  #announce({ identity }: Session, record: Record, state: PresenceState): void {
     record.next = state
-    if (!record.isPublishing) void this.#publishAll(id, record)
+    if (!record.isPublishing) void this.#publishAll(identity, record)
   }
 
-  async #publishAll(id: string, record: Record): Promise<void> {
+  async #publishAll(identity: Session['identity'], record: Record): Promise<void> {
+    const { id } = identity
     record.isPublishing = true
     this.#begin()
     while (record.next !== undefined) {
@@ -181,7 +185,7 @@ export class Presence {
       await this.#publish({ topic, payload, qos: 1, retain: true, presence: { id, online } })
     }
     record.isPublishing = false
-    this.#forget(id, record)
+    this.#forget(ownerName(identity), record)
     this.#end()
   }
 
@@ -207,8 +211,8 @@ export class Presence {
     )
   }
 
-  #forget(id: string, record: Record): void {
-    if (!record.isPublishing && !record.isOnline && record.sessions.size === 0) this.#records.delete(id)
+  #forget(name: string, record: Record): void {
+    if (!record.isPublishing && !record.isOnline && record.sessions.size === 0) this.#records.delete(name)
   }
 
   #begin(): void {

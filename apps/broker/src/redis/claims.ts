@@ -20,24 +20,34 @@ export class Claims {
   }
 
   /** See `Peers.claim`. */
-  async claim(key: string, { id }: Identity, isStored: boolean, isWanted: () => boolean): Promise<boolean> {
+  async claim(
+    key: string,
+    { role, id }: Identity,
+    isStored: boolean,
+    isWanted: () => boolean,
+  ): Promise<boolean> {
+    // Of devices alone it is said whether they are connected.
+    const device = role === 'device' ? id : ''
     const { held } = this.#image
-    while (isWanted()) {
-      held.begin(key)
-      const freed = this.#image.freed(key)
-      const answer = (await this.#node.run('claim', [key, id, Number(isStored)])) as Buffer[]
-      if (answer[0]!.toString() === 'held') {
-        await Promise.race([freed, delay(retryMs)])
-        continue
+    try {
+      while (isWanted()) {
+        held.begin(key)
+        const freed = this.#image.freed(key)
+        const answer = (await this.#node.run('claim', [key, device, Number(isStored)])) as Buffer[]
+        if (answer[0]!.toString() === 'held') {
+          await Promise.race([freed, delay(retryMs)])
+          continue
+        }
+        // Now everything that was decided about this session elsewhere is known here.
+        await this.#node.reach(answer[1]!.toString())
+        if (!isWanted()) return false
+        this.#take(key, isStored, answer)
+        return true
       }
+      return false
+    } finally {
       this.#image.free(key)
-      // Now everything that was decided about this session elsewhere is known here.
-      await this.#node.reach(answer[1]!.toString())
-      if (!isWanted()) return false
-      this.#take(key, isStored, answer)
-      return true
     }
-    return false
   }
 
   #take(key: string, isStored: boolean, answer: readonly (Buffer | Buffer[])[]): void {

@@ -28,7 +28,7 @@ export class Image {
   readonly #store: () => Store
   #toWake = new Set<StoredSession>()
   #reaching: { version: number; resolve: () => void; reject: (why: unknown) => void }[] = []
-  readonly #freed = new Map<string, (() => void)[]>()
+  readonly #freed = new Map<string, PromiseWithResolvers<void>>()
 
   constructor(prefix: string, journal: RedisJournal, node: () => RedisNode, store: () => Store) {
     this.prefix = prefix
@@ -58,14 +58,15 @@ export class Image {
 
   /** Resolves when another node has let go of this session, or has died; and when nobody waits any more. */
   freed(key: string): Promise<void> {
-    return new Promise((resolve) => this.#freed.set(key, [...(this.#freed.get(key) ?? []), resolve]))
+    const waiting = this.#freed.get(key) ?? Promise.withResolvers<void>()
+    this.#freed.set(key, waiting)
+    return waiting.promise
   }
 
   /** Whoever waits for this session waits no more. */
   free(key: string): void {
-    const waiting = this.#freed.get(key) ?? []
+    this.#freed.get(key)?.resolve()
     this.#freed.delete(key)
-    for (const resolve of waiting) resolve()
   }
 
   /** Forgets everything, and reads what there is; the log goes on from before that. */

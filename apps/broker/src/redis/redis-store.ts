@@ -4,7 +4,7 @@ import { BrokerError } from '../error.ts'
 import type { SharedBudget } from '../guard/shared-budget.ts'
 import type { DropReason } from '../store/counts.ts'
 import { encodeMessage, type Message } from '../store/message.ts'
-import { ownerName } from '../store/retained.ts'
+import { hasShare, ownerName } from '../store/retained.ts'
 import { type Publication, Store, type StoreOptions } from '../store/store.ts'
 import type { StoredSession } from '../store/stored-session.ts'
 import { Accepting } from './accepting.ts'
@@ -134,14 +134,12 @@ export class RedisStore extends Store implements Peers {
     return messages
   }
 
-  override accept(publication: Publication): Promise<unknown> | undefined {
-    const { incoming, qos } = publication
+  override accept(publication: Publication): Promise<unknown> {
+    const { incoming } = publication
     if (incoming !== undefined) this.addIncoming(incoming.key, incoming.messageId, undefined)
     const accepted = this.#accept({ publication, time: this.now() })
     this.journal.track(accepted.catch(() => undefined))
-    if (qos > 0 || publication.settles !== undefined || publication.presence !== undefined) return accepted
-    accepted.catch(() => undefined)
-    return undefined
+    return accepted
   }
 
   override enqueue(session: StoredSession, message: Message, qos: 1 | 2): Promise<unknown> {
@@ -185,7 +183,7 @@ export class RedisStore extends Store implements Peers {
     if ('session' in work) {
       const { session, message, qos } = work
       const words = ['', round, message.topic, encodeMessage(message), 'r', '', '', '', '', '', '']
-      return this.#node.run('accept', [...words, ...tail, session.key, qos])
+      return this.#node.run('accept', [...words, ...tail, '', '', '', session.key, qos])
     }
     const { publication, time } = work
     const { topic, payload, qos, retain, owner, incoming, settles = '', presence } = publication
@@ -204,9 +202,17 @@ export class RedisStore extends Store implements Peers {
       presence?.id ?? '',
       presence === undefined ? '' : Number(presence.online),
     ]
-    for (const word of tail) words.push(word)
+    for (const word of [...tail, ...this.#shareOf(owner)]) words.push(word)
     for (const [session, granted] of receivers) words.push(session.key, granted < qos ? granted : qos)
     return this.#node.run('accept', words)
+  }
+
+  /** What may be retained of this identity, in messages and bytes, and of all in bytes; nothing: as much as it likes. */
+  #shareOf(owner: Identity | undefined): Argument[] {
+    if (owner === undefined) return ['', '', '']
+    const { maxRetainedMessages, maxRetainedBytes, maxRetainedBytesInTotal } = this.limits
+    const share = hasShare(owner) ? [maxRetainedMessages, maxRetainedBytes] : ['', '']
+    return [...share, maxRetainedBytesInTotal]
   }
 
   #report(key: string, reason: DropReason): void {

@@ -38,10 +38,7 @@ export class Retained {
     this.#counts = counts
   }
 
-  /**
-   * May this identity have this message retained? A limit in count and one in bytes hold for each device; services and
-   * operators, which publish for whole fleets, share the limit of all.
-   */
+  /** May this identity have this message retained, by what is known here? */
   mayKeep({ role, id }: Pick<Identity, 'role' | 'id'>, topic: string, payloadBytes: number): boolean {
     if (payloadBytes === 0) return true
     const limits = this.#limits
@@ -49,7 +46,7 @@ export class Retained {
     const replaced = this.#byTopic.get(topic)
     const freed = replaced === undefined ? 0 : sizeOf(topic, replaced.message.payload.length)
     if (this.#counts.retainedBytes - freed + bytes > limits.maxRetainedBytesInTotal) return false
-    if (role !== 'device') return true
+    if (!hasShare({ role })) return true
     const owner = ownerName({ role, id })
     const { messages, bytes: kept } = this.#shares.get(owner) ?? { messages: 0, bytes: 0 }
     const isOwn = replaced?.owner === owner
@@ -114,6 +111,14 @@ export class Retained {
   }
 }
 
+/**
+ * Does a limit in count and one in bytes hold for this identity alone? For each device; services and operators, which
+ * publish for whole fleets, share the limit of all.
+ */
+export function hasShare({ role }: Pick<Identity, 'role'>): boolean {
+  return role === 'device'
+}
+
 export function ownerName({ role, id }: Pick<Identity, 'role' | 'id'>): string {
   return `${role}/${id}`
 }
@@ -136,5 +141,5 @@ export function retainedOwner(record: Buffer): { owner: string | undefined; pref
 }
 
 function sizeOf(topic: string, payloadBytes: number): number {
-  return topic.length + payloadBytes + messageOverheadBytes
+  return Buffer.byteLength(topic) + payloadBytes + messageOverheadBytes
 }

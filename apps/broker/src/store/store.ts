@@ -190,8 +190,9 @@ export class Store {
 
   /**
    * Takes over responsibility for a message, in one piece: it waits for every session that is to get it, is retained if
-   * it is to be, and its packet identifier is known. Resolves when that is safe, to `void` when nobody is to hear of it; undefined when it is already, or when nobody has to wait,
-   * because nothing will be acknowledged (QoS 0). Rejects with BrokerError `store-failed`; the message may be delivered nevertheless.
+   * it is to be, and its packet identifier is known. Resolves when that is safe, to `void` or `full` when nobody is to hear of it: it is not true any more,
+   * or there is no room for it among the retained ones. Undefined: it is safe already, or nobody has to wait, because nothing will
+   * be acknowledged (QoS 0). Rejects with BrokerError `store-failed`; the message may be delivered nevertheless.
    */
   accept(publication: Publication): Promise<unknown> | undefined {
     const { topic, payload, qos, retain, owner, incoming, settles } = publication

@@ -30,7 +30,7 @@ export class Client {
   readonly messages: IPublishPacket[] = []
   isClosed = false
   readonly closed: Promise<void>
-  readonly #send: (packet: Packet) => void
+  readonly #send: (...packets: Packet[]) => void
   readonly #destroy: () => void
   readonly #answers = new Map<string, () => void>()
   readonly #waiting = new Set<() => void>()
@@ -38,7 +38,7 @@ export class Client {
 
   private constructor(
     connack: IConnackPacket,
-    stream: { send: (packet: Packet) => void; destroy: () => void; closed: Promise<void> },
+    stream: { send: (...packets: Packet[]) => void; destroy: () => void; closed: Promise<void> },
   ) {
     this.connack = connack
     this.#send = stream.send
@@ -67,8 +67,8 @@ export class Client {
     await once(socket, 'secureConnect')
     socket.on('error', () => undefined)
     socket.once('end', () => socket.destroy())
-    const send = (packet: Packet): void => {
-      if (!socket.destroyed) socket.write(generate(packet))
+    const send = (...packets: Packet[]): void => {
+      if (!socket.destroyed) socket.write(Buffer.concat(packets.map((packet) => generate(packet))))
     }
     const reader = parser()
     const early: Packet[] = []
@@ -110,6 +110,21 @@ export class Client {
     const answered = qos === 0 ? undefined : this.#answer(qos === 1 ? 'puback' : 'pubcomp', messageId)
     this.#send({ cmd: 'publish', topic, payload, qos, retain, dup: false, messageId })
     await answered
+  }
+
+  /** Publishes retained messages, by topic, in one write; resolves when the broker has taken over or denied all of them. */
+  async retain(payloads: Readonly<Record<string, string>>, qos: 0 | 1 | 2 = 1): Promise<void> {
+    const packets = Object.entries(payloads).map(([topic, payload]): IPublishPacket => {
+      const messageId = this.#nextId()
+      return { cmd: 'publish', topic, payload, qos, retain: true, dup: false, messageId }
+    })
+    // Nothing answers to QoS 0; a PINGREQ after it is answered when it has been read.
+    const answered =
+      qos === 0
+        ? [this.#answer('pingresp', 0)]
+        : packets.map(({ messageId }) => this.#answer(qos === 1 ? 'puback' : 'pubcomp', messageId!))
+    this.#send(...packets, ...(qos === 0 ? [{ cmd: 'pingreq' } as const] : []))
+    await Promise.all(answered)
   }
 
   /** The payloads that came on this topic, or on all. */

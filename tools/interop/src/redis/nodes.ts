@@ -33,6 +33,8 @@ export interface Nodes extends AsyncDisposable {
   readonly redis: RedisServer
   readonly admin: Operator
   readonly root: string
+  /** The data directory of the enrollment server. */
+  readonly data: string
   readonly all: Node[]
   /** Starts one more. */
   start(how?: NodeStart): Promise<Node>
@@ -140,6 +142,7 @@ export async function startNodes(
       redis,
       admin,
       root,
+      data,
       all: [],
       start,
       identity,

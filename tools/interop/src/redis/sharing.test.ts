@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
+import { Client } from './client.ts'
 import { openLateLog } from './late-log.ts'
+import { serviceNamesake } from './namesake.ts'
 import { type Node, type Nodes, policy, startNodes, until } from './nodes.ts'
 
 judgedBy(['redis-server'], 'two brokers with one Redis', () => {
@@ -166,5 +168,27 @@ judgedBy(['redis-server'], 'two brokers with one Redis', () => {
     expect(late.texts()[0]).toBe(watcher.texts().at(-1))
     await late.leave()
     await watcher.leave()
+  })
+
+  test('say it of devices: a service with the id of one, at another node, changes nothing', async () => {
+    const watcher = await nodes.client(two, 'watcher', { profile: 'service' })
+    await watcher.subscribe('fleet/presence/twin')
+    const device = await nodes.client(one, 'twin')
+    const service = await Client.connect({
+      url: two.url,
+      root: nodes.root,
+      clientId: 'twin',
+      identity: await serviceNamesake(nodes.data, 'twin'),
+    })
+    expect(service.connack.returnCode).toBe(0)
+    await device.leave()
+    await watcher.until(() => watcher.messages.length === 2)
+    await service.leave()
+    const again = await nodes.client(one, 'twin')
+    await watcher.until(() => watcher.messages.length === 3)
+    const states = watcher.texts().map((text) => JSON.parse(text) as { online: boolean; serial: string })
+    expect(states.map(({ online }) => online)).toEqual([true, false, true])
+    expect(new Set(states.map(({ serial }) => serial)).size).toBe(1)
+    for (const client of [watcher, again]) await client.leave()
   })
 })

@@ -6,7 +6,10 @@ local owner, incomingKey, incomingId = ARGV[7], ARGV[8], ARGV[9]
 local settles, device, online = ARGV[10], ARGV[11], ARGV[12]
 local maxMessages, maxBytes = tonumber(ARGV[13]), tonumber(ARGV[14])
 local maxBytesInTotal, unacknowledged = tonumber(ARGV[15]), tonumber(ARGV[16])
-local first = 17
+-- What may be retained of its owner, and of all; nothing: as much as it likes.
+local maxRetained, maxRetainedBytes = tonumber(ARGV[17]), tonumber(ARGV[18])
+local maxRetainedInTotal = tonumber(ARGV[19])
+local first = 20
 local isRetained, isLive = string.find(flags, 'r') ~= nil, string.find(flags, 'l') ~= nil
 
 -- Who receives it was decided by what the node knew. Where that was not all, it has to look again; and whatever it has
@@ -25,6 +28,37 @@ if incomingKey ~= '' then
   if call('SADD', P .. 'incoming:' .. incomingKey, incomingId) == 0 then return { 'known' } end
 end
 
+-- A retained message takes the place of the one before it, whosever that was. Returns whether there is room for it.
+local function retain()
+  local count = function(counts, name) return tonumber(call('HGET', P .. counts, name) or '0') end
+  local was, name, freed = call('HGET', P .. 'retained', topic), nil, 0
+  if was then name, freed = shareOf(was) end
+  if string.find(flags, 'e') then
+    if was then
+      call('HDEL', P .. 'retained', topic)
+      share(name, -1, -freed)
+    end
+    return true
+  end
+  local record = string.char(#owner) .. owner .. body
+  local _, size = shareOf(record)
+  if maxRetainedInTotal and count('shares:bytes', '') - freed + size > maxRetainedInTotal then return false end
+  local isOwn = name == owner
+  if maxRetained and count('shares:messages', owner) - (isOwn and 1 or 0) >= maxRetained then return false end
+  if maxRetainedBytes and count('shares:bytes', owner) - (isOwn and freed or 0) + size > maxRetainedBytes then
+    return false
+  end
+  call('HSET', P .. 'retained', topic, record)
+  if isOwn then
+    share(owner, 0, size - freed)
+  else
+    if was then share(name, -1, -freed) end
+    share(owner, 1, size)
+  end
+  return true
+end
+
+if isRetained and isLive and not retain() then return { 'full' } end
 local answer = { 'ok' }
 
 -- The reason why there is no room for a message, if there is none.
@@ -67,9 +101,5 @@ end
 
 local receivers = {}
 for i = first, #ARGV, 2 do receivers[#receivers + 1] = append(ARGV[i], ARGV[i + 1]) end
-if isRetained and isLive then
-  if string.find(flags, 'e') then call('HDEL', P .. 'retained', topic)
-  else call('HSET', P .. 'retained', topic, string.char(#owner) .. owner .. body) end
-end
 tell('t', 'message', 'n', me, 'f', flags, 'o', owner, 'b', body, 'r', #receivers == 0 and '[]' or cjson.encode(receivers))
 return answer

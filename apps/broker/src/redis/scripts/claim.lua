@@ -1,4 +1,4 @@
--- A client connects. ARGV[2]: its session, ARGV[3]: device id, ARGV[4]: 1 when its session is stored.
+-- A client connects. ARGV[2]: its session, ARGV[3]: the id of a device, or nothing, ARGV[4]: 1 when its session is stored.
 -- Returns "held", or "ok" with the end of the log, the sequence, what its last client may have been sent, the queue, the QoS 2 window.
 local refused = fenced()
 if refused then return refused end
@@ -12,7 +12,7 @@ end
 if call('HGET', P .. 'wanted', key) == me then call('HDEL', P .. 'wanted', key) end
 call('HSET', P .. 'holders', key, me)
 call('HSET', P .. 'held:' .. me, key, id)
-call('SADD', P .. 'online:' .. id, key)
+if id ~= '' then call('SADD', P .. 'online:' .. id, key) end
 local sequence = call('GET', P .. 'sequence') or '0'
 if not isStored then return { 'ok', last(), sequence, '', {}, {} } end
 local sent = call('HGET', P .. 'state:' .. key, 'sent') or '0'

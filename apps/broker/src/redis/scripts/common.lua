@@ -5,9 +5,11 @@
 --     version           number  of the last change that decides who receives a message
 --     sessions          hash    session: owner and filters, JSON
 --     retained          hash    topic: retained message
+--     shares:messages   hash    identity, by role and id: how many messages are retained of it
+--     shares:bytes      hash    identity: what they cost; "": what all cost, the brokers' own included
 --     holders           hash    session: the node where its client is connected
 --     wanted            hash    session: the node that waits for it
---     held:NODE         hash    session: device id of its client
+--     held:NODE         hash    session: the id of its client, if that is a device, or nothing
 --     wills:NODE        hash    session: the will of its client
 --     left              hash    what a dead node owes: "will SESSION NODE": will, "presence ID": nothing
 --     online:ID         set     sessions of a device whose clients are connected
@@ -46,6 +48,23 @@ local function account(key, bytes)
   if bytes == 0 then return end
   call('HINCRBY', P .. 'state:' .. key, 'bytes', bytes)
   call('INCRBY', P .. 'bytes', bytes)
+end
+
+-- Whose a retained message is, and what it costs: its topic, its payload and 200, as in memory.
+local function shareOf(record)
+  local name = string.byte(record, 1)
+  return string.sub(record, 2, 1 + name), #record - 1 - name + 191
+end
+
+-- What is retained of an identity has changed, and with it what is retained of all.
+local function share(owner, messages, bytes)
+  local function add(counts, field, by)
+    if by ~= 0 and call('HINCRBY', P .. counts, field, by) == 0 then call('HDEL', P .. counts, field) end
+  end
+  add('shares:bytes', '', bytes)
+  if owner == '' then return end
+  add('shares:messages', owner, messages)
+  add('shares:bytes', owner, bytes)
 end
 
 -- Takes a message out of the queue of a session. Returns its record.
@@ -112,7 +131,9 @@ local function bury(dead)
     if call('HEXISTS', P .. 'sessions', key) == 1 then
       call('HSET', P .. 'state:' .. key, 'left', string.format('%.0f', nowMs))
     end
-    if call('SCARD', P .. 'online:' .. id) == 0 then call('HSET', P .. 'left', 'presence ' .. id, '') end
+    if id ~= '' and call('SCARD', P .. 'online:' .. id) == 0 then
+      call('HSET', P .. 'left', 'presence ' .. id, '')
+    end
   end
   local wills = call('HGETALL', P .. 'wills:' .. dead)
   for i = 1, #wills, 2 do call('HSET', P .. 'left', 'will ' .. wills[i] .. ' ' .. dead, wills[i + 1]) end
