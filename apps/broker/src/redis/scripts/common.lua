@@ -18,7 +18,7 @@
 --     sequence, bytes   numbers of the last message, and of what waits for all sessions
 --     connections:ID    hash    node: open connections of this identity, by role and id
 --     connects:ID       number  when it may have opened as many at once as it may again, in milliseconds
---     sent:ID           hash    the same for messages and bytes
+--     sent:ID           hash    the same for messages, bytes and topic filters
 --     round:NODE        number  messages of older rounds come out of their order
 
 local call = redis.call
