@@ -4,6 +4,7 @@ import type { ActivationReporter } from './activation/reporter.ts'
 import type { Authorities } from './authorities/authorities.ts'
 import { type Broker, createBroker } from './broker.ts'
 import type { Current } from './current.ts'
+import { filterBurstOf } from './guard/limits.ts'
 import { planListeners } from './listener/configured.ts'
 import type { ListenerPlan } from './listener/open-listeners.ts'
 import type { TicketKeys } from './listener/ticket-keys.ts'
@@ -71,6 +72,10 @@ export async function serve(options: ServeOptions): Promise<Broker> {
       maxConnections: config.maxConnections,
       messageRate: { perSecond: config.messageRate, burst: config.messageBurst },
       byteRate: { perSecond: config.byteRate, burst: config.byteBurst },
+      filterRate: {
+        perSecond: config.filterRate,
+        burst: config.filterBurst ?? filterBurstOf(config.maxFilters),
+      },
       maxHeldBackMs: config.maxHeldBack,
     },
   })

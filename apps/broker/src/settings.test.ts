@@ -39,7 +39,7 @@ describe('the settings of listeners', () => {
 })
 
 describe('the limits of the guards', () => {
-  test.each(['accept-rate', 'max-handshakes', 'connect-rate', 'message-rate'])('--%s is never 0', (name) => {
+  test.each(['accept-rate', 'max-handshakes', 'connect-rate', 'message-rate', 'filter-rate'])('--%s is never 0', (name) => {
     expect(() => load(`--${name}=0`)).toThrow('1')
   })
 })

@@ -222,6 +222,12 @@ export const settings = {
   byteBurst: setting(byteSize('8MiB').refine(...notZero), {
     help: 'the same at once, after a time of quiet',
   }),
+  filterRate: setting(atLeastOne(20), {
+    help: 'topic filters a second that one identity asks for or gives up; beyond it the identity is not read',
+  }),
+  filterBurst: setting(z.int().min(1).optional(), {
+    help: 'the same at once, after a time of quiet; left out: ten times max-filters',
+  }),
   maxHeldBack: setting(duration('1m'), {
     help: 'how long an identity may be beyond its rates without a pause before it is disconnected',
   }),

@@ -13,6 +13,7 @@ export type EndReason =
   | 'slow-reader'
   | 'message-rate'
   | 'byte-rate'
+  | 'filter-rate'
   | 'connect-refused'
   | 'packet-refused'
   | 'store-failed'

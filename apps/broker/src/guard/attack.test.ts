@@ -120,6 +120,57 @@ describe.each<Transport>(['mqtts', 'wss'])('a device with a valid certificate ov
     expect([...live.broker.counts.ended]).toEqual([])
   })
 
+  test('that flips its filters faster than it may is slowed down, and each of them is answered', async () => {
+    live = await startLiveBroker({ filterRate: { perSecond: 100, burst: 50 }, maxFilters: 25 })
+    const identity = await live.issue('device', 'eve')
+    const all = Array.from({ length: 25 }, (_, n) => `devices/eve/commands/${n}`)
+    // Twice in a row, as after a lost connection, a session gets all of its filters at once.
+    const first = await live.join('device', 'eve', { identity, transport })
+    expect(await first.subscribe(...all)).toEqual(all.map(() => 1))
+    await first.leave()
+    const eve = await live.join('device', 'eve', { identity, transport })
+    expect(await eve.subscribe(...all)).toEqual(all.map(() => 1))
+    expect([...live.broker.counts.heldBack]).toEqual([])
+    const bob = await live.join('device', 'bob', { transport })
+    const started = performance.now()
+    const flips: Buffer[] = []
+    for (let n = 0; n < 50; n++) {
+      flips.push(
+        generate({ cmd: 'subscribe', messageId: 100 + n, subscriptions: [{ topic: all[0]!, qos: 1 }] }),
+        generate({ cmd: 'unsubscribe', messageId: 200 + n, unsubscriptions: [all[0]!] }),
+      )
+    }
+    eve.send(Buffer.concat(flips))
+    for (let n = 0; n < 50; n++) {
+      expect((await eve.receive('suback')).messageId).toBe(100 + n)
+      expect((await eve.receive('unsuback')).messageId).toBe(200 + n)
+      // Somebody else has its turn all the time.
+      await bob.ping()
+    }
+    await eve.ping()
+    // 100 at 100 a second, of which a full bucket of 50 may have come back before.
+    expect(performance.now() - started).toBeGreaterThan(450)
+    expect(live.broker.counts.heldBack.get('filter-rate')).toBeGreaterThan(0)
+    expect([...live.broker.counts.ended]).toEqual([])
+  })
+
+  test('that never stops flipping filters is disconnected in the end, and no new connection gives it a new budget', async () => {
+    live = await startLiveBroker({ filterRate: { perSecond: 100, burst: 10 }, maxHeldBackMs: 500 })
+    const identity = await live.issue('device', 'eve')
+    // More than fits into what the broker reads at once, so that there is something left to read after every pause.
+    const topic = `devices/eve/commands/${'x'.repeat(900)}`
+    const flood = async (eve: WireClient): Promise<void> => {
+      for (let n = 1; n <= 300; n++) {
+        eve.send({ cmd: 'subscribe', messageId: n, subscriptions: [{ topic, qos: n % 2 === 0 ? 1 : 0 }] })
+      }
+      await eve.closed
+    }
+    await flood(await live.join('device', 'eve', { identity, transport }))
+    expect(live.broker.counts.ended.get('filter-rate')).toBe(1)
+    await expect(live.join('device', 'eve', { identity, transport })).rejects.toThrow('ended before connack')
+    expect(live.broker.counts.ended.get('filter-rate')).toBe(2)
+  })
+
   test('that never stops pushing is disconnected in the end, and no new connection gives it a new budget', async () => {
     live = await startLiveBroker({ messageRate: { perSecond: 100, burst: 10 }, maxHeldBackMs: 500 })
     const identity = await live.issue('device', 'eve')

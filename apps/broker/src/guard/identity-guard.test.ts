@@ -14,7 +14,7 @@ describe('the connections of an identity', () => {
         return open > 2 ? 'too-many-connections' : undefined
       },
       setOpen: (name, open) => void told.push([name, open]),
-      settle: async () => ({ messagesMs: 0, bytesMs: 0 }),
+      settle: async () => ({ messages: 0, bytes: 0, filters: 0 }),
     }
     const guard = new IdentityGuard(defaultGuardLimits, { budget })
     const first = Promise.withResolvers<void>()

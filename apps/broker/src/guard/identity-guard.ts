@@ -1,6 +1,6 @@
 import type { Subject } from '@fleetroot/policy'
 import { BoundedTable } from './bounded-table.ts'
-import { InboundMeter } from './inbound-meter.ts'
+import { InboundMeter, ratesOf } from './inbound-meter.ts'
 import { type GuardLimits, maxRemembered } from './limits.ts'
 import { RateTable } from './rate-table.ts'
 import type { SharedBudget } from './shared-budget.ts'
@@ -94,8 +94,7 @@ export class IdentityGuard {
   #newMeter(key: string): InboundMeter {
     const budget = this.#budget
     if (budget === undefined) return new InboundMeter(this.#limits)
-    const { messageRate, byteRate } = this.#limits
-    const rates = { messagesPerSecond: messageRate.perSecond, bytesPerSecond: byteRate.perSecond }
+    const rates = ratesOf(this.#limits)
     return new SharedMeter(this.#limits, (used) => budget.settle(key, used, rates), this.#clock)
   }
 }

@@ -20,6 +20,8 @@ export interface GuardLimits {
   readonly messageRate: Rate
   /** Bytes that one identity sends, in all of its sessions. */
   readonly byteRate: Rate
+  /** Topic filters that one identity asks for or gives up, in all of its sessions. */
+  readonly filterRate: Rate
   /** How long an identity may be held back without a pause before it is disconnected. */
   readonly maxHeldBackMs: number
 }
@@ -29,6 +31,8 @@ export interface GuardLimits {
  * come back behind one NAT after an outage; its steady rate leaves most of the core to others, and half of the open handshakes
  * leaves them a way in. Who serves more from one address, such as a load balancer that does not speak the PROXY protocol,
  * raises the rate.
+ *
+ * A change of a filter is written, and told to all nodes that share a store, and few devices make any but after a CONNECT.
  */
 export const defaultGuardLimits: GuardLimits = {
   acceptRate: { perSecond: 1_000, burst: 4_000 },
@@ -40,7 +44,13 @@ export const defaultGuardLimits: GuardLimits = {
   maxConnections: 100,
   messageRate: { perSecond: 1_000, burst: 5_000 },
   byteRate: { perSecond: 4 * 1024 * 1024, burst: 8 * 1024 * 1024 },
+  filterRate: { perSecond: 20, burst: filterBurstOf(100) },
   maxHeldBackMs: 60_000,
+}
+
+/** Filters changed at once, where nothing is said of it: a session with all of its filters may come back ten times. */
+export function filterBurstOf(maxFilters: number): number {
+  return 10 * maxFilters
 }
 
 /** Addresses and identities that are remembered, each: about 100 bytes for one. */

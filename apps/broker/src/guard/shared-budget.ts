@@ -1,10 +1,9 @@
 import type { IdentityRefusalCode } from './identity-guard.ts'
+import type { Inbound } from './inbound-meter.ts'
+import type { Rate } from './rate.ts'
 
 /** What an identity has used up on all nodes together: milliseconds from now until each of its buckets is full again. */
-export interface SharedDebt {
-  readonly messagesMs: number
-  readonly bytesMs: number
-}
+export type SharedDebt = Inbound
 
 /**
  * What the brokers that share a store know together of an identity's use, by its name. Where they cannot be asked the
@@ -25,7 +24,7 @@ export interface SharedBudget {
   /** Charges what was read, and says what all have. */
   readonly settle: (
     name: string,
-    used: { readonly messages: number; readonly bytes: number },
-    rates: { readonly messagesPerSecond: number; readonly bytesPerSecond: number },
+    used: Inbound,
+    rates: Readonly<Record<keyof Inbound, Rate>>,
   ) => Promise<SharedDebt>
 }

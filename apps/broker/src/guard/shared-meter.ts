@@ -1,8 +1,8 @@
-import { InboundMeter, type MeterLimits, type MeterVerdict } from './inbound-meter.ts'
+import { type Inbound, InboundMeter, type MeterLimits, type MeterVerdict, measures } from './inbound-meter.ts'
 import type { SharedBudget } from './shared-budget.ts'
 
 /** Tells the others what was used, and returns what all have. */
-export type Settle = (used: { messages: number; bytes: number }) => ReturnType<SharedBudget['settle']>
+export type Settle = (used: Inbound) => ReturnType<SharedBudget['settle']>
 
 /** So often at most, per identity and process. */
 const settleEveryMs = 250
@@ -16,50 +16,44 @@ const untoldPart = 20
  * may let pass what is left of the burst, what the rate allows for a quarter of a second, and a twentieth of a burst.
  */
 export class SharedMeter extends InboundMeter {
-  readonly #limits: MeterLimits
   readonly #settle: Settle
   readonly #clock: () => number
-  #messages = 0
-  #bytes = 0
+  #used = { messages: 0, bytes: 0, filters: 0 }
   #settledMs = Number.NEGATIVE_INFINITY
   #settling: NodeJS.Timeout | undefined
 
   /** `clock`: that of what is charged. */
   constructor(limits: MeterLimits, settle: Settle, clock: () => number) {
     super(limits)
-    this.#limits = limits
     this.#settle = settle
     this.#clock = clock
   }
 
-  override charge(messages: number, bytes: number, now: number): MeterVerdict {
-    this.#messages += messages
-    this.#bytes += bytes
-    const { messageRate, byteRate } = this.#limits
-    const isMuch =
-      this.#messages * untoldPart >= messageRate.burst || this.#bytes * untoldPart >= byteRate.burst
+  override charge(read: Inbound, now: number): MeterVerdict {
+    let isMuch = false
+    for (const [name] of measures) {
+      this.#used[name] += read[name]
+      isMuch ||= this.#used[name] * untoldPart >= this.rates[name].burst
+    }
     if (isMuch && this.#settling === undefined) {
       const dueMs = Math.max(0, this.#settledMs + settleEveryMs - now)
       this.#settling = setTimeout(() => void this.#meet(), dueMs)
       this.#settling.unref()
     }
-    return super.charge(messages, bytes, now)
+    return super.charge(read, now)
   }
 
   async #meet(): Promise<void> {
-    const used = { messages: this.#messages, bytes: this.#bytes }
-    this.#messages = 0
-    this.#bytes = 0
+    const used = this.#used
+    this.#used = { messages: 0, bytes: 0, filters: 0 }
     this.#settledMs = this.#clock()
     try {
-      const { messagesMs, bytesMs } = await this.#settle(used)
-      const { messageRate, byteRate } = this.#limits
-      // What was read while the answer was on its way the others do not know yet.
-      this.owe(
-        messagesMs + (this.#messages * 1_000) / messageRate.perSecond,
-        bytesMs + (this.#bytes * 1_000) / byteRate.perSecond,
-        this.#clock(),
-      )
+      const debt = await this.#settle(used)
+      const now = this.#clock()
+      for (const [name] of measures) {
+        // What was read while the answer was on its way the others do not know yet.
+        this.owe(name, debt[name] + (this.#used[name] * 1_000) / this.rates[name].perSecond, now)
+      }
     } catch {
       // Each for itself until they can be asked again.
     } finally {

@@ -15,6 +15,11 @@ export class FilterCounter {
     this.#trailer = packet === 'SUBSCRIBE' ? 1 : 0
   }
 
+  /** Filters that have begun so far. */
+  get count(): number {
+    return this.#count
+  }
+
   /** Reads the bytes of the body that follow those before; returns how many filters have begun so far. */
   read(bytes: Uint8Array): number {
     for (let at = 0; at < bytes.length;) {

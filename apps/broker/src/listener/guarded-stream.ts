@@ -56,7 +56,7 @@ export function guardStream(
     const bytes = readAll(first)
     const refusal = guard.inspect(bytes)
     if (refusal === undefined) {
-      const verdict = metered?.meter.charge(guard.takeRequests(), bytes.length, performance.now())
+      const verdict = metered?.meter.charge({ ...guard.takeCounts(), bytes: bytes.length }, performance.now())
       if (verdict?.limit === undefined) return bytes
       metered?.onLimit(verdict)
       if (verdict.isAbuse) return null

@@ -104,6 +104,30 @@ describe('the packet guard counts topic filters', () => {
   })
 })
 
+test('the packet guard tells how many packets and filters have begun since it was asked last, however the bytes are cut', () => {
+  const subscribe = generate({
+    cmd: 'subscribe',
+    messageId: 1,
+    subscriptions: ['a', 'b/#', 'c'].map((topic) => ({ topic, qos: 1 })),
+  })
+  const unsubscribe = generate({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: ['a', 'c'] })
+  const bytes = Buffer.concat([connect, subscribe, publish(9), unsubscribe])
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: bytes.length }), (size) => {
+      const guard = new PacketGuard()
+      const sum = { messages: 0, filters: 0 }
+      for (let at = 0; at < bytes.length; at += size) {
+        expect(guard.inspect(bytes.subarray(at, at + size))).toBeUndefined()
+        const { messages, filters } = guard.takeCounts()
+        sum.messages += messages
+        sum.filters += filters
+      }
+      expect(sum).toEqual({ messages: 3, filters: 5 })
+      expect(guard.takeCounts()).toEqual({ messages: 0, filters: 0 })
+    }),
+  )
+})
+
 describe('the packet guard and mqtt-packet', () => {
   const packet: fc.Arbitrary<Packet> = fc.oneof(
     fc.nat(400).map((size): Packet => ({

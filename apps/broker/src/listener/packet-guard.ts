@@ -95,6 +95,7 @@ export class PacketGuard {
   /** For a packet that has filters. */
   #filters: FilterCounter | undefined
   #requests = 0
+  #filtersBegun = 0
 
   constructor(limits: PacketLimits = defaultPacketLimits) {
     this.#limits = limits
@@ -120,13 +121,14 @@ export class PacketGuard {
   }
 
   /**
-   * How many packets that ask for something have begun since the last call: PUBLISH, SUBSCRIBE, UNSUBSCRIBE, PINGREQ.
-   * What a client sends in answer to us is not its own doing.
+   * What has begun since the last call: packets that ask for something, PUBLISH, SUBSCRIBE, UNSUBSCRIBE and PINGREQ, and the topic
+   * filters in them. What a client sends in answer to us is not its own doing.
    */
-  takeRequests(): number {
-    const requests = this.#requests
+  takeCounts(): { readonly messages: number; readonly filters: number } {
+    const counts = { messages: this.#requests, filters: this.#filtersBegun }
     this.#requests = 0
-    return requests
+    this.#filtersBegun = 0
+    return counts
   }
 
   #readHeaderByte(byte: number): GuardRefusal | undefined {
@@ -150,7 +152,10 @@ export class PacketGuard {
 
   #countFilters(bytes: Uint8Array): GuardRefusal | undefined {
     const { maxFilters } = this.#limits
-    if (this.#filters!.read(bytes) <= maxFilters) return undefined
+    const before = this.#filters!.count
+    const count = this.#filters!.read(bytes)
+    this.#filtersBegun += count - before
+    if (count <= maxFilters) return undefined
     return refuse('too-many-filters', `${names[this.#type]} with more than ${maxFilters} filters`)
   }
 

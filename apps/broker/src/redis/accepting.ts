@@ -3,12 +3,14 @@ interface Item<Work> {
   readonly work: Work
   readonly resolve: (answer: readonly unknown[]) => void
   readonly reject: (why: unknown) => void
+  /** How often it was sent. */
+  attempts: number
 }
 
 /** How messages are sent on their way. */
 export interface AcceptingOptions<Work> {
-  /** Sends one; the receivers are those who are known now. */
-  readonly send: (work: Work, round: number) => Promise<unknown>
+  /** Sends one; the receivers are those who are known now. `attempt`: how often it was sent before, and refused. */
+  readonly send: (work: Work, round: number, attempt: number) => Promise<unknown>
   /** Resolves when everything up to this version is known. */
   readonly known: (version: number) => Promise<void>
 }
@@ -16,7 +18,7 @@ export interface AcceptingOptions<Work> {
 /**
  * Messages on their way into the store, many at the same time and in their order. When Redis says of one that its receivers were
  * computed from what is no longer true, it says so of all that were sent after it, too, by their round: they are sent once
- * more, in the same order, when the node knows better.
+ * more, in the same order, when the node knows better. That Redis says so seldom, and not for ever, is for `send` to see to.
  */
 export class Accepting<Work> {
   readonly #options: AcceptingOptions<Work>
@@ -34,7 +36,7 @@ export class Accepting<Work> {
   /** Resolves to the answer of the script `accept`. */
   add(work: Work): Promise<readonly unknown[]> {
     return new Promise((resolve, reject) => {
-      const item = { work, resolve, reject }
+      const item = { work, resolve, reject, attempts: 0 }
       if (this.#isHeld) this.#waiting.push(item)
       else void this.#send(item)
     })
@@ -43,7 +45,10 @@ export class Accepting<Work> {
   async #send(item: Item<Work>): Promise<void> {
     this.#underWay += 1
     try {
-      const answer = (await this.#options.send(item.work, this.#round)) as [Buffer, ...unknown[]]
+      const answer = (await this.#options.send(item.work, this.#round, item.attempts++)) as [
+        Buffer,
+        ...unknown[],
+      ]
       if (answer[0].toString() === 'stale') {
         this.#isHeld = true
         this.#stale.push(item)

@@ -8,7 +8,7 @@ import { HeldSessions } from './held-sessions.ts'
 import type { LogEntry } from './log.ts'
 import type { RedisNode } from './node.ts'
 import type { RedisJournal } from './redis-journal.ts'
-import { decodeShared } from './shared-session.ts'
+import { decodeFilter, decodeOwner } from './shared-session.ts'
 
 /** Where a message was put: session, sequence number, packet identifier, delivery (its octet in a record), what was dropped for it. */
 type Place = [string, number, number, number, number[] | object]
@@ -82,11 +82,13 @@ export class Image {
     this.journal.forget()
     this.abandon(new BrokerError('store-failed', 'the node begins anew'))
     this.version = version
-    for await (const [key, record] of this.#scan('sessions'))
-      this.#replace(decodeShared(key.toString(), record))
-    for await (const [, record] of this.#scan('retained')) {
-      const { owner, prefix } = retainedOwner(record)
-      store.retained.restore({ message: decodeMessage(record, prefix), owner })
+    for await (const sessions of this.#scan('sessions'))
+      await Promise.all(sessions.map(([key, owner]) => this.#loadSession(key.toString(), owner)))
+    for await (const messages of this.#scan('retained')) {
+      for (const [, record] of messages) {
+        const { owner, prefix } = retainedOwner(record)
+        store.retained.restore({ message: decodeMessage(record, prefix), owner })
+      }
     }
   }
 
@@ -95,8 +97,10 @@ export class Image {
     const isOwn = entry.get('n')!.toString() === this.#node().id
     if (type === 'message') return this.#takeMessage(entry, isOwn)
     const key = entry.get('k')!.toString()
-    if (type === 'session' || type === 'end') {
-      if (!isOwn && type === 'session') this.#replace(decodeShared(key, entry.get('d')!))
+    if (type === 'session' || type === 'filter' || type === 'end') {
+      if (!isOwn && type === 'session') this.#takeOwner(key, entry.get('d')!)
+      if (!isOwn && type === 'filter')
+        this.#takeFilter(key, entry.get('f')!.toString(), entry.get('d')!.toString())
       if (!isOwn && type === 'end') this.#store().discard(key)
       this.#know(Number(entry.get('v')))
     } else if (type === 'ask') {
@@ -140,10 +144,33 @@ export class Image {
     if (session !== undefined) this.#toWake.add(session)
   }
 
-  #replace(session: StoredSession): void {
+  async #loadSession(key: string, owner: Buffer): Promise<void> {
+    const filters = (await this.#node().main.callBuffer(
+      'HGETALL',
+      `${this.prefix}:filters:${key}`,
+    )) as Buffer[]
+    this.#takeOwner(key, owner)
+    for (let n = 0; n < filters.length; n += 2)
+      this.#takeFilter(key, filters[n]!.toString(), filters[n + 1]!.toString())
+  }
+
+  #takeOwner(key: string, record: Buffer): void {
     const store = this.#store()
-    store.discard(session.key)
+    const session = decodeOwner(key, record)
+    for (const [topic, { options }] of store.sessions.get(key)?.subscriptions ?? [])
+      session.subscriptions.set(topic, { session, topic, options })
+    store.discard(key)
     store.restore(session)
+  }
+
+  #takeFilter(key: string, topic: string, record: string): void {
+    const store = this.#store()
+    const session = store.sessions.get(key)
+    // It has ended meanwhile: that comes later in the log.
+    if (session === undefined) return
+    const options = decodeFilter(record)
+    if (options === undefined) store.unsubscribe(session, topic)
+    else store.subscribe(session, topic, options)
   }
 
   #know(version: number): void {
@@ -154,7 +181,7 @@ export class Image {
     for (const { resolve } of reached) resolve()
   }
 
-  async *#scan(name: string): AsyncGenerator<[Buffer, Buffer], void, undefined> {
+  async *#scan(name: string): AsyncGenerator<(readonly [Buffer, Buffer])[], void, undefined> {
     let cursor = '0'
     do {
       const answer = await this.#node().main.callBuffer(
@@ -165,7 +192,7 @@ export class Image {
         scanCount,
       )
       const [next, words] = answer as [Buffer, Buffer[]]
-      for (let n = 0; n < words.length; n += 2) yield [words[n]!, words[n + 1]!]
+      yield Array.from({ length: words.length / 2 }, (_, n) => [words[2 * n]!, words[2 * n + 1]!] as const)
       cursor = next.toString()
     } while (cursor !== '0')
   }

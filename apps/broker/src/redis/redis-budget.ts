@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { IdentityRefusalCode } from '../guard/identity-guard.ts'
+import { measures } from '../guard/inbound-meter.ts'
 import type { SharedBudget } from '../guard/shared-budget.ts'
 import type { RedisNode } from './node.ts'
 
@@ -38,10 +39,11 @@ export class RedisBudget implements SharedBudget {
     void this.#tell(name)
   }
 
-  readonly settle: SharedBudget['settle'] = async (name, { messages, bytes }, rates) => {
-    const args = [name, messages, bytes, rates.messagesPerSecond, rates.bytesPerSecond]
-    const [messagesMs, bytesMs] = (await this.#node.run('settle', args)) as [Buffer, Buffer]
-    return { messagesMs: Number(messagesMs), bytesMs: Number(bytesMs) }
+  readonly settle: SharedBudget['settle'] = async (name, used, rates) => {
+    const args: (string | number)[] = [name]
+    for (const [what] of measures) args.push(what, used[what], rates[what].perSecond)
+    const [messages, bytes, filters] = ((await this.#node.run('settle', args)) as Buffer[]).map(Number)
+    return { messages: messages!, bytes: bytes!, filters: filters! }
   }
 
   close(): void {

@@ -6,7 +6,7 @@ import type { DropReason } from '../store/counts.ts'
 import { encodeMessage, type Message } from '../store/message.ts'
 import { hasShare, ownerName } from '../store/retained.ts'
 import { type Publication, Store, type StoreOptions } from '../store/store.ts'
-import type { StoredSession } from '../store/stored-session.ts'
+import type { StoredSession, SubscriptionOptions } from '../store/stored-session.ts'
 import { Accepting } from './accepting.ts'
 import { Claims } from './claims.ts'
 import type { HeldSessions } from './held-sessions.ts'
@@ -15,7 +15,7 @@ import type { Live } from './live.ts'
 import type { RedisNode } from './node.ts'
 import type { RedisJournal } from './redis-journal.ts'
 import type { Argument } from './scripts.ts'
-import { encodeShared } from './shared-session.ts'
+import { encodeFilter, encodeOwner } from './shared-session.ts'
 
 /** What a store in Redis is made of. */
 export interface RedisStoreOptions extends StoreOptions {
@@ -27,6 +27,12 @@ export interface RedisStoreOptions extends StoreOptions {
   /** Messages sent to one session and not acknowledged, at most. */
   readonly maxUnacknowledged: number
 }
+
+/** So many changes that its node does not know the script `accept` looks at for a message: it does so for every one that is on its way. */
+const fewChanges = 200
+/** As many as Redis remembers: of a message that was overtaken again and again. */
+const manyChanges = 10_000
+const patientAttempts = 2
 
 /** What is to be kept: a message for all who want it, or a retained one for a session that has asked. */
 type Work =
@@ -51,6 +57,8 @@ export class RedisStore extends Store implements Peers {
   readonly #accepting: Accepting<Work>
   readonly #maxUnacknowledged: number
   readonly #log: StoreOptions['log']
+  /** Filters that have changed since their session was saved. */
+  readonly #touched = new WeakMap<StoredSession, Set<string>>()
 
   constructor(options: RedisStoreOptions) {
     super(options)
@@ -63,7 +71,7 @@ export class RedisStore extends Store implements Peers {
     this.#log = options.log
     this.#claims = new Claims(options.node, options.image, this)
     this.#accepting = new Accepting({
-      send: (work, round) => this.#send(work, round),
+      send: (work, round, attempt) => this.#send(work, round, attempt),
       known: (version) => this.#image.reach(version),
     })
   }
@@ -116,10 +124,30 @@ export class RedisStore extends Store implements Peers {
     return session
   }
 
+  override subscribe(session: StoredSession, topic: string, options: SubscriptionOptions): void {
+    super.subscribe(session, topic, options)
+    this.#touch(session, topic)
+  }
+
+  override unsubscribe(session: StoredSession, topic: string): void {
+    super.unsubscribe(session, topic)
+    this.#touch(session, topic)
+  }
+
+  /** A filter has changed, of which `save` is to tell. Of a session of another node that one does. */
+  #touch(session: StoredSession, topic: string): void {
+    if (session.number === undefined) return
+    const touched = this.#touched.get(session) ?? new Set()
+    this.#touched.set(session, touched.add(topic))
+  }
+
   override save(session: StoredSession): void {
     if (session.number === undefined) return
     const { key, leftMs, sentThrough } = session
-    this.journal.add('session', key, encodeShared(session))
+    this.journal.add('session', key, encodeOwner(session))
+    for (const topic of this.#touched.get(session) ?? [])
+      this.journal.add('filter', key, topic, encodeFilter(session, topic))
+    this.#touched.delete(session)
     this.journal.add('leave', key, leftMs ?? '', leftMs === undefined ? 'all' : sentThrough)
   }
 
@@ -176,7 +204,7 @@ export class RedisStore extends Store implements Peers {
     return verdict
   }
 
-  #send(work: Work, round: number): Promise<unknown> {
+  #send(work: Work, round: number, attempt: number): Promise<unknown> {
     const { limits } = this
     const bounds = [limits.maxQueuedMessages, limits.maxQueuedBytes, limits.maxQueuedBytesInTotal]
     const tail = [...bounds, this.#maxUnacknowledged]
@@ -190,7 +218,7 @@ export class RedisStore extends Store implements Peers {
     const receivers = qos === 0 ? [] : this.receivers(publication)
     const isKept = incoming !== undefined && this.sessions.has(incoming.key)
     const words: Argument[] = [
-      qos === 0 ? '' : this.#image.version,
+      qos === 0 ? '' : `${this.#image.version} ${attempt < patientAttempts ? fewChanges : manyChanges}`,
       round,
       topic,
       encodeMessage({ topic, payload, qos, time }),

@@ -23,9 +23,12 @@ export type Argument = string | number | Buffer
 
 const read = (name: string): string => readFileSync(join(import.meta.dirname, `scripts/${name}.lua`), 'utf8')
 
+/** What is in front of a script. */
+const before = (name: ScriptName): string[] => (name === 'accept' ? ['common', 'receivers'] : ['common'])
+
 const scripts = new Map(
   names.map((name) => {
-    const text = `${read('common')}\n${read(name)}`
+    const text = [...before(name), name].map(read).join('\n')
     return [name, { text, sha: createHash('sha1').update(text).digest('hex') }]
   }),
 )

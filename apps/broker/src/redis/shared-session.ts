@@ -6,20 +6,29 @@ import {
   type SubscriptionOptions,
 } from '../store/stored-session.ts'
 
-/** What all nodes know of a session: whose it is and what it wants. As JSON, because an operator may want to look at it. */
-export function encodeShared({ owner, subscriptions }: StoredSession): string {
-  const filters = [...subscriptions.values()].map(({ topic, options }) => ({ topic, ...options }))
-  return JSON.stringify({ owner, filters })
+// What all nodes know of a session: whose it is, and what it wants, one topic filter at a time, because a device that changes one
+// may have a hundred. As JSON, because an operator may want to look at it.
+
+/** Whose a session is. */
+export function encodeOwner({ owner }: StoredSession): string {
+  return JSON.stringify({ owner })
 }
 
-/** Reads what `encodeShared` wrote; throws when it is not that. */
-export function decodeShared(key: string, record: Buffer): StoredSession {
-  const { owner, filters } = JSON.parse(record.toString()) as {
-    owner?: Identity
-    filters: ({ topic: string } & SubscriptionOptions)[]
-  }
+/** Reads what `encodeOwner` wrote, as a session without filters; throws when it is not that. */
+export function decodeOwner(key: string, record: Buffer): StoredSession {
+  const { owner } = JSON.parse(record.toString()) as { owner?: Identity }
   const session = newSession(undefined, key)
   session.owner = owner === undefined ? undefined : readIdentity(owner)
-  for (const { topic, ...options } of filters) session.subscriptions.set(topic, { session, topic, options })
   return session
+}
+
+/** The options of a topic filter of a session; empty: it has no such filter. */
+export function encodeFilter({ subscriptions }: StoredSession, topic: string): string {
+  const subscription = subscriptions.get(topic)
+  return subscription === undefined ? '' : JSON.stringify(subscription.options)
+}
+
+/** Reads what `encodeFilter` wrote; undefined: no such filter. Throws when it is not that. */
+export function decodeFilter(record: string): SubscriptionOptions | undefined {
+  return record === '' ? undefined : (JSON.parse(record) as SubscriptionOptions)
 }

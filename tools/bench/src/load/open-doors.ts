@@ -14,6 +14,8 @@ export const openDoors: string[] = [
   'connect-burst',
   'message-rate',
   'message-burst',
+  'filter-rate',
+  'filter-burst',
 ]
   .map((flag) => `--${flag}=1000000000`)
   .concat('--byte-rate=1000GB', '--byte-burst=1000GB')

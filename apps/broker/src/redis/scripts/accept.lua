@@ -1,7 +1,9 @@
--- Takes over responsibility for a message, in one piece.
+-- Takes over responsibility for a message, in one piece. ARGV[2]: the version that its receivers were computed from, and how many
+-- changes later it may be; or nothing, where no version changes them.
 local refused = fenced()
 if refused then return refused end
-local version, round, topic, body, flags = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
+local version, most = string.match(ARGV[2], '^(%d+) (%d+)$')
+local round, topic, body, flags = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local owner, incomingKey, incomingId = ARGV[7], ARGV[8], ARGV[9]
 local settles, device, online = ARGV[10], ARGV[11], ARGV[12]
 local maxMessages, maxBytes = tonumber(ARGV[13]), tonumber(ARGV[14])
@@ -12,11 +14,13 @@ local maxRetainedInTotal = tonumber(ARGV[19])
 local first = 20
 local isRetained, isLive = string.find(flags, 'r') ~= nil, string.find(flags, 'l') ~= nil
 
--- Who receives it was decided by what the node knew. Where that was not all, it has to look again; and whatever it has
--- sent after this message has to wait for it.
+-- Who receives it was decided by what the node knew. What little has changed since is looked at here; where it is much, the node has
+-- to look again, and whatever it has sent after this message has to wait for it.
 local current = call('GET', P .. 'version') or '0'
 if round < tonumber(call('GET', P .. 'round:' .. me) or '0') then return { 'stale', current } end
-if version ~= '' and version ~= current then
+local changes = {}
+if version and version ~= current then changes = changesSince(version, current, tonumber(most)) end
+if not changes then
   call('SET', P .. 'round:' .. me, round + 1)
   return { 'stale', current }
 end
@@ -100,6 +104,8 @@ local function append(key, qos)
 end
 
 local receivers = {}
-for i = first, #ARGV, 2 do receivers[#receivers + 1] = append(ARGV[i], ARGV[i + 1]) end
+for i, receiver in ipairs(revise(first, topic, string.byte(body, 1), changes)) do
+  receivers[i] = append(receiver[1], receiver[2])
+end
 tell('t', 'message', 'n', me, 'f', flags, 'o', owner, 'b', body, 'r', #receivers == 0 and '[]' or cjson.encode(receivers))
 return answer

@@ -3,7 +3,9 @@
 --     nodes             hash    node: "beats position-in-the-log"
 --     log               stream  what every node must hear, in one order
 --     version           number  of the last change that decides who receives a message
---     sessions          hash    session: owner and filters, JSON
+--     changed           list    what changed with each version, the last one first: "length-of-session session filter"
+--     sessions          hash    session: owner, JSON
+--     filters:SESSION   hash    topic filter: its options, JSON
 --     retained          hash    topic: retained message
 --     shares:messages   hash    identity, by role and id: how many messages are retained of it
 --     shares:bytes      hash    identity: what they cost; "": what all cost, the brokers' own included
@@ -20,7 +22,7 @@
 --     sequence, bytes   numbers of the last message, and of what waits for all sessions
 --     connections:ID    hash    node: open connections of this identity, by role and id
 --     connects:ID       number  when it may have opened as many at once as it may again, in milliseconds
---     sent:ID           hash    the same for messages and bytes
+--     sent:ID           hash    the same for messages, bytes and topic filters
 --     round:NODE        number  messages of older rounds come out of their order
 
 local call = redis.call
@@ -91,13 +93,22 @@ local function oldest(key, unacknowledged)
   return id, call('HGET', P .. 'queue:' .. key, id)
 end
 
+-- A change that decides who receives a message: of one topic filter of a session or, where it is empty, of all of the session.
+-- Returns its version.
+local function change(key, filter)
+  call('LPUSH', P .. 'changed', #key .. ' ' .. key .. filter)
+  call('LTRIM', P .. 'changed', 0, 9999)
+  return call('INCR', P .. 'version')
+end
+
 -- Ends a session and everything in it.
 local function discard(key)
   local messages = call('HLEN', P .. 'queue:' .. key)
   account(key, -(tonumber(call('HGET', P .. 'state:' .. key, 'bytes')) or 0))
   call('DEL', P .. 'queue:' .. key, P .. 'order:' .. key, P .. 'state:' .. key, P .. 'incoming:' .. key)
+  call('DEL', P .. 'filters:' .. key)
   if call('HDEL', P .. 'sessions', key) == 1 then
-    tell('t', 'end', 'n', me, 'k', key, 'v', call('INCR', P .. 'version'))
+    tell('t', 'end', 'n', me, 'k', key, 'v', change(key, ''))
   end
   return messages
 end

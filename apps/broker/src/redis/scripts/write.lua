@@ -6,11 +6,18 @@ local before = call('GET', P .. 'version') or '0'
 local leftOut = 0
 
 local kinds = {}
--- Owner and filters; when its client left and what it may have been sent follow in `leave`.
-function kinds.session(key, record)
-  if call('HGET', P .. 'sessions', key) == record then return end
-  call('HSET', P .. 'sessions', key, record)
-  tell('t', 'session', 'n', me, 'k', key, 'd', record, 'v', call('INCR', P .. 'version'))
+-- Whose it is; its filters follow one by one, and in `leave` when its client left and what it may have been sent.
+function kinds.session(key, owner)
+  if call('HGET', P .. 'sessions', key) == owner then return end
+  call('HSET', P .. 'sessions', key, owner)
+  tell('t', 'session', 'n', me, 'k', key, 'd', owner, 'v', change(key, ''))
+end
+-- No options: it has been given up.
+function kinds.filter(key, filter, options)
+  local filters = P .. 'filters:' .. key
+  if (call('HGET', filters, filter) or '') == options then return end
+  if options == '' then call('HDEL', filters, filter) else call('HSET', filters, filter, options) end
+  tell('t', 'filter', 'n', me, 'k', key, 'f', filter, 'd', options, 'v', change(key, filter))
 end
 function kinds.leave(key, left, sent)
   call('HSET', P .. 'state:' .. key, 'left', left, 'sent', sent)
