@@ -128,6 +128,18 @@ export const settings = {
     env: 'FLEETROOT_BROKER_REDIS_CA',
     help: 'file with the CAs that vouch for Redis, PEM; left out: those of the system',
   }),
+  redisCert: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_REDIS_CERT',
+    help: 'file with the certificate that the broker shows to Redis, PEM; left out: none',
+  }),
+  redisKey: setting(z.string().min(1).optional(), {
+    env: 'FLEETROOT_BROKER_REDIS_KEY',
+    help: 'file with its key, PEM',
+  }),
+  redisUnencrypted: setting(z.boolean().default(false), {
+    env: 'FLEETROOT_BROKER_REDIS_UNENCRYPTED',
+    help: 'use redis:// over a network that something else encrypts',
+  }),
   redisPrefix: setting(redisPrefix, {
     env: 'FLEETROOT_BROKER_REDIS_PREFIX',
     help: 'what the keys in Redis begin with; brokers with the same one are one',

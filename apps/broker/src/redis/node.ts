@@ -142,7 +142,7 @@ export class RedisNode {
   #fall(cause: unknown): void {
     if (this.#isClosed || cause === this.#failure) return
     const reason = (cause as Error).message
-    const isNew = this.#failure === undefined
+    const before = this.#failure
     this.#failure = new BrokerError(
       'store-failed',
       `${reason}; nothing is acknowledged until Redis keeps it`,
@@ -150,10 +150,10 @@ export class RedisNode {
         cause,
       },
     )
-    if (isNew) this.#downSinceMs = performance.now()
+    if (before === undefined) this.#downSinceMs = performance.now()
     this.#beatSentMs = undefined
     this.#log.abandon(this.#failure)
-    if (isNew || this.id === '') this.#options.onHealth(this.#failure)
+    if (before?.message !== this.#failure.message) this.#options.onHealth(this.#failure)
   }
 
   #recover(): void {

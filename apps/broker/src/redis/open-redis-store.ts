@@ -58,12 +58,13 @@ export function openRedisStore(options: OpenRedisStoreOptions): OpenedRedisStore
     log,
     timeoutMs,
     onHealth: (failure) => {
+      const wasFailing = counts.isFailing
       counts.isFailing = failure !== undefined
       if (failure === undefined) {
         first.resolve()
         store.wakeAll()
       } else {
-        counts.failures += 1
+        if (!wasFailing) counts.failures += 1
         image.abandon(failure)
       }
       onHealth(failure)

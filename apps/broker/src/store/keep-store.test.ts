@@ -94,12 +94,36 @@ test.each([
   [['--store-path=/x', '--redis=redis://localhost'], /^store-path: with --redis the store is in Redis/],
   [['--redis-ca=/x'], /^--redis-ca is given without --redis: add --redis=/],
   [['--redis=redis://localhost', '--redis-ca=/x'], /^--redis-ca is for TLS: use rediss:/],
-  [['--redis=rediss://localhost', '--redis-ca=/no/such'], /^--redis-ca: cannot read \/no\/such/],
+  [
+    ['--redis=rediss://localhost', '--redis-ca=/no/such'],
+    /^--redis-ca: trust file \/no\/such: there is no such/,
+  ],
+  [['--redis=rediss://localhost', '--redis-cert=/x'], /^--redis-cert and --redis-key belong together/],
+  [
+    ['--redis=rediss://localhost', '--redis-cert=/no/such', '--redis-key=/no/such'],
+    /^--redis-cert, --redis-key: certificate file \/no\/such: there is no such file/,
+  ],
+  [['--redis=redis://localhost', '--redis-key=/x'], /^--redis-key is for TLS: use rediss:/],
+  [
+    ['--redis=redis://redis.example'],
+    /^--redis: redis:\/\/ to redis\.example would send every message.*rediss:/,
+  ],
+  [['--redis=redis://10.0.0.7:6379/3'], /^--redis: redis:\/\/ to 10\.0\.0\.7 .*--redis-unencrypted/],
+  [['--redis=redis://127.0.0.1.example'], /^--redis: redis:\/\/ to 127\.0\.0\.1\.example /],
+  [['--redis=redis://[fd00::1]'], /^--redis: redis:\/\/ to fd00::1 /],
+  [['--redis-unencrypted'], /^--redis-unencrypted is given without --redis: add --redis=/],
+  [['--redis=rediss://localhost', '--redis-unencrypted'], /^--redis-unencrypted contradicts rediss:/],
 ])('%j is a mistake that names what to do', async (argv, sentence) => {
   await expect(keep(...argv)).rejects.toMatchObject({
     code: 'config',
     message: expect.stringMatching(sentence) as string,
   })
+})
+
+test('redis:// over a network is used when the operator says that something else encrypts it', async () => {
+  // An address of no network (RFC 5737): nobody answers.
+  const start = keep('--redis=redis://192.0.2.1', '--redis-unencrypted', '--wait=50ms')
+  await expect(start).rejects.toMatchObject({ code: 'store-failed' })
 })
 
 test('a Redis that cannot be reached ends the start, with its address and without its password', async () => {

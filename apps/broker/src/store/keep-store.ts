@@ -89,8 +89,11 @@ async function keepInRedis(
     maxUnacknowledged: config.maxUnacknowledged,
     timeoutMs: config.redisNodeTimeout,
     onHealth: (next) => {
+      const isNews = !isOpen || failure === undefined
       failure = next
       onReadiness('store', next?.message)
+      // Once it is open the log says when it began and when it was over; the reason of each moment is in readiness.
+      if (next !== undefined && !isNews) return
       if (next !== undefined)
         log.error({ redis, err: next }, 'the store cannot be written; nothing is acknowledged')
       else if (isOpen) log.warn({ redis }, 'the store can be written again')
