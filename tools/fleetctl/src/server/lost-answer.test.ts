@@ -86,7 +86,7 @@ test('what makes something makes it once, though its answer is lost on the way',
   expect([made.status, made.json()]).toEqual([0, expect.objectContaining({ id: 'line-1', state: 'usable' })])
   expect(await records('issued', 'line-1')).toBe(1)
 
-  const rotated = await run('ca', 'rotate', 'devices', '--yes')
+  const rotated = await run('ca', 'rotate', 'issuing', 'devices', '--yes')
   expect([rotated.status, rotated.json()]).toEqual([0, expect.objectContaining({ id: 'devices-2' })])
 
   expect(way.lost).toEqual(['/v1/devices', '/v1/devices/pump-1/tokens', '/v1/claims', '/v1/ca/rotations'])
