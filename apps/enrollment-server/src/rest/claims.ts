@@ -17,6 +17,7 @@ import { actorOf } from './actor.ts'
 import { revocationReason } from './certificate.ts'
 import { cursor, decodeCursor, encodeCursor, pageLimit } from './cursor.ts'
 import { batchName, deviceId, isoTime } from './device.ts'
+import { changedMeanwhile, expectationOf } from './entity-tag.ts'
 import { endpoint } from './endpoint.ts'
 import { once } from './idempotency.ts'
 
@@ -176,11 +177,18 @@ export function claimRoutes(
       params: z.object({ id: deviceId }),
       body: z.strictObject({ reason: revocationReason }).default({ reason: 'unspecified' }),
       answer: { status: 200, schema: claim },
+      isConditional: true,
       refusals: ['field-invalid', 'role-not-allowed', 'claim-unknown'],
       handle: async ({ params: { id }, body: { reason }, request }) => {
-        await find(id)
+        const record = await find(id)
+        const expectation = await expectationOf(request, 'claim', id, async () => ({
+          record,
+          shown: showClaim(record, now()),
+        }))
         const by = actorOf(request)
-        await registry.changeDevice({ id, change: 'revoke', reason, atMs: now().getTime(), by })
+        const change = { id, change: 'revoke', reason, atMs: now().getTime(), by, ...expectation } as const
+        const outcome = await registry.changeDevice(change)
+        if (!outcome.ok && outcome.code === 'precondition-failed') throw changedMeanwhile()
         return showClaim(await find(id), now())
       },
     }),
