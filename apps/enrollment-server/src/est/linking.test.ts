@@ -7,6 +7,7 @@ import { createCsr, defaultProfiles, exportPrivateKey, generateKeyPair, type Pro
 import { channelBinding } from '@fleetroot/tls-config'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { basic, certificateIn, csrFor, enrolledDevice, restEnroll, simpleEnroll } from '../testing/enroll.ts'
+import { makeClaim } from '../testing/claim.ts'
 import type { Identity } from '../testing/request.ts'
 import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
@@ -185,6 +186,39 @@ describe('a profile that requires linking', () => {
     const answer = await testbed.request(`${est}/simplereenroll`, renewal)
     expect(answer).toMatchObject({ status: 403, body: expect.stringMatching(/^linking-required: /) })
     expect((await enrollOver('TLSv1.2', id, {}, { identity })).status).toBe(200)
+  })
+})
+
+describe('csrattrs without a label', () => {
+  const wanted = (label: string, identity?: Identity) =>
+    testbed.request(`${est}${label}/csrattrs`, identity && { identity })
+
+  it('says of the profile that the certificate of the caller is registered for what its label says', async () => {
+    const { identity } = await enrolledDevice(testbed, 'plain')
+    expect((await wanted('', identity)).body).toBe((await wanted('/device')).body)
+    const id = 'linked-attributes'
+    const token = await testbed.token(id, { profile: 'linked' })
+    const { privateKey } = generateKeyPair('P-256')
+    const first = await enrollOver('TLSv1.3', id, basic(id, token), { privateKey })
+    const { pem: cert } = certificateIn({ ...first, headers: {}, json: {} })
+    const linkedIdentity = { key: exportPrivateKey(privateKey), cert }
+    expect((await wanted('', linkedIdentity)).body).toBe((await wanted('/linked')).body)
+    expect((await wanted('/linked')).body).not.toBe((await wanted('/device')).body)
+    // Whoever renews itself names no other profile than its own; asking about one is free.
+    expect((await wanted('/device', linkedIdentity)).body).toBe((await wanted('/device')).body)
+  })
+
+  it('asks who has none to link, where a profile may require it, and that is granted for every profile', async () => {
+    // SEQUENCE { OBJECT IDENTIFIER challengePassword }
+    const challengePassword = Buffer.from('300b06092a864886f70d010907', 'hex').toString('base64')
+    expect(await wanted('')).toMatchObject({ status: 200, body: `${challengePassword}\n` })
+    const claim = await makeClaim(testbed, 'line-attributes', 'b')
+    expect((await wanted('', claim.identity)).body).toBe(`${challengePassword}\n`)
+    for (const profile of ['device', 'linked']) {
+      const id = `asked-${profile}`
+      const token = await testbed.token(id, { profile })
+      expect((await enrollOver('TLSv1.2', id, basic(id, token))).status).toBe(200)
+    }
   })
 })
 

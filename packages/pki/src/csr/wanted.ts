@@ -42,6 +42,11 @@ export function encodeWantedAttributes(profile: Profile): Buffer {
   return sequence(request, attribute(certificationRequestInfoTemplate, template))
 }
 
+/** What a CSR should hold where nothing is known of its profile, except that it may have to be linked: a challengePassword. DER. */
+export function encodeWantedLinking(): Buffer {
+  return sequence(oid(attributeOids.challengePassword))
+}
+
 function attribute(type: string, value: Buffer): Buffer {
   return sequence(oid(type), setOf(value))
 }
