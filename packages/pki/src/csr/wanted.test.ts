@@ -15,12 +15,12 @@ it('a device should ask for its extensions; there is a template with a CN to fil
   expect(hex).toContain(`060b2a864886f70d010910023e3127${extensions}`)
 })
 
-it('where the profile requires linking it should have a challengePassword, and there is no template', () => {
+it('where the profile requires linking it should have a challengePassword or estIdentityLinking, and there is no template', () => {
   const hex = encodeWantedAttributes({ ...defaultProfiles.device, requireLinking: true }).toString('hex')
-  expect(hex).toMatch(/^30..06092a864886f70d010907/)
+  expect(hex).toMatch(/^30..06092a864886f70d010907060b2a864886f70d010910023a30/)
   expect(hex).not.toContain('060b2a864886f70d010910023d')
 })
 
-it('where nothing is known but that it may have to be linked, it should have a challengePassword', () => {
-  expect(encodeWantedLinking().toString('hex')).toBe('300b06092a864886f70d010907')
+it('where nothing is known but that it may have to be linked, it should have one of them', () => {
+  expect(encodeWantedLinking().toString('hex')).toBe('301806092a864886f70d010907060b2a864886f70d010910023a')
 })
