@@ -53,6 +53,7 @@ export {
   type CsrRefusalCode,
   csrRefusalCodes,
   encodeWantedAttributes,
+  encodeWantedLinking,
   judgeCsr,
   maxCsrBytes,
   parseCsr,

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import { nameOf } from '@fleetroot/pki'
+import { makeIssuing, makeRoot } from '@fleetroot/pki/testing'
 import type { KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { issueWithSubject, makeAuthority } from '../testing/authority.ts'
@@ -107,6 +108,19 @@ describe.each<Transport>(['mqtts', 'wss'])('over %s', (transport) => {
     const forged = await live.issue('device', 'x', { issuer: other.devices })
     expect(await isAnswered(forged, 'x', { transport })).toBe(false)
     expect(live.broker.counts.tls.size).toBe(0)
+  })
+
+  test('a certificate from the factory is refused, whatever it says, and though the root of the fleet vouches for its CA', async () => {
+    const acme = await makeRoot({ commonName: 'Acme Root' })
+    const makers = await Promise.all(
+      [acme, live.authority.rootIssuer].map((above) => makeIssuing(above, { commonName: 'Acme Devices' })),
+    )
+    for (const issuer of makers) {
+      // It has the names of a device of this fleet, as well as a manufacturer can write them.
+      const idevid = await live.issue('device', 'x', { issuer })
+      expect(await isAnswered(idevid, 'x', { transport })).toBe(false)
+    }
+    expect(refusals()).toEqual({ 'unknown-authority': 2 })
   })
 
   test('no certificate is refused', async () => {

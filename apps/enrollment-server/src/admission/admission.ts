@@ -124,8 +124,8 @@ function grantTo(
   }
   if (refusal) return { ...refusal, csr: { fields } }
   const linking = checkLinking(csr, profile, binding)
-  if (!linking.ok) return refuseField('challengePassword', linking, fields)
-  return { profile, subject, csr: { fields: linking.field ? withField(fields, linking.field) : fields } }
+  if (!linking.ok) return refuseField(linking.field, linking, fields)
+  return { profile, subject, csr: { fields: linking.fields.reduce(withField, fields) } }
 }
 
 /** What the credential is worth to the device at this moment: a certificate, the same one again, or none. */

@@ -44,17 +44,17 @@ export function proveIdevid(
   }
   const [leaf, ...intermediates] = certificates
   if (!leaf) return refuse('there is none')
-  let why = 'no manufacturer is configured'
+  const reasons: { readonly detail: string; readonly isNamed: boolean }[] = []
   // What strangers send is verified on the thread that enrolls for everybody.
   const budget = { signatures: mostSignatures }
   for (const manufacturer of manufacturers) {
     const path = validatePath(leaf, { intermediates, anchors: manufacturer.anchors, now, budget })
     if (path.ok) return identify(leaf, manufacturer)
-    why = path.detail
+    reasons.push(path)
   }
-  return refuse(
-    manufacturers.length > 1 ? `no configured manufacturer has made it; of the last one: ${why}` : why,
-  )
+  // Of several manufacturers, the one that it says it is of.
+  const reason = reasons.find(({ isNamed }) => isNamed) ?? reasons[0]
+  return refuse(reason?.detail ?? 'no manufacturer is configured')
 }
 
 function identify(leaf: Certificate, { name, identifier }: Manufacturer): IdevidProof {

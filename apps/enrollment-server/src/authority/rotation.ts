@@ -34,6 +34,8 @@ export type RequestOutcome =
 export interface Rotation {
   /** Makes the next CA of a kind with the root key on this machine. */
   rotate(kind: CaKind, wish: Introduction): Promise<RotationOutcome>
+  /** The CA of a kind that was introduced at that moment or later, if there is one. */
+  findIntroduced(kind: CaKind, sinceMs: number): Promise<Member | undefined>
   /** Makes the key of the next issuing CA for a root that is elsewhere; the same one again while it waits. */
   request(kind: IssuerKind, wish: Wish): Promise<RequestOutcome>
   /** Introduces the CA of a request with the certificates that a trusted root gave it. */
@@ -95,6 +97,14 @@ export function createRotation(
       update((hierarchy, files) =>
         kind === 'root' ? succeedRoot(hierarchy, files, wish) : succeedIssuing(kind, hierarchy, files, wish),
       ),
+
+    findIntroduced: async (kind, sinceMs) => {
+      await authorities.refresh()
+      const { members } = authorities.hierarchy()
+      return members.findLast(
+        ({ id, introducedAtMs = 0 }) => kindOf(id) === kind && introducedAtMs >= sinceMs,
+      )
+    },
 
     request: async (kind, wish) => {
       let csr = ''

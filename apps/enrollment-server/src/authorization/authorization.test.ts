@@ -7,14 +7,14 @@ import { createCsr, exportPrivateKey, generateKeyPair, publicKeyFingerprint } fr
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openAuthorizationService, type TestAuthorizationService } from '../testing/authorization-service.ts'
-import { certificateIn, csrFor, restEnroll, simpleEnroll } from '../testing/enroll.ts'
+import { basic, certificateIn, csrFor, restEnroll, simpleEnroll } from '../testing/enroll.ts'
 import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 let service: TestAuthorizationService
 let testbed: Testbed
 beforeAll(async () => {
   service = await openAuthorizationService()
-  testbed = await openTestbed(service.config)
+  testbed = await openTestbed({ ...service.config, serverKeygen: true })
 })
 let id = 'pump-0'
 beforeEach(() => {
@@ -61,6 +61,34 @@ describe('a service that says yes', () => {
     const answer = await simpleEnroll(testbed, `${id}-b`, await testbed.token(`${id}-b`), csrFor(`${id}-b`))
     expect(answer.status).toBe(200)
     expect(service.asked[1]?.data).toMatchObject({ deviceId: `${id}-b`, protocol: 'est' })
+  })
+
+  it('hears that the server is to make the key, before there is one, and of none that the device has', async () => {
+    const token = await testbed.token(id)
+    const generate = () =>
+      testbed.request('/.well-known/est/serverkeygen', {
+        method: 'POST',
+        headers: { 'content-type': 'application/pkcs10', ...basic(id, token) },
+        body: csrFor(id),
+      })
+    service.answer = (response) => response.end('{"allow": false}')
+    expect((await generate()).body).toMatch(/^authorization-denied: /)
+    service.answer = (response) => response.end('{"allow": true}')
+    const answer = await generate()
+    expect(answer.status).toBe(200)
+    expect(answer.headers['content-type']).toMatch(/^multipart\/mixed/)
+    const question = {
+      deviceId: id,
+      profile: 'device',
+      credential: 'token',
+      serverKey: true,
+      dns: [],
+      ip: [],
+      labels: {},
+      protocol: 'est',
+      address: '127.0.0.1',
+    }
+    expect(service.asked.map(({ data }) => data)).toEqual([question, question])
   })
 
   it('is asked for a renewal, and not for an answer that is given again', async () => {

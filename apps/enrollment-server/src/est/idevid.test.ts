@@ -127,7 +127,7 @@ describe('a certificate that proves no device', () => {
   it.each<[what: string, why: string, identity: () => Identity]>([
     [
       'of a CA with the name of the manufacturer and another key',
-      'of the last one: it leads to no trusted CA',
+      'its CA CN=Sub,O=Acme was not signed by CN=acme Root,O=Acme',
       () => acme.device(good, ca(fakeRoot, {})),
     ],
     ['that it signed itself', 'it leads to no trusted CA', () => factoryCertificate(undefined, good)],

@@ -7,6 +7,7 @@ import { createCsr, defaultProfiles, exportPrivateKey, generateKeyPair, type Pro
 import { channelBinding } from '@fleetroot/tls-config'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { basic, certificateIn, csrFor, enrolledDevice, restEnroll, simpleEnroll } from '../testing/enroll.ts'
+import { makeClaim } from '../testing/claim.ts'
 import type { Identity } from '../testing/request.ts'
 import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
@@ -26,6 +27,8 @@ interface EnrollOptions {
   identity?: Identity
   path?: string
   privateKey?: KeyObject
+  /** In which attributes the channel binding stands. */
+  attributes?: readonly ('challengePassword' | 'estIdentityLinking')[]
 }
 
 interface Link {
@@ -65,8 +68,9 @@ async function enrollOver(
       const password = binding.value.toString('base64')
       link = { kind: binding.kind, password, resumed: socket.isSessionReused() }
       const { privateKey = generateKeyPair('P-256').privateKey } = options
-      const challengePassword = (other ?? link).password
-      outgoing.end(createCsr({ privateKey, commonName: id, challengePassword }).toString('base64'))
+      const { attributes = ['challengePassword'] } = options
+      const bindings = Object.fromEntries(attributes.map((name) => [name, (other ?? link).password]))
+      outgoing.end(createCsr({ privateKey, commonName: id, ...bindings }).toString('base64'))
     }
     outgoing.on('error', reject)
     outgoing.on('socket', (socket) => {
@@ -104,6 +108,23 @@ describe.each<[SecureVersion, string]>([
         `put the ${kind} of this connection there in base64, or leave it out\n`,
     )
     expect((await enrollOver(version, id, basic(id, token))).status).toBe(200)
+  })
+
+  it('may say so by estIdentityLinking, too, and both of them count', async () => {
+    const id = name('identity-linking')
+    const token = await testbed.token(id, { profile: 'linked' })
+    const { link: other } = await enrollOver(version, id, basic(id, 'A'.repeat(43)))
+    const attributes = ['estIdentityLinking'] as const
+    const relayed = await enrollOver(version, id, basic(id, token), { other, attributes })
+    expect(relayed.status).toBe(403)
+    expect(relayed.body).toMatch(
+      /^linking-wrong: csr: its estIdentityLinking is not that of this connection: /,
+    )
+    expect((await enrollOver(version, id, basic(id, token), { attributes })).status).toBe(200)
+    const both = name('twice-linked')
+    const options = { attributes: ['challengePassword', 'estIdentityLinking'] as const }
+    const answer = await enrollOver(version, both, basic(both, await testbed.token(both)), options)
+    expect(answer.status).toBe(200)
   })
 
   it('is granted on a session that was resumed, whose binding is another one', async () => {
@@ -146,6 +167,11 @@ describe('a CSR with a challengePassword that is none', () => {
       })
       expect(await simpleEnroll(testbed, id, token, csr)).toMatchObject({ status: 403 })
     }
+    const linkedElsewhere = await restEnroll(testbed, token, csrFor(id, { estIdentityLinking: 'secret' }))
+    expect(linkedElsewhere).toMatchObject({ status: 403, json: { code: 'linking-wrong' } })
+    expect((linkedElsewhere.json['csr'] as { fields: object[] }).fields).toContainEqual(
+      expect.objectContaining({ field: 'estIdentityLinking', decision: 'refused' }),
+    )
     expect((await restEnroll(testbed, token, csrFor(id))).status).toBe(201)
   })
 
@@ -185,6 +211,40 @@ describe('a profile that requires linking', () => {
     const answer = await testbed.request(`${est}/simplereenroll`, renewal)
     expect(answer).toMatchObject({ status: 403, body: expect.stringMatching(/^linking-required: /) })
     expect((await enrollOver('TLSv1.2', id, {}, { identity })).status).toBe(200)
+  })
+})
+
+describe('csrattrs without a label', () => {
+  const wanted = (label: string, identity?: Identity) =>
+    testbed.request(`${est}${label}/csrattrs`, identity && { identity })
+
+  it('says of the profile that the certificate of the caller is registered for what its label says', async () => {
+    const { identity } = await enrolledDevice(testbed, 'plain')
+    expect((await wanted('', identity)).body).toBe((await wanted('/device')).body)
+    const id = 'linked-attributes'
+    const token = await testbed.token(id, { profile: 'linked' })
+    const { privateKey } = generateKeyPair('P-256')
+    const first = await enrollOver('TLSv1.3', id, basic(id, token), { privateKey })
+    const { pem: cert } = certificateIn({ ...first, headers: {}, json: {} })
+    const linkedIdentity = { key: exportPrivateKey(privateKey), cert }
+    expect((await wanted('', linkedIdentity)).body).toBe((await wanted('/linked')).body)
+    expect((await wanted('/linked')).body).not.toBe((await wanted('/device')).body)
+    // Whoever renews itself names no other profile than its own; asking about one is free.
+    expect((await wanted('/device', linkedIdentity)).body).toBe((await wanted('/device')).body)
+  })
+
+  it('asks who has none to link, where a profile may require it, and that is granted for every profile', async () => {
+    // SEQUENCE { OBJECT IDENTIFIER challengePassword, OBJECT IDENTIFIER estIdentityLinking }
+    const oids = '301806092a864886f70d010907060b2a864886f70d010910023a'
+    const linking = Buffer.from(oids, 'hex').toString('base64')
+    expect(await wanted('')).toMatchObject({ status: 200, body: `${linking}\n` })
+    const claim = await makeClaim(testbed, 'line-attributes', 'b')
+    expect((await wanted('', claim.identity)).body).toBe(`${linking}\n`)
+    for (const profile of ['device', 'linked']) {
+      const id = `asked-${profile}`
+      const token = await testbed.token(id, { profile })
+      expect((await enrollOver('TLSv1.2', id, basic(id, token))).status).toBe(200)
+    }
   })
 })
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { encodeCertsOnly, encodeWantedAttributes, type Profile } from '@fleetroot/pki'
+import { encodeCertsOnly, type Profile } from '@fleetroot/pki'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Authorities } from '../authority/authorities.ts'
 import { transitionSet } from '../authority/authority.ts'
@@ -10,12 +10,15 @@ import { bindingOf } from '../http/binding.ts'
 import { type Operation, resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import { decodeCsrBody, encodeBody } from './body.ts'
+import { wantedAttributes } from './csr-attributes.ts'
 
 /** What EST serves from. */
 export interface EstDependencies {
   readonly authorities: Authorities
   readonly enroll: Enroll
   readonly profiles: ReadonlyMap<string, Profile>
+  /** The profile that the certificate of the caller is registered for, if it has one of ours. */
+  readonly profileOf: (request: FastifyRequest) => Promise<string | undefined>
   /** Whether the server makes keys. */
   readonly serverKeygen: boolean
 }
@@ -55,14 +58,13 @@ export async function estRoutes(app: FastifyInstance, dependencies: EstDependenc
             sendKey(request, reply, await enroll(request, dependencies, { serverKey: true })),
         }
       : { access: 'public', handler: refuseKeygen },
-    // RFC 7030, section 4.5.2: without a label nobody knows which profile it will be, and 204 says that any CSR will do.
     csrattrs: {
       access: 'public',
-      handler: (request, reply) => {
-        const label = labelled(request, dependencies)
-        const profile = label === undefined ? undefined : dependencies.profiles.get(label)
-        if (!profile) return reply.code(204).send()
-        const body = encodeBody(encodeWantedAttributes(profile), request.headers['user-agent'])
+      handler: async (request, reply) => {
+        const profile = labelled(request, dependencies) ?? (await dependencies.profileOf(request))
+        const wanted = wantedAttributes(profile, dependencies.profiles)
+        if (!wanted) return reply.code(204).send()
+        const body = encodeBody(wanted, request.headers['user-agent'])
         return reply.type('application/csrattrs').header('content-transfer-encoding', 'base64').send(body)
       },
     },

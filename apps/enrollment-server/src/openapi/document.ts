@@ -12,7 +12,7 @@ export interface OpenApiOperation {
   operationId?: string
   tags?: string[]
   requestBody?: { content: Record<string, Media>; required?: boolean }
-  responses: Record<string, { description: string; content?: Record<string, Media> }>
+  responses: Record<string, { description: string; content?: Record<string, Media>; headers?: object }>
   parameters?: { name: string; in: string; schema: Schema; required?: boolean; description?: string }[]
 }
 
@@ -51,6 +51,7 @@ export function finishDocument<Document extends OpenApiDocument>(document: Docum
       const note = operations[`${method.toUpperCase()} ${path}`]
       operation.tags = [path.split('/')[2] ?? '']
       addProblems(operation)
+      if (method === 'get') showTag(operation)
       for (const parameter of operation.parameters ?? []) {
         const example = parameterExample(path, parameter.name)
         if (example !== undefined) parameter.schema.examples = [example]
@@ -78,12 +79,20 @@ const idempotencyKey = {
   schema: { type: 'string', maxLength: 255, examples: ['6f1c2b1e-0a4d-4d0e-9a55-2f6f7f0c1d3e'] },
 }
 
+const ifMatch = {
+  name: 'If-Match',
+  in: 'header',
+  description: 'The ETag that a GET of it has shown: nothing is done when it has changed since',
+  schema: { type: 'string', examples: ['"kD3vXq0f1mZ7yB5wR2tL9s"'] },
+}
+
 function annotate(operation: OpenApiOperation, note: OperationNote): void {
   operation.operationId = note.id
   if (note.streams) operation.requestBody = { required: true, content: texts(note.streams) }
   for (const { schema } of Object.values(note.streams ? {} : (operation.requestBody?.content ?? {}))) {
     if (schema && note.body !== undefined) schema.examples = [note.body]
   }
+  if (operation.responses['412']) operation.parameters = [...(operation.parameters ?? []), ifMatch]
   if (note.isOnce) operation.parameters = [...(operation.parameters ?? []), idempotencyKey]
   for (const [name, { description, example }] of Object.entries(note.query ?? {})) {
     const schema = { type: 'string', examples: [example] }
@@ -110,6 +119,14 @@ function texts(byType: Readonly<Record<string, string>>): Record<string, Media> 
       { schema: { type: 'string', examples: [example] } },
     ]),
   )
+}
+
+/** What is read as JSON has an entity tag. */
+function showTag({ responses }: OpenApiOperation): void {
+  const { '200': read } = responses
+  if (read?.content?.['application/json'] === undefined) return
+  const description = 'For If-None-Match, and for If-Match of a change'
+  read.headers = { ETag: { description, schema: { type: 'string' }, example: ifMatch.schema.examples[0] } }
 }
 
 /** The codes stand in the description of their status; every other code can come with every request. */

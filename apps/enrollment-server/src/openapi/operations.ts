@@ -32,6 +32,7 @@ export const operations: Readonly<Record<string, OperationNote>> = {
   'POST /v1/ca/rotations': {
     ...rotated,
     id: 'rotateAuthority',
+    isOnce: true,
     body: { kind: 'devices', introduceForSeconds: 3600 },
   },
   'POST /v1/ca/requests': {
@@ -89,6 +90,7 @@ export const operations: Readonly<Record<string, OperationNote>> = {
   'GET /v1/claims/{id}': { id: 'getClaim', answer: sample.claim },
   'POST /v1/claims': {
     id: 'makeClaim',
+    isOnce: true,
     body: { id: 'line-1', batch: '2030-07', quota: 500, csr: sample.csrPem },
     answer: { ...sample.claim, certificate: sample.certificatePem, chain: [sample.certificatePem] },
   },

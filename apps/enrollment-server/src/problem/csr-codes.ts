@@ -1,5 +1,5 @@
 import type { CsrRefusalCode, PkiErrorCode } from '@fleetroot/pki'
-import type { ProblemKind } from './codes.ts'
+import type { ProblemKind } from './kind.ts'
 
 type CsrErrorCode = Extract<PkiErrorCode, `csr-${string}`>
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DeviceId } from '@fleetroot/pki'
 import type { AppendAudit } from './audit-log.ts'
+import type { Expectation } from './expectation.ts'
 import type { Actor, ApprovalRecord } from './records.ts'
 import type { NewCertificate, NewDevice } from './registry.ts'
 
@@ -41,7 +42,8 @@ export interface ApprovalOperations {
     nowMs: number
     expiresAtMs: number
     by: Actor
-  }): 'decided' | 'unknown' | 'settled' | 'exists'
+    expected?: Expectation
+  }): 'decided' | 'unknown' | 'settled' | 'exists' | 'precondition-failed'
 }
 
 /** Uses an approval, within the transaction that records the certificate. Undefined: it is good; else the serial that it was used for. */

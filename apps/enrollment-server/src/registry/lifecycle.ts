@@ -4,6 +4,7 @@ import { type DeviceChange, transition } from '../lifecycle/transition.ts'
 import type { AppendAudit } from './audit-log.ts'
 import { deviceColumns, deviceFromRow } from './device-table.ts'
 import type { AppendEvent, EventCertificate, DeviceEventType } from './event-log.ts'
+import type { Expectation } from './expectation.ts'
 import type { Actor, DeviceRecord, DeviceState } from './records.ts'
 import type { RevocationWriter } from './revocation-table.ts'
 
@@ -15,6 +16,7 @@ export interface DeviceChangeRequest {
   readonly reason: RevocationReason
   readonly atMs: number
   readonly by: Actor
+  readonly expected?: Expectation
 }
 
 /** What became of it. `changed` is false when it was so before. */
@@ -26,7 +28,7 @@ export type DeviceChangeOutcome =
       /** How many certificates were revoked, held or released by it. */
       readonly certificates: number
     }
-  | { readonly ok: false; readonly code: 'device-unknown' | 'device-retired' }
+  | { readonly ok: false; readonly code: 'device-unknown' | 'device-retired' | 'precondition-failed' }
 
 /** The operations that end, or interrupt, the life of certificates: each is one transaction with its event. */
 export interface LifecycleOperations {
@@ -37,7 +39,8 @@ export interface LifecycleOperations {
     reason: RevocationReason
     atMs: number
     by: Actor
-  }): 'revoked' | 'unchanged' | 'serial-unknown'
+    expected?: Expectation
+  }): 'revoked' | 'unchanged' | 'serial-unknown' | 'precondition-failed'
   /**
    * Revokes certificates, and whole devices, in one transaction, with one event and one audit record for each
    * device. What is not known does not keep the rest from being revoked.

@@ -7,6 +7,7 @@ import { createClaimTable } from './claim-table.ts'
 import { importOperations } from './device-import.ts'
 import { deviceOperations } from './device-table.ts'
 import { createEventLog } from './event-log.ts'
+import { expecting } from './expectation.ts'
 import { lifecycleOperations } from './lifecycle.ts'
 import type { RegistryOperations } from './registry.ts'
 import { requestOperations } from './request-table.ts'
@@ -23,6 +24,9 @@ const writes = {
   listDevices: false,
   addToken: true,
   makeOnce: true,
+  beginOnce: true,
+  finishOnce: true,
+  forgetOnce: true,
   findToken: false,
   recordCertificate: true,
   findCertificate: false,
@@ -80,7 +84,7 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
     appendAudit: audit.append,
     revocations: revocations.writer,
   }
-  return {
+  return expecting({
     ...devices,
     ...importOperations(devices),
     ...tokens,
@@ -99,5 +103,5 @@ export function registryOperations(database: DatabaseSync): RegistryOperations {
     ...successions.operations,
     ...events.operations,
     ...audit.operations,
-  }
+  })
 }

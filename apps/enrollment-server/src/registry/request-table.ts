@@ -18,13 +18,29 @@ export type OnceRequest = RequestName & { readonly atMs: number } & (
 /** `refused`: as without a key. `other`: the key was used for another request. */
 export type OnceOutcome = 'made' | 'refused' | 'other' | { readonly repeated: string | undefined }
 
-/** The operation that makes things once. */
+/**
+ * `begun`: nobody has asked for this before. `unfinished`: somebody has, since then, and it is not known what became of it: a kill
+ * came between, or another process is at it. `other` and `repeated` as in {@link OnceOutcome}.
+ */
+export type BeginOutcome =
+  | 'begun'
+  | 'other'
+  | { readonly repeated: string | undefined }
+  | { readonly unfinishedSinceMs: number }
+
+/** The operations that make things once. */
 export interface RequestOperations {
   /**
    * Makes a device or a token, and remembers the request, in one transaction; of requests with one key the first is done.
    * What is refused is not remembered. Names are forgotten after a day, and the oldest when there are too many.
    */
   makeOnce(request: OnceRequest): OnceOutcome
+  /** Remembers a request whose work is not one transaction, before it begins. Ends with `finishOnce`, or `forgetOnce`. */
+  beginOnce(request: RequestName & { readonly atMs: number }): BeginOutcome
+  /** Keeps the answer of a request that was begun. */
+  finishOnce(done: { readonly key: string; readonly answer: string }): void
+  /** Forgets a request that was begun, and was refused. */
+  forgetOnce(key: string): void
 }
 
 const keptMs = 24 * 60 * 60 * 1000
@@ -33,7 +49,10 @@ const mostKept = 100_000
 /** Forgotten with each new one: more than one, so that they become fewer. */
 const forgottenAtOnce = 10
 
-/** The operation of {@link RequestOperations} on those that make things. */
+/** In place of the answer, as long as there is none. */
+const unfinished = ''
+
+/** The operations of {@link RequestOperations} on those that make things. */
 export function requestOperations(
   database: DatabaseSync,
   { addDevice, addToken }: Pick<RegistryOperations, 'addDevice' | 'addToken'>,
@@ -47,18 +66,42 @@ export function requestOperations(
     `DELETE FROM requests WHERE id IN (SELECT id FROM requests
        WHERE at <= ? OR id <= (SELECT max(id) FROM requests) - ${mostKept} ORDER BY id LIMIT ${forgottenAtOnce})`,
   )
+  const finish = database.prepare('UPDATE requests SET answer = ? WHERE key = ?')
+  const drop = database.prepare('DELETE FROM requests WHERE key = ?')
+
+  type Known = 'other' | { repeated: string | undefined } | { unfinishedSinceMs: number }
+  function findKnown({ key, request, atMs }: RequestName & { atMs: number }): Known | undefined {
+    const before = find.get(key) as { request: string; answer: string | null; at: number } | undefined
+    if (!before || before.at <= atMs - keptMs) return undefined
+    if (before.request !== request) return 'other'
+    return before.answer === unfinished
+      ? { unfinishedSinceMs: before.at }
+      : { repeated: before.answer ?? undefined }
+  }
+  function note({ key, request, atMs }: RequestName & { atMs: number }, answer: string | null): void {
+    remember.run(key, request, answer, atMs)
+    forget.run(atMs - keptMs)
+  }
+
   return {
     makeOnce: (once) => {
-      const { key, request, atMs } = once
-      const before = find.get(key) as { request: string; answer: string | null; at: number } | undefined
-      if (before && before.at > atMs - keptMs) {
-        return before.request === request ? { repeated: before.answer ?? undefined } : 'other'
+      const known = findKnown(once)
+      if (known !== undefined) {
+        // A key is good for one path, and what is made in one transaction is never unfinished.
+        return typeof known === 'object' && !('repeated' in known) ? 'other' : known
       }
       const isMade = 'device' in once ? addDevice(once.device) : addToken(once.token)
       if (!isMade) return 'refused'
-      remember.run(key, request, 'device' in once ? once.answer : null, atMs)
-      forget.run(atMs - keptMs)
+      note(once, 'device' in once ? once.answer : null)
       return 'made'
     },
+    beginOnce: (request) => {
+      const known = findKnown(request)
+      if (known !== undefined) return known
+      note(request, unfinished)
+      return 'begun'
+    },
+    finishOnce: ({ key, answer }) => void finish.run(answer, key),
+    forgetOnce: (key) => void drop.run(key),
   }
 }

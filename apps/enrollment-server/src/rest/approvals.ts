@@ -7,6 +7,7 @@ import type { Registry } from '../registry/registry.ts'
 import { actorOf } from './actor.ts'
 import { cursor, decodeCursor, encodeCursor, pageLimit } from './cursor.ts'
 import { isoTime, labels } from './device.ts'
+import { changedMeanwhile, expectationOf } from './entity-tag.ts'
 import { endpoint } from './endpoint.ts'
 
 const approvalStates = ['pending', 'approved', 'denied'] as const
@@ -92,7 +93,13 @@ export function approvalRoutes(
     const nowMs = now().getTime()
     const by = actorOf(request)
     const expiresAtMs = nowMs + lifetimeMs
-    const outcome = await registry.decideApproval({ publicKey: id, ...decision, nowMs, expiresAtMs, by })
+    const expectation = await expectationOf(request, 'approval', id, async () => {
+      const before = await registry.findApproval({ publicKey: id, nowMs })
+      return before && { record: before, shown: showApproval(before) }
+    })
+    const asked = { publicKey: id, ...decision, nowMs, expiresAtMs, by, ...expectation }
+    const outcome = await registry.decideApproval(asked)
+    if (outcome === 'precondition-failed') throw changedMeanwhile()
     const record = await find(id)
     if (outcome === 'settled') {
       const detail = `id: it was approved; suspend or retire the device ${record.deviceId} instead`
@@ -113,6 +120,7 @@ export function approvalRoutes(
       params,
       body: z.strictObject({ labels: labels.default({}) }).default({ labels: {} }),
       answer: { status: 200, schema: approval },
+      isConditional: true,
       refusals: [...refusals, 'device-exists'],
       handle: async ({ params: { id }, body, request }) =>
         decide(request, id, { state: 'approved', ...body }),
@@ -125,6 +133,7 @@ export function approvalRoutes(
       params,
       body: z.strictObject({}).default({}),
       answer: { status: 200, schema: approval },
+      isConditional: true,
       refusals,
       handle: async ({ params: { id }, request }) => decide(request, id, { state: 'denied' }),
     }),

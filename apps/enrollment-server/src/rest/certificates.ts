@@ -8,6 +8,7 @@ import { actorOf } from './actor.ts'
 import { certificate, revocationReason, serialNumber, showCertificate } from './certificate.ts'
 import { decodeCursor, encodeCursor, numberCursor, pageLimit } from './cursor.ts'
 import { deviceId } from './device.ts'
+import { changedMeanwhile, expectationOf } from './entity-tag.ts'
 import { endpoint } from './endpoint.ts'
 
 const statuses = ['issued', 'active', 'superseded', 'held', 'revoked', 'expired'] as const
@@ -75,9 +76,15 @@ export function certificateRoutes(
       params: z.object({ serial: serialNumber }),
       body: z.strictObject({ reason: revocationReason }).default({ reason: 'unspecified' }),
       answer: { status: 200, schema: certificate },
+      isConditional: true,
       refusals: ['field-invalid', 'role-not-allowed', 'serial-unknown'],
       handle: async ({ params: { serial }, body: { reason }, request }) => {
-        await registry.revokeCertificate({ serial, reason, atMs: now().getTime(), by: actorOf(request) })
+        const expectation = await expectationOf(request, 'certificate', serial, async () => {
+          const record = await registry.findCertificate(serial)
+          return record && { record, shown: showCertificate(record, now()) }
+        })
+        const change = { serial, reason, atMs: now().getTime(), by: actorOf(request), ...expectation }
+        if ((await registry.revokeCertificate(change)) === 'precondition-failed') throw changedMeanwhile()
         return showCertificate(await find(serial), now())
       },
     }),

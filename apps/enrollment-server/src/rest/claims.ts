@@ -1,5 +1,5 @@
-import { defaultProfiles, parseCsr, PkiError, toPem } from '@fleetroot/pki'
-import type { FastifyInstance } from 'fastify'
+import { type Csr, defaultProfiles, parseCsr, PkiError, toPem } from '@fleetroot/pki'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { isManagedId } from '../admission/inventory.ts'
 import type { Authorities } from '../authority/authorities.ts'
@@ -11,13 +11,15 @@ import { csrProblemKinds } from '../problem/csr-codes.ts'
 import { csrRefusal } from '../problem/csr-refusal.ts'
 import type { ProblemCode } from '../problem/codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
-import type { ClaimRecord } from '../registry/records.ts'
+import type { CertificateRecord, ClaimRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
 import { actorOf } from './actor.ts'
 import { revocationReason } from './certificate.ts'
 import { cursor, decodeCursor, encodeCursor, pageLimit } from './cursor.ts'
 import { batchName, deviceId, isoTime } from './device.ts'
+import { changedMeanwhile, expectationOf } from './entity-tag.ts'
 import { endpoint } from './endpoint.ts'
+import { once } from './idempotency.ts'
 
 const longest = defaultProfiles.claim.lifetimeSeconds
 
@@ -37,6 +39,8 @@ const newClaim = z.strictObject({
     .max(longest, { error: `must be at most ${longest}` })
     .optional(),
 })
+
+type NewClaim = z.output<typeof newClaim>
 
 const claim = z
   .object({
@@ -70,6 +74,39 @@ export function claimRoutes(
     throw new RequestRefused({ code: 'claim-unknown', detail: `id: ${id} is no claim` })
   }
 
+  async function makeClaim(
+    { id, batch, quota, csr, expiresInSeconds }: Omit<NewClaim, 'csr'> & { csr: Csr },
+    request: FastifyRequest,
+    mayBeMade: boolean,
+  ): Promise<z.input<typeof claim>> {
+    const by = actorOf(request)
+    const added = await registry.addClaim({ id, batch, quota, createdAtMs: now().getTime(), by })
+    if (added === 'exists') {
+      const before = mayBeMade && (await registry.findClaim(id))
+      const serial = before && before.batch === batch && before.quota === quota && before.certificate?.serial
+      const certificate = serial ? await registry.findCertificate(serial) : undefined
+      if (certificate?.publicKey === csr.publicKeyFingerprint) return showMade(id, certificate)
+      throw new RequestRefused({ code: 'claim-exists', detail: `id: ${id} is in the inventory` })
+    }
+    const lifetime = expiresInSeconds !== undefined && { lifetimeSeconds: expiresInSeconds }
+    const outcome = await enroll(
+      { credential: { kind: 'operator', id, by, ...lifetime }, csr: csr.der },
+      { protocol: 'rest', address: request.ip },
+    )
+    if (!outcome.ok) throw new RequestRefused(outcome)
+    return showMade(id, outcome.certificate)
+  }
+  async function showMade(
+    id: ClaimRecord['id'],
+    { der, issuer }: Pick<CertificateRecord, 'der' | 'issuer'>,
+  ): Promise<z.input<typeof claim>> {
+    return {
+      ...showClaim(await find(id), now()),
+      certificate: toPem('CERTIFICATE', der),
+      chain: chainOf(authorities.current(), issuer).map(({ pem }) => pem),
+    }
+  }
+
   resource(app, '/v1/claims', {
     POST: endpoint({
       access: 'operator',
@@ -84,31 +121,21 @@ export function claimRoutes(
         'device-managed',
         'key-in-use',
         'key-of-authority',
+        'idempotency-key-reused',
         ...(Object.keys(csrProblemKinds) as ProblemCode[]),
       ],
       handle: async ({ body, request, reply }) => {
-        const { id, batch, quota, expiresInSeconds } = body
+        const { id } = body
         if (isManagedId(id)) {
           throw new RequestRefused({ code: 'device-managed', detail: `id: ${id} is the server's own` })
         }
         const csr = await readCsr(body.csr)
-        const by = actorOf(request)
-        const added = await registry.addClaim({ id, batch, quota, createdAtMs: now().getTime(), by })
-        if (added === 'exists') {
-          throw new RequestRefused({ code: 'claim-exists', detail: `id: ${id} is in the inventory` })
-        }
-        const lifetime = expiresInSeconds !== undefined && { lifetimeSeconds: expiresInSeconds }
-        const outcome = await enroll(
-          { credential: { kind: 'operator', id, by, ...lifetime }, csr },
-          { protocol: 'rest', address: request.ip },
+        const what = { request, asked: { ...body, csr: csr.publicKeyFingerprint }, atMs: now().getTime() }
+        const made = await once(registry, what, (since) =>
+          makeClaim({ ...body, csr }, request, since !== undefined),
         )
-        if (!outcome.ok) throw new RequestRefused(outcome)
         reply.header('location', `/v1/claims/${id}`)
-        return {
-          ...showClaim(await find(id), now()),
-          certificate: toPem('CERTIFICATE', outcome.certificate.der),
-          chain: chainOf(authorities.current(), outcome.certificate.issuer).map(({ pem }) => pem),
-        }
+        return made
       },
     }),
     GET: endpoint({
@@ -150,11 +177,18 @@ export function claimRoutes(
       params: z.object({ id: deviceId }),
       body: z.strictObject({ reason: revocationReason }).default({ reason: 'unspecified' }),
       answer: { status: 200, schema: claim },
+      isConditional: true,
       refusals: ['field-invalid', 'role-not-allowed', 'claim-unknown'],
       handle: async ({ params: { id }, body: { reason }, request }) => {
-        await find(id)
+        const record = await find(id)
+        const expectation = await expectationOf(request, 'claim', id, async () => ({
+          record,
+          shown: showClaim(record, now()),
+        }))
         const by = actorOf(request)
-        await registry.changeDevice({ id, change: 'revoke', reason, atMs: now().getTime(), by })
+        const change = { id, change: 'revoke', reason, atMs: now().getTime(), by, ...expectation } as const
+        const outcome = await registry.changeDevice(change)
+        if (!outcome.ok && outcome.code === 'precondition-failed') throw changedMeanwhile()
         return showClaim(await find(id), now())
       },
     }),
@@ -162,16 +196,15 @@ export function claimRoutes(
 }
 
 /** Looked at before anything is written, so that a bad CSR leaves no claim behind. */
-async function readCsr(text: string): Promise<Buffer> {
+async function readCsr(text: string): Promise<Csr> {
   const decoded = decodeCsrBody(Buffer.from(text, 'latin1'))
   if (!decoded.ok) throw new RequestRefused(decoded)
   try {
-    await parseCsr(decoded.der)
+    return await parseCsr(decoded.der)
   } catch (error) {
     if (error instanceof PkiError) throw new RequestRefused(csrRefusal(error))
     throw error
   }
-  return decoded.der
 }
 
 function showClaim(record: ClaimRecord, now: Date): z.input<typeof claim> {

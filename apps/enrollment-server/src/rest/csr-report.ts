@@ -8,7 +8,7 @@ export const csrReport = z
       z.object({
         field: z.string().meta({
           description:
-            '`subject`, `publicKey`, `challengePassword`, the name of an extension (`subjectAltName`, `keyUsage`, …), `extension` or `attribute` and an object identifier, or `csr` where it cannot be read',
+            '`subject`, `publicKey`, `challengePassword`, `estIdentityLinking`, the name of an extension (`subjectAltName`, `keyUsage`, …), `extension` or `attribute` and an object identifier, or `csr` where it cannot be read',
         }),
         decision: z.enum(csrFieldDecisions).meta({
           description:

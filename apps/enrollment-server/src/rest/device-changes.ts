@@ -8,6 +8,7 @@ import type { Registry } from '../registry/registry.ts'
 import { actorOf } from './actor.ts'
 import { revocationReason } from './certificate.ts'
 import { device, deviceId, showDevice } from './device.ts'
+import { changedMeanwhile, expectationOf } from './entity-tag.ts'
 import { endpoint } from './endpoint.ts'
 
 const noBody = z.strictObject({}).default({})
@@ -39,20 +40,27 @@ export function deviceChangeRoutes(
         params: z.object({ id: deviceId }),
         body: body as z.ZodType<{ reason?: z.output<typeof revocationReason> }>,
         answer: { status: 200, schema: device },
+        isConditional: true,
         refusals: ['field-invalid', 'role-not-allowed', 'device-unknown', 'device-managed', 'device-retired'],
         handle: async ({ params: { id }, body: { reason }, request }) => {
           // The server and its operator must not lock each other out; certificates of theirs can be revoked.
           if (isManagedId(id) && change !== 'revoke') {
             throw new RequestRefused({ code: 'device-managed', detail: `id: ${id} is the server's own` })
           }
+          const expectation = await expectationOf(request, 'device', id, async () => {
+            const record = await registry.findDevice(id)
+            return record && { record, shown: showDevice(record) }
+          })
           const outcome = await registry.changeDevice({
             id,
             change,
             reason: reason ?? (change === 'retire' ? 'cessationOfOperation' : 'unspecified'),
             atMs: now().getTime(),
             by: actorOf(request),
+            ...expectation,
           })
           if (outcome.ok) return showDevice(outcome.device)
+          if (outcome.code === 'precondition-failed') throw changedMeanwhile()
           const detail =
             outcome.code === 'device-unknown' ? `id: ${id} is not registered` : `id: ${id} is retired`
           throw new RequestRefused({ code: outcome.code, detail })

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { z } from 'zod'
 import type { Access } from '../http/access.ts'
 import type { Operation } from '../http/resource.ts'
 import { problemKinds, type ProblemCode } from '../problem/codes.ts'
 import { RequestRefused } from '../problem/refusal.ts'
+import { checkMatch, entityTag, isKnown, refuseMatch } from './entity-tag.ts'
 import { fieldComplaint } from './complaint.ts'
 import { csrReport } from './csr-report.ts'
 
@@ -33,6 +33,8 @@ export interface Endpoint<
   /** Where a body may be larger than that of other routes. */
   readonly bodyLimitBytes?: number
   readonly answer: { readonly status: 200 | 201; readonly schema: Answer }
+  /** It changes what has an entity tag, and compares If-Match with that. */
+  readonly isConditional?: true
   /** The codes that this endpoint answers with, besides those that every endpoint may give. */
   readonly refusals?: readonly ProblemCode[]
   readonly handle: (
@@ -56,6 +58,9 @@ export function endpoint<
     ...(options.bodyLimitBytes !== undefined && { bodyLimitBytes: options.bodyLimitBytes }),
     schema: openApiSchema(options),
     handler: async (request, reply) => {
+      const isRead = request.method === 'GET' || request.method === 'HEAD'
+      const expected = request.headers['if-match']
+      if (!isRead && !options.isConditional) refuseMatch(expected)
       const value = await handle({
         params: parse(params, request.params, 'path') as z.output<Params>,
         query: parse(query, request.query, 'query') as z.output<Query>,
@@ -64,21 +69,16 @@ export function endpoint<
         reply,
       })
       const text = JSON.stringify(value)
-      if (request.method === 'GET' || request.method === 'HEAD') {
-        // Of the answer as it is: whoever has the same has all that there is to know.
-        const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`
-        reply.header('etag', etag)
-        if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
+      if (isRead) {
+        const tag = entityTag(text)
+        checkMatch(expected, tag)
+        reply.header('etag', tag)
+        if (isKnown(request.headers['if-none-match'], tag)) return reply.code(304).send()
       }
       reply.code(answer.status).type('application/json')
       return reply.send(text)
     },
   }
-}
-
-/** If-None-Match, compared weakly (RFC 9110, section 13.1.2). */
-function matches(header: string | undefined, etag: string): boolean {
-  return header?.split(',').some((one) => [etag, '*'].includes(one.trim().replace(/^W\//, ''))) ?? false
 }
 
 /** Readies an instance for endpoints: fastify neither validates nor serialises, the endpoint does both. */
@@ -122,11 +122,12 @@ function openApiSchema(options: {
   query?: z.ZodType
   body?: z.ZodType
   answer: { status: number; schema: z.ZodType }
+  isConditional?: true
   refusals?: readonly ProblemCode[]
 }): FastifySchema {
   const { summary, access, params, query, body, answer, refusals = [] } = options
   const statuses = new Map<number, string[]>()
-  for (const code of refusals) {
+  for (const code of [...refusals, ...(options.isConditional ? (['precondition-failed'] as const) : [])]) {
     const { status } = problemKinds[code]
     statuses.set(status, [...(statuses.get(status) ?? []), code])
   }

@@ -1,4 +1,7 @@
+import { DatabaseSync } from 'node:sqlite'
+import { createCsr, generateKeyPair } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { csrFor } from '../testing/enroll.ts'
 import type { Answer } from '../testing/request.ts'
 import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
@@ -20,6 +23,12 @@ const post = (path: string, json: object, key: string): Promise<Answer> =>
 const records = async (type: string): Promise<number> => {
   const { json } = await testbed.request('/v1/audit?limit=1000', { identity: testbed.operator })
   return (json['items'] as { record: { type: string } }[]).filter(({ record }) => record.type === type).length
+}
+
+/** What a kill leaves behind that came between the work and its answer. */
+function leaveUnfinished(): void {
+  using database = new DatabaseSync(testbed.file('registry.db'), { timeout: 10_000 })
+  database.exec("UPDATE requests SET answer = '' WHERE answer IS NOT NULL")
 }
 
 describe('a request with an Idempotency-Key', () => {
@@ -63,6 +72,55 @@ describe('a request with an Idempotency-Key', () => {
     })
     expect((await post('/v1/devices/once-5/tokens', {}, 'key-5')).json['code']).toBe('idempotency-key-reused')
     expect(await records('token-made')).toBe(before + 1)
+  })
+
+  describe('for a claim', () => {
+    const { privateKey } = generateKeyPair('P-256')
+    const csr = () => createCsr({ privateKey, commonName: 'line-1' }).toString('base64')
+    const body = () => ({ id: 'line-1', batch: 'b', quota: 5, csr: csr() })
+
+    it('makes one, whose certificate is answered again, also when many ask at once', async () => {
+      const before = await records('claim-made')
+      const answers = await Promise.all([1, 2, 3].map(() => post('/v1/claims', body(), 'key-c')))
+      expect(new Set(answers.map(({ status, body: text }) => `${status} ${text}`)).size).toBe(1)
+      expect(answers[0]).toMatchObject({ status: 201, headers: { location: '/v1/claims/line-1' } })
+      expect(await records('claim-made')).toBe(before + 1)
+      const { json } = await testbed.request('/v1/certificates?deviceId=line-1', {
+        identity: testbed.operator,
+      })
+      expect(json['items']).toHaveLength(1)
+      const other = csrFor('line-1')
+      for (const change of [{ quota: 6 }, { csr: other }, { expiresInSeconds: 60 }]) {
+        const refused = await post('/v1/claims', { ...body(), ...change }, 'key-c')
+        expect(refused.json['code']).toBe('idempotency-key-reused')
+      }
+      expect((await post('/v1/claims', body(), 'key-d')).json['code']).toBe('claim-exists')
+    })
+
+    it('answers after a kill that came before the answer, and makes no other', async () => {
+      const first = await post('/v1/claims', body(), 'key-c')
+      leaveUnfinished()
+      const again = await post('/v1/claims', body(), 'key-c')
+      expect([again.status, again.body]).toEqual([201, first.body])
+    })
+
+    it('that was refused after it was begun may take the same key', async () => {
+      const wrong = { id: 'line-2', batch: 'b', quota: 5, csr: csrFor('line-3') }
+      expect((await post('/v1/claims', wrong, 'key-e')).json['code']).toBe('csr-common-name-other')
+      expect((await post('/v1/claims', { ...wrong, csr: csrFor('line-2') }, 'key-e')).status).toBe(201)
+    })
+  })
+
+  it('for the next CA makes one, also after a kill that came before the answer', async () => {
+    const rotate = () => post('/v1/ca/rotations', { kind: 'devices', introduceForSeconds: 0 }, 'key-r')
+    const first = await rotate()
+    expect(first).toMatchObject({ status: 201, json: { id: 'devices-2' } })
+    expect((await rotate()).body).toBe(first.body)
+    leaveUnfinished()
+    expect((await rotate()).json).toMatchObject({ id: 'devices-2' })
+    expect((await post('/v1/ca/rotations', { kind: 'services' }, 'key-r')).status).toBe(422)
+    const bundle = await testbed.request('/v1/ca')
+    expect(bundle.body).not.toContain('devices-3')
   })
 
   it('that was refused is not remembered: corrected, it may take the same key', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type AuditValue, canonicalJson } from '@fleetroot/service'
 import type { FastifyRequest } from 'fastify'
 import { RequestRefused } from '../problem/refusal.ts'
+import type { Registry } from '../registry/registry.ts'
 import type { OnceOutcome, RequestName } from '../registry/request-table.ts'
 import { actorOf } from './actor.ts'
 
@@ -23,6 +24,46 @@ export function requestName(request: FastifyRequest, asked: AuditValue): Request
   const { kind, id } = actorOf(request)
   const path = request.url.split('?', 1)[0] ?? ''
   return { key: sha256([kind, id, request.method, path, key]), request: sha256(asked) }
+}
+
+/** Requests with a key that are under way here, so that the second of two waits for the answer of the first. */
+const underWay = new Map<string, Promise<unknown>>()
+
+/**
+ * Answers a request whose work is not one transaction as often as it is asked with one `Idempotency-Key`, and works once. Without a
+ * key it just works. `work` gets the moment since which it may have been done already: a kill came between the work and its
+ * answer, or between the work and its beginning, and it has to look. What it refuses is not remembered.
+ */
+export async function once<Answer>(
+  registry: Pick<Registry, 'beginOnce' | 'finishOnce' | 'forgetOnce'>,
+  { request, asked, atMs }: { request: FastifyRequest; asked: AuditValue; atMs: number },
+  work: (unfinishedSinceMs?: number) => Promise<Answer>,
+): Promise<Answer> {
+  const name = requestName(request, asked)
+  if (!name) return work()
+  const { key } = name
+  const before = underWay.get(key) ?? Promise.resolve()
+  const mine = before.then(async () => {
+    const outcome = await registry.beginOnce({ ...name, atMs })
+    if (outcome === 'other' || (typeof outcome === 'object' && 'repeated' in outcome)) {
+      return JSON.parse(answeredBefore(outcome) ?? '') as Answer
+    }
+    try {
+      const answer = await work(outcome === 'begun' ? undefined : outcome.unfinishedSinceMs)
+      await registry.finishOnce({ key, answer: JSON.stringify(answer) })
+      return answer
+    } catch (error) {
+      if (error instanceof RequestRefused) await registry.forgetOnce(key)
+      throw error
+    }
+  })
+  const settled = mine.catch(() => undefined)
+  underWay.set(key, settled)
+  try {
+    return await mine
+  } finally {
+    if (underWay.get(key) === settled) underWay.delete(key)
+  }
 }
 
 /** The answer that was given before; undefined when this request was the first, or is refused as it would be without a key. */

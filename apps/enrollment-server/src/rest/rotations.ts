@@ -5,13 +5,16 @@ import type { AuditRefusal } from '../audit/refusals.ts'
 import type { Rotation, RotationOutcome } from '../authority/rotation.ts'
 import { resource } from '../http/resource.ts'
 import { type Refusal, RequestRefused } from '../problem/refusal.ts'
+import type { Registry } from '../registry/registry.ts'
 import { actorOf } from './actor.ts'
 import { authorityId, certificates, changedAuthority, introduceForSeconds, showChanged } from './authority.ts'
 import { endpoint } from './endpoint.ts'
+import { once } from './idempotency.ts'
 
 /** What the changes of CAs are served from. */
 export interface RotationDependencies {
   readonly rotation: Rotation
+  readonly registry: Registry
   /** How long a new CA is known before it issues, unless the request says otherwise. */
   readonly introductionMs: number
   readonly now: () => Date
@@ -20,7 +23,7 @@ export interface RotationDependencies {
 
 /** Serves what an operator can do to the CAs. Each may be repeated when an answer was lost. */
 export function rotationRoutes(app: FastifyInstance, dependencies: RotationDependencies): void {
-  const { rotation, introductionMs, now, auditRefusal } = dependencies
+  const { rotation, registry, introductionMs, now, auditRefusal } = dependencies
   const wishOf = (request: FastifyRequest) => ({ atMs: now().getTime(), by: actorOf(request) })
   const introduction = (request: FastifyRequest, seconds: number | undefined) => ({
     ...wishOf(request),
@@ -54,9 +57,16 @@ export function rotationRoutes(app: FastifyInstance, dependencies: RotationDepen
         'root-key-absent',
         'rotation-pending',
         'authority-state',
+        'idempotency-key-reused',
       ],
-      handle: async ({ body, request }) =>
-        show(request, await rotation.rotate(body.kind, introduction(request, body.introduceForSeconds))),
+      handle: ({ body, request }) =>
+        once(registry, { request, asked: body, atMs: now().getTime() }, async (sinceMs) => {
+          const { kind, introduceForSeconds } = body
+          const made = sinceMs === undefined ? undefined : await rotation.findIntroduced(kind, sinceMs)
+          return made
+            ? showChanged(made)
+            : show(request, await rotation.rotate(kind, introduction(request, introduceForSeconds)))
+        }),
     }),
   })
 

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import type { Server as SecureServer } from 'node:tls'
+import type { Server as SecureServer, TLSSocket } from 'node:tls'
 import type { Logger } from '@fleetroot/service'
 import { serverTlsOptions, type TlsIdentity } from '@fleetroot/tls-config'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -80,7 +80,13 @@ export async function startSecureListener(
     },
   }
   guardRoutes(app, gate)
-  await app.register(async (scope) => estRoutes(scope, options))
+  const profileOf = async ({ raw }: FastifyRequest): Promise<string | undefined> => {
+    const peer = gate.readPeer(raw.socket as TLSSocket)
+    // A claim enrolls others, each for a profile of its own.
+    if (peer.kind !== 'identity' || peer.role === 'claim') return undefined
+    return (await registry.findDevice(peer.id))?.profile
+  }
+  await app.register(async (scope) => estRoutes(scope, { ...options, profileOf }))
   await app.register(async (scope) => {
     const recheck = (request: FastifyRequest) => recheckCaller(request, gate)
     await restRoutes(scope, { ...options, recheck })

@@ -31,7 +31,7 @@ function judge({
     }
   }
   const [leaf] = parse(peer_certificate)
-  if (!leaf) return { ok: false, detail: 'malformed' }
+  if (!leaf) return { ok: false, detail: 'malformed', isNamed: false }
   return validatePath(leaf, {
     anchors: trusted_certs.flatMap(parse),
     intermediates: untrusted_intermediates.flatMap(parse),

@@ -15,12 +15,15 @@ export interface PathMaterial {
   readonly budget?: { signatures: number }
 }
 
-/** A path: the issuers from the one of the certificate up to the anchor, which is the last one. Or why there is none. */
+/**
+ * A path: the issuers from the one of the certificate up to the anchor, which is the last one. Or why there is none; `isNamed`
+ * where names at least lead to an anchor.
+ */
 export type PathValidation =
   | { readonly ok: true; readonly issuers: readonly Certificate[] }
-  | { readonly ok: false; readonly detail: string }
+  | { readonly ok: false; readonly detail: string; readonly isNamed: boolean }
 
-/** Intermediates in a path, and signatures that are verified to find one: what an attacker sends must not cost more. */
+/** Intermediates in a path, and signatures that are verified to find one: what a stranger sends must not cost more. */
 const mostIntermediates = 6
 const mostSignatures = 12
 
@@ -34,73 +37,123 @@ const understood: readonly string[] = [
 ]
 
 interface Search extends PathMaterial {
+  readonly leaf: Certificate
   readonly budget: { signatures: number }
-  /** Why the last attempt that went furthest failed. */
+  /** Signatures that were verified: by issuer, then by what it is said to have signed. */
+  readonly verdicts: Map<Certificate, Map<Certificate, boolean>>
+  /** Why the last attempt failed. */
   why: string
+  isNamed: boolean
 }
 
 /**
  * Whether a certificate of a CA that is not ours leads to a trust anchor (RFC 5280, section 6.1): names and key identifiers,
  * signatures by keys that are not weak, validity of each (the anchor's too), CA:TRUE, pathLenConstraint, keyCertSign, and no critical extension that is not
  * understood. Name constraints are not: a CA that has them is refused, critical or not. Policies are not asked for.
+ * The path is found by names, and verified from the anchor down: only the key of a CA that something genuine vouches for verifies
+ * anything, so that a made-up CA does not choose the key, and with it the price. At most 12 signatures, or `budget`.
  * Not looked at, and for the caller: what the certificate itself is for, and revocation. Throws nothing.
  */
 export function validatePath(leaf: Certificate, material: PathMaterial): PathValidation {
+  const { anchors, now } = material
   const search: Search = {
     ...material,
+    leaf,
+    // Where the anchors come along, they prove nothing more.
+    intermediates: leadingTo(leaf, without(material.intermediates, anchors)),
     budget: material.budget ?? { signatures: mostSignatures },
+    verdicts: new Map(),
     why: `it leads to no trusted CA (issuer: ${formatName(leaf.issuer)})`,
+    isNamed: false,
   }
-  const flaw = findFlaw(leaf, material.now)
-  if (flaw !== undefined) return { ok: false, detail: `it ${flaw}` }
-  const issuers = climb(leaf, search, [])
-  return issuers ? { ok: true, issuers } : { ok: false, detail: search.why }
+  const flaw = findFlaw(leaf, now)
+  if (flaw !== undefined) return { ok: false, detail: `it ${flaw}`, isNamed: false }
+  for (const anchor of anchors) {
+    const issuers = descend([anchor], anchor.basicConstraints?.pathLength ?? mostIntermediates, search)
+    if (issuers) return { ok: true, issuers }
+  }
+  return { ok: false, detail: search.why, isNamed: search.isNamed }
 }
 
-/** Depth first, anchors before intermediates. `below` are the intermediates between the leaf and `child`, `child` included. */
-function climb(child: Certificate, search: Search, below: readonly Certificate[]): Certificate[] | undefined {
-  const anchor = search.anchors.find((candidate) => mayIssue(candidate, child, search, below))
-  if (anchor) return [anchor]
-  if (below.length >= mostIntermediates) return undefined
-  for (const issuer of search.intermediates) {
-    if (below.some(({ der }) => der.equals(issuer.der)) || !mayIssue(issuer, child, search, below)) continue
-    const above = climb(issuer, search, [...below, issuer])
-    if (above) return [issuer, ...above]
+/** Those of `intermediates` from which names lead to the leaf, the nearest first. */
+function leadingTo(leaf: Certificate, intermediates: readonly Certificate[]): Certificate[] {
+  const found = [leaf]
+  // Grows while it is walked.
+  for (const child of found) {
+    found.push(...without(intermediates, found).filter((one) => isNamedBy(child, one)))
+  }
+  return found.slice(1)
+}
+
+function without(some: readonly Certificate[], others: readonly Certificate[]): Certificate[] {
+  return some.filter((one) => !others.some(({ der }) => der.equals(one.der)))
+}
+
+/**
+ * From the first of `issuers`, which is genuine, down to the leaf, depth first; the last of `issuers` is the anchor.
+ * `room` is how many intermediates may be below it, those that a CA issued to itself not counted (RFC 5280, 4.2.1.9).
+ */
+function descend(
+  issuers: readonly [Certificate, ...Certificate[]],
+  room: number,
+  search: Search,
+): readonly Certificate[] | undefined {
+  const [issuer, above] = issuers
+  const { leaf, intermediates } = search
+  const children = [leaf, ...intermediates].filter(
+    (child) => !issuers.includes(child) && isNamedBy(child, issuer),
+  )
+  if (children.length === 0) return undefined
+  search.isNamed = true
+  const flaw = findFlaw(issuer, search.now) ?? findIssuerFlaw(issuer)
+  if (flaw !== undefined) {
+    search.why = `its CA ${formatName(issuer.subject)} ${flaw}`
+    return undefined
+  }
+  if (above && (room < 0 || issuers.length > mostIntermediates + 1)) {
+    search.why = `its CA ${formatName(above.subject)} may not have so many CAs below it`
+    return undefined
+  }
+  for (const child of children) {
+    if (!isGenuine(child, issuer, search)) continue
+    if (child === leaf) return issuers
+    const left = child.subjectDer.equals(child.issuerDer) ? room : room - 1
+    const path = descend(
+      [child, ...issuers],
+      Math.min(left, child.basicConstraints?.pathLength ?? left),
+      search,
+    )
+    if (path) return path
   }
   return undefined
 }
 
-function mayIssue(
-  issuer: Certificate,
-  child: Certificate,
-  search: Search,
-  below: readonly Certificate[],
-): boolean {
-  if (!isNamedBy(child, issuer)) return false
-  const flaw = findFlaw(issuer, search.now) ?? findIssuerFlaw(issuer, below)
-  if (flaw !== undefined) {
-    search.why = `its CA ${formatName(issuer.subject)} ${flaw}`
+/** Whether `issuer`, which is genuine, has signed `child`. */
+function isGenuine(child: Certificate, issuer: Certificate, search: Search): boolean {
+  const { budget, verdicts } = search
+  const known = verdicts.get(issuer) ?? new Map<Certificate, boolean>()
+  verdicts.set(issuer, known)
+  const before = known.get(child)
+  if (before !== undefined) return before
+  const which = child === search.leaf ? 'it' : `its CA ${formatName(child.subject)}`
+  if (budget.signatures < 1) {
+    search.why = `too many signatures would have to be verified to say whether ${formatName(issuer.subject)} has signed ${which}`
     return false
   }
-  search.budget.signatures -= 1
-  if (search.budget.signatures >= 0 && isIssuedBy(child, issuer)) return true
-  search.why = `it, or a CA above it, was not signed by ${formatName(issuer.subject)}`
-  return false
+  budget.signatures -= 1
+  const isSigned = isIssuedBy(child, issuer)
+  known.set(child, isSigned)
+  if (!isSigned) search.why = `${which} was not signed by ${formatName(issuer.subject)}`
+  return isSigned
 }
 
-function findIssuerFlaw(
-  { basicConstraints, keyUsage, extensions }: Certificate,
-  below: readonly Certificate[],
-): string | undefined {
+function findIssuerFlaw({ basicConstraints, keyUsage, extensions }: Certificate): string | undefined {
   if (basicConstraints?.ca !== true) return 'is no CA'
   if (keyUsage && !keyUsage.includes('keyCertSign')) return 'may not sign certificates (keyUsage)'
   if (extensions.some(({ oid }) => oid === extensionOids.nameConstraints)) {
     return 'has name constraints, which are not understood here'
   }
-  // RFC 5280, 4.2.1.9: certificates that a CA issued to itself do not count.
-  const counted = below.filter(({ subjectDer, issuerDer }) => !subjectDer.equals(issuerDer)).length
-  const { pathLength } = basicConstraints
-  return pathLength !== undefined && pathLength < counted ? 'may not have so many CAs below it' : undefined
+  return undefined
 }
 
 function findFlaw(certificate: Certificate, now: Date): string | undefined {

@@ -14,9 +14,10 @@ import type { CsrAttribute, RequestedExtensions } from './csr.ts'
 /** More attributes, or extensions, than any CSR has a use for: each of them is answered for in the report. */
 const mostWishes = 32
 
-/** The attributes that mean something here (RFC 2985 section 5.4). */
+/** The attributes that mean something here (RFC 2985 section 5.4, RFC 7894 section 3.3). */
 export const attributeOids = {
   challengePassword: '1.2.840.113549.1.9.7',
+  estIdentityLinking: '1.2.840.113549.1.9.16.2.58',
   extensionRequest: '1.2.840.113549.1.9.14',
   // Who asks in Microsoft's form asks all the same, and must not pass as asking nothing.
   microsoftExtensionRequest: '1.3.6.1.4.1.311.2.1.14',
@@ -51,12 +52,13 @@ export function readAttributes(info: DerReader): CsrAttribute[] {
   return [...attributes.values()]
 }
 
-/** The challengePassword among the attributes; undefined when there is none. */
-export function challengePasswordOf(attributes: readonly CsrAttribute[]): string | undefined {
-  const value = onlyValue(attributes, attributeOids.challengePassword)
-  return (
-    value && readDer(value, 'CSR challengePassword', (reader) => reader.string('CSR challengePassword')).value
-  )
+/** The challengePassword, or the like, among the attributes: a DirectoryString. Undefined when there is none. */
+export function textOf(
+  attributes: readonly CsrAttribute[],
+  name: 'challengePassword' | 'estIdentityLinking',
+): string | undefined {
+  const value = onlyValue(attributes, attributeOids[name])
+  return value && readDer(value, `CSR ${name}`, (reader) => reader.string(`CSR ${name}`)).value
 }
 
 /** What is asked for by extensionRequest, in its standard or its Microsoft form; asking in both is refused. */

@@ -191,11 +191,12 @@ const extensionRequests: readonly string[] = [
 ]
 
 function judgeAttributes({ attributes }: Csr): Judged[] {
+  const named = Object.entries(attributeOids)
   return attributes
     .filter(({ type }) => !extensionRequests.includes(type))
     .map(({ type }) =>
       overridden(
-        type === attributeOids.challengePassword ? 'challengePassword' : `attribute ${type}`,
+        named.find(([, oid]) => oid === type)?.[0] ?? `attribute ${type}`,
         'it is no part of a certificate',
       ),
     )

@@ -18,6 +18,8 @@ export interface CsrOptions {
   subjectAltNames?: readonly SubjectAltName[]
   /** RFC 2985 section 5.4.1; for EST the channel binding (RFC 7030 section 3.5). */
   challengePassword?: string
+  /** RFC 7894 section 3.3: the channel binding, in an attribute of its own. */
+  estIdentityLinking?: string
   /** Further extensions to ask for. subjectAltName is not one of them: it has its own field. */
   extensions?: readonly Extension[]
 }
@@ -43,7 +45,8 @@ export function createCsr(options: CsrOptions): Buffer {
   return sequence(info, encodeSignatureAlgorithm(algorithm), bitString(signature))
 }
 
-function attributes({ challengePassword, subjectAltNames = [], extensions = [] }: CsrOptions): Buffer[] {
+function attributes(options: CsrOptions): Buffer[] {
+  const { challengePassword, estIdentityLinking, subjectAltNames = [], extensions = [] } = options
   if (extensions.some(({ oid }) => oid === extensionOids.subjectAltName)) {
     throw new PkiError(
       'extension-invalid',
@@ -58,6 +61,8 @@ function attributes({ challengePassword, subjectAltNames = [], extensions = [] }
   const list: Buffer[] = []
   if (challengePassword !== undefined)
     list.push(attribute(attributeOids.challengePassword, password(challengePassword)))
+  if (estIdentityLinking !== undefined)
+    list.push(attribute(attributeOids.estIdentityLinking, password(estIdentityLinking)))
   if (requested.length > 0) list.push(attribute(attributeOids.extensionRequest, sequence(...requested)))
   return list
 }

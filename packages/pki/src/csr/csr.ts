@@ -36,6 +36,8 @@ export interface Csr extends RequestedExtensions {
   readonly publicKeyFingerprint: string
   /** RFC 2985 section 5.4.1; EST puts the channel binding here (RFC 7030 section 3.5). */
   readonly challengePassword: string | undefined
+  /** RFC 7894 section 3.3: the channel binding, where challengePassword may mean something else. */
+  readonly estIdentityLinking: string | undefined
   /** Every attribute, those above included. */
   readonly attributes: readonly CsrAttribute[]
   /** The octets that are signed (CertificationRequestInfo). */

@@ -9,7 +9,7 @@ import {
   verifySignature,
 } from '../key/index.ts'
 import { readName, soleCommonName } from '../name/index.ts'
-import { challengePasswordOf, readAttributes, requestedExtensionsOf } from './attributes.ts'
+import { readAttributes, requestedExtensionsOf, textOf } from './attributes.ts'
 import type { Csr } from './csr.ts'
 
 /** A CSR with an RSA-4096 key and a dozen names has 2 KiB. */
@@ -89,7 +89,8 @@ function readCertificationRequest(input: Uint8Array): Csr {
         ...fields,
         commonName: 'commonName' in commonName ? commonName.commonName : undefined,
         publicKeyFingerprint: publicKeyFingerprint(fields.publicKeyInfo),
-        challengePassword: challengePasswordOf(fields.attributes),
+        challengePassword: textOf(fields.attributes, 'challengePassword'),
+        estIdentityLinking: textOf(fields.attributes, 'estIdentityLinking'),
         ...requestedExtensionsOf(fields.attributes),
         info,
         signatureAlgorithm,

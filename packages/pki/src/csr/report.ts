@@ -1,7 +1,7 @@
 /** What became of one field of a CSR. */
 export interface CsrField {
   /**
-   * `subject`, `publicKey`, `challengePassword`, an extension by its name in RFC 5280 (`keyUsage`, `subjectAltName`, …), or
+   * `subject`, `publicKey`, `challengePassword`, `estIdentityLinking`, an extension by its name in RFC 5280 (`keyUsage`, `subjectAltName`, …), or
    * `extension` and `attribute` with a dotted object identifier.
    */
   readonly field: string

@@ -5,6 +5,7 @@ import type { Profile } from '../profile/profile.ts'
 import { attributeOids } from './attributes.ts'
 
 const certificationRequestInfoTemplate = '1.2.840.113549.1.9.16.2.61'
+const linking = [oid(attributeOids.challengePassword), oid(attributeOids.estIdentityLinking)]
 const extensionReqTemplate = '1.2.840.113549.1.9.16.2.62'
 
 /**
@@ -22,7 +23,8 @@ const extensionReqTemplate = '1.2.840.113549.1.9.16.2.62'
  *       subjectPKInfo [0] SubjectPublicKeyInfoTemplate OPTIONAL,
  *       attributes    [1] Attributes }
  *
- * Where the profile requires linking, challengePassword stands there by its OID, and no template, which has no way to say it.
+ * Where the profile requires linking, challengePassword and, for clients of RFC 7894, estIdentityLinking stand there by their OIDs, and no
+ * template, which has no way to say it.
  * Nothing of the key: every kind that is supported will do.
  */
 export function encodeWantedAttributes(profile: Profile): Buffer {
@@ -33,13 +35,18 @@ export function encodeWantedAttributes(profile: Profile): Buffer {
     extensions.push(encodeExtension({ oid: extensionOids.extendedKeyUsage, critical: false, value }))
   }
   const request = attribute(attributeOids.extensionRequest, sequence(...extensions))
-  if (profile.requireLinking) return sequence(oid(attributeOids.challengePassword), request)
+  if (profile.requireLinking) return sequence(...linking, request)
   const template = sequence(
     integer(0),
     sequence(setOf(sequence(oid(attributeTypes.CN)))),
     tlv(contextConstructed(1), attribute(extensionReqTemplate, sequence(...extensions))),
   )
   return sequence(request, attribute(certificationRequestInfoTemplate, template))
+}
+
+/** What a CSR should hold where nothing is known of its profile, except that it may have to be linked, in DER. */
+export function encodeWantedLinking(): Buffer {
+  return sequence(...linking)
 }
 
 function attribute(type: string, value: Buffer): Buffer {

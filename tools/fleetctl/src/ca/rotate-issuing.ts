@@ -15,7 +15,7 @@ export const rotateIssuing: Run = async (input, context) => {
     const server = await context.server()
     const body = { kind, ...introduction }
     return authorityAnswer(
-      await server.call<Authority>(what, { method: 'POST', path: '/v1/ca/rotations', body }),
+      await server.call<Authority>(what, { method: 'POST', path: '/v1/ca/rotations', body, once: true }),
     )
   }
 

@@ -31,7 +31,7 @@ export const rotateRoot: Run = async (input, context) => {
     const server = await context.server()
     const body = { kind: 'root', ...introduction }
     return authorityAnswer(
-      await server.call<Authority>(what, { method: 'POST', path: '/v1/ca/rotations', body }),
+      await server.call<Authority>(what, { method: 'POST', path: '/v1/ca/rotations', body, once: true }),
     )
   }
 

@@ -30,7 +30,12 @@ export const createClaim: Run = async (input, context) => {
   const csr = await readCsr(input, id, key?.pem)
   const body = { id, batch, quota, csr, ...(expiresInSeconds !== undefined && { expiresInSeconds }) }
   const what = `cannot make the claim ${id}`
-  const claim = await server.call<Claim>(what, { method: 'POST', path: '/v1/claims', body })
+  const claim = await server.call<Claim>(what, {
+    method: 'POST',
+    path: '/v1/claims',
+    body,
+    once: true,
+  })
 
   const chain = [claim.certificate ?? '', ...(claim.chain ?? [])].join('')
   if (directory === undefined) return { kind: 'text', json: claim, text: chain.trimEnd() }

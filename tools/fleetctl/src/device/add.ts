@@ -21,6 +21,7 @@ export const addDevice: Run = async (input, context) => {
   const device = await server.call<Device>(`cannot register ${id}`, {
     method: 'POST',
     path: '/v1/devices',
+    once: true,
     body,
   })
   if (idevid) return deviceAnswer(device)

@@ -13,6 +13,8 @@ export interface Request {
   readonly method: 'GET' | 'POST' | 'PUT'
   readonly path: string
   readonly body?: unknown
+  /** Makes something: however often it is sent because no answer came, it is done once. */
+  readonly once?: true
 }
 
 /** A connection that stood, and an answer that did not come as it should. The message is a sentence. */
@@ -28,17 +30,23 @@ export function createAgent(tls: AgentOptions): Agent {
 }
 
 /** Sends one request and reads the answer as a whole. Rejects with the error of the socket. */
-export function exchange(agent: Agent, base: URL, asked: Request, signal: AbortSignal): Promise<Exchanged> {
+export function exchange(
+  agent: Agent,
+  base: URL,
+  asked: Request & { readonly idempotencyKey?: string },
+  signal: AbortSignal,
+): Promise<Exchanged> {
   const { promise, resolve, reject } = Promise.withResolvers<Exchanged>()
+  const { idempotencyKey } = asked
   const payload = asked.body === undefined ? undefined : JSON.stringify(asked.body)
-  const headers =
-    payload === undefined
-      ? { accept: 'application/json' }
-      : {
-          accept: 'application/json',
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(payload),
-        }
+  const headers = {
+    accept: 'application/json',
+    ...(payload !== undefined && {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(payload),
+    }),
+    ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
+  }
   const outgoing = request(
     new URL(asked.path, base),
     { agent, method: asked.method, headers, signal },

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { clientTlsOptions, enrollmentServer, loadTrust } from '@fleetroot/tls-config'
 import { FleetctlError } from '../error.ts'
@@ -40,7 +41,8 @@ export function openServer(
   })
   const agent = createAgent(tls)
 
-  async function send(request: Request): Promise<Exchanged> {
+  async function send(asked: Request): Promise<Exchanged> {
+    const request = asked.once ? { ...asked, idempotencyKey: randomUUID() } : asked
     for (let attempt = 1; ; attempt++) {
       try {
         const answer = await exchange(agent, base, request, signal)
@@ -51,7 +53,8 @@ export function openServer(
         })
       } catch (error) {
         if (signal.aborted) throw new FleetctlError('interrupted', 'interrupted', { cause: error })
-        // A kept connection that the server closed in this moment. All calls can be repeated: what has happened is said again.
+        // A kept connection that the server closed in this moment. All calls can be repeated: what has happened is said again,
+        // and what makes something has a key.
         const hungUp = (error as NodeJS.ErrnoException).code === 'ECONNRESET'
         if (hungUp && attempt < 3) continue
         throw connectionFailure(error, files)

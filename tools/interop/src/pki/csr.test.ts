@@ -7,6 +7,7 @@ import {
   parseCsr,
 } from '@fleetroot/pki'
 import { temporaryFolder } from '@fleetroot/harness'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
@@ -30,6 +31,7 @@ judgedBy(['openssl'], 'CSRs, judged by openssl', () => {
         commonName: 'pump-7',
         subjectAltNames: [{ type: 'dns', value: 'pump-7.example' }],
         challengePassword: 'dGxzLXVuaXF1ZQ==',
+        estIdentityLinking: 'ZXhwb3J0ZXI=',
       })
       const { text } = await succeed('openssl', ['req', '-inform', 'DER', '-noout', '-verify', '-text'], {
         input: csr,
@@ -38,6 +40,7 @@ judgedBy(['openssl'], 'CSRs, judged by openssl', () => {
       expect(text).toMatch(/Subject: CN = pump-7/)
       expect(text).toMatch(/DNS:pump-7\.example/)
       expect(text).toMatch(/challengePassword\s*:\s*dGxzLXVuaXF1ZQ==/)
+      expect(text).toMatch(/1\.2\.840\.113549\.1\.9\.16\.2\.58\s*:\s*ZXhwb3J0ZXI=/)
     },
   )
 
@@ -74,6 +77,36 @@ judgedBy(['openssl'], 'CSRs, judged by openssl', () => {
       { type: 'dns', value: 'pump-7.example' },
       { type: 'ip', value: '192.0.2.7' },
     ])
+  })
+})
+
+judgedBy(['openssl'], 'a channel binding in a CSR of openssl', () => {
+  test('is read, in challengePassword and in estIdentityLinking, as its configuration has it', async () => {
+    using folder = temporaryFolder()
+    const config = join(folder.path, 'req.cnf')
+    writeFileSync(
+      config,
+      `oid_section = oids
+[req]
+prompt = no
+distinguished_name = subject
+attributes = attributes
+[oids]
+estIdentityLinking = 1.2.840.113549.1.9.16.2.58
+[subject]
+CN = pump-7
+[attributes]
+challengePassword = dGxzLXVuaXF1ZQ==
+estIdentityLinking = ZXhwb3J0ZXI=
+`,
+    )
+    const key = join(folder.path, 'key.pem')
+    await succeed('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', key])
+    const { stdout } = await succeed('openssl', ['req', '-new', '-config', config, '-key', key])
+    expect(await parseCsr(fromPem(stdout.toString())[0]?.der ?? Buffer.alloc(0))).toMatchObject({
+      challengePassword: 'dGxzLXVuaXF1ZQ==',
+      estIdentityLinking: 'ZXhwb3J0ZXI=',
+    })
   })
 })
 
