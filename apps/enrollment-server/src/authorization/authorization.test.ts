@@ -122,7 +122,8 @@ describe('a service that says no', () => {
       status: 403,
       body: 'authorization-denied: authorization: not on the delivery note\n',
     })
-    expect(await audit()).toContainEqual(
+    // No answer waits for the record of a refusal.
+    await expect.poll(audit, { timeout: 60_000 }).toContainEqual(
       expect.objectContaining({
         type: 'refused',
         code: 'authorization-denied',

@@ -32,12 +32,13 @@ judgedBy(['cc', 'make', 'libc', 'mbedtls'], 'the firmware in C', () => {
   beforeAll(async () => {
     hierarchy = await makeHierarchy()
     writeFileSync(file('root.crt'), hierarchy.root.certificate.pem)
+    // Once: some of the tests run at the same time, and a file that is written again is empty for a moment.
+    writeFileSync(file('token'), 'A'.repeat(43))
     firmware = await buildFirmware('firmware-checked')
   })
   afterAll(() => folder[Symbol.dispose]())
 
   const ask = async (port: number, store: string, attempts: number): Promise<Answer> => {
-    writeFileSync(file('token'), 'A'.repeat(43))
     const files = [`--root=${file('root.crt')}`, `--store=${store}`, `--token-file=${file('token')}`]
     return run(firmware, [
       '--id=pump-7',
