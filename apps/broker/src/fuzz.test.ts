@@ -1,16 +1,11 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { generate, type Packet } from 'mqtt-packet'
-import { fuzzing } from '@fleetroot/pki/testing'
+import { collectGarbage, fuzzing } from '@fleetroot/pki/testing'
 import { expect, test } from 'vitest'
 import { type BenchEngine, identity, startBenchEngine } from './testing/bench-engine.ts'
 import { expectSoon } from './testing/followed-broker.ts'
 import type { WireClient } from './testing/wire-client.ts'
 
 const { seconds, seed, random } = fuzzing(5)
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 function heapBytes(): number {
   collectGarbage()

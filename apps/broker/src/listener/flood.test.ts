@@ -1,3 +1,4 @@
+import { collectGarbage } from '@fleetroot/pki/testing'
 import { generate } from 'mqtt-packet'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type LiveBroker, startLiveBroker, type Transport } from '../testing/live-broker.ts'
@@ -31,6 +32,7 @@ async function flood(client: WireClient, limit: number): Promise<number> {
 describe.each<Transport>(['mqtts', 'wss'])('over %s', (transport) => {
   test('a CONNECT that declares 200 MB is refused at its header, and nothing is collected', async () => {
     const client = await live.open(await live.issue('device', 'eve'), { transport })
+    collectGarbage()
     const before = process.memoryUsage()
     client.send(Buffer.of(0x10, 0x80, 0x80, 0x80, 0x64))
     const sent = await flood(client, 200 * mebibyte)

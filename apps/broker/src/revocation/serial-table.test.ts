@@ -1,4 +1,5 @@
 import { newSerial, parseSerial, type SerialNumber } from '@fleetroot/pki'
+import { collectGarbage } from '@fleetroot/pki/testing'
 import { describe, expect, test } from 'vitest'
 import { type Mark, SerialTable } from './serial-table.ts'
 
@@ -39,6 +40,7 @@ describe('a table of serial numbers', () => {
       (_, i) => parseSerial((0x5000_0000 + i).toString(16)) satisfies SerialNumber,
     )
     for (const serials of [random, counted]) {
+      collectGarbage()
       const before = process.memoryUsage().arrayBuffers
       const table = new SerialTable(serials.length)
       expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(3_200_000)

@@ -1,9 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:tls'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { createCsr, generateKeyPair } from '@fleetroot/pki'
-import { fuzzing } from '@fleetroot/pki/testing'
+import { collectGarbage, fuzzing } from '@fleetroot/pki/testing'
 import { expect, it } from 'vitest'
 import { basic, csrFor, simpleEnroll } from '../testing/enroll.ts'
 import { commonName, der, rawCsr, signCsr } from '../testing/raw-csr.ts'
@@ -178,8 +176,6 @@ async function rawOctets(testbed: Testbed): Promise<void> {
   await once(socket, 'close')
 }
 
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 function residentBytes(): number {
   collectGarbage()
   return process.memoryUsage().rss

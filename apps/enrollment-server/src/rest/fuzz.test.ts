@@ -1,6 +1,4 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-import { fuzzing } from '@fleetroot/pki/testing'
+import { collectGarbage, fuzzing } from '@fleetroot/pki/testing'
 import { expect, it } from 'vitest'
 import { operations } from '../openapi/operations.ts'
 import { problemKinds } from '../problem/codes.ts'
@@ -89,10 +87,14 @@ function someRequest(operation: string) {
   const [method = '', path = ''] = operation.split(' ')
   const note = operations[operation]
   const streams = Object.entries(note?.streams ?? {})
+  // About another device each time: about one that is there already, most is refused.
+  const example: unknown = JSON.parse(
+    JSON.stringify(note?.body ?? {}).replaceAll('"pump-7"', `"n-${random(1_000_000)}"`),
+  )
   const [type, text] =
     streams.length > 0
       ? oneOf(streams)
-      : ['application/json', JSON.stringify(mutated(note?.body ?? {})) ?? '']
+      : ['application/json', JSON.stringify(random(3) ? mutated(example) : example) ?? '']
   const body = oneOf([
     () => Buffer.from(text),
     () => Buffer.from(text),
@@ -112,10 +114,8 @@ function someRequest(operation: string) {
 }
 
 // The garbage of a run is no leak.
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 const used = (): number => {
-  collect()
+  collectGarbage()
   return process.memoryUsage().heapUsed + process.memoryUsage().external
 }
 
@@ -138,9 +138,13 @@ it(
         undefined,
       ]
       const end = performance.now() + seconds * 1000
+      const through = [200, 201, 400]
       const statuses = new Map<number, number>()
       let baseline: number | undefined
-      for (let sent = 0; performance.now() < end; sent += 1) {
+      // However slow the machine is, there are enough of them, and some that get through.
+      const isEnough = (sent: number): boolean =>
+        (sent > 600 && through.every((status) => statuses.has(status))) || sent > 20_000
+      for (let sent = 0; performance.now() < end || !isEnough(sent); sent += 1) {
         const { path, ...asked } = someRequest(oneOf(names))
         const identity = oneOf(identities)
         const answer = await testbed.request(path, { ...asked, ...(identity && { identity }) })
@@ -151,7 +155,7 @@ it(
         if (sent === 200) baseline = used()
       }
       // It got through, and not only to refusals.
-      expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 201, 400]))
+      expect([...statuses.keys()]).toEqual(expect.arrayContaining(through))
       const grown = baseline === undefined ? 0 : used() - baseline
       expect(grown).toBeLessThan(64 * 1024 * 1024)
       expect((await testbed.request('/v1/ca')).status).toBe(200)

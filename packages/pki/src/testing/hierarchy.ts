@@ -15,6 +15,7 @@ import { newSerial } from '../serial.ts'
 
 export { altered } from './altered.ts'
 export { fuzzing } from './fuzzing.ts'
+export { collectGarbage } from './garbage.ts'
 
 /** How a CA of a test is made. */
 export interface CaWish {
