@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { createCsr, defaultProfiles, generateKeyPair, toPem } from '@fleetroot/pki'
-import { operator, startApp, temporaryFolder } from '@fleetroot/harness'
+import { freePort, operator, startApp, temporaryFolder } from '@fleetroot/harness'
 import { makeAuthority, makeIdentity } from './authority.ts'
 import { drive, postJson } from './load/http.ts'
 import { machine } from './measure/machine.ts'
@@ -13,9 +13,11 @@ import { cpuMs } from './measure/process.ts'
 import { report } from './measure/report.ts'
 import { median } from './measure/statistics.ts'
 import { cfsslVersion, startCfssl } from './peer/cfssl.ts'
+import { startOnPort } from './peer/process.ts'
 
 // Issuance over keep-alive HTTP: ours commits every certificate to disk and consumes a token for each;
-// the peer, cfssl serve, has no database. Rounds alternate, so that a noisy neighbour disturbs both.
+// the peer, cfssl serve, has no database. A third is bare Node with TLS, crypto and an fsync and nothing else: what of the
+// distance is Node's, and what is ours. Rounds alternate, so that a noisy neighbour disturbs both.
 
 const rounds = 5
 const perRound = 2000
@@ -61,6 +63,10 @@ const ca = { cert: authority.issuer.certificate.pem, key: authority.issuerKeyPem
 const peerTls = await makeIdentity(authority, 'cfssl', defaultProfiles.service, { dns: ['localhost'] })
 const peer = cfsslInstalled ? await startCfssl(folder.path, ca) : undefined
 const peerOverTls = cfsslInstalled ? await startCfssl(folder.path, ca, peerTls) : undefined
+const barePort = await freePort()
+const bareArguments = { port: barePort, folder: folder.path, ...peerTls, caKey: authority.issuerKeyPem }
+const bareScript = join(import.meta.dirname, 'peer/bare-node.ts')
+const bare = await startOnPort(process.execPath, [bareScript, JSON.stringify(bareArguments)], barePort)
 
 console.log(`enroll: ${machine()}`)
 console.log(
@@ -70,6 +76,7 @@ try {
   const ours: Figures = { perSecond: [], cpuMicroseconds: [] }
   const theirs: Figures = { perSecond: [], cpuMicroseconds: [] }
   const theirsOverTls: Figures = { perSecond: [], cpuMicroseconds: [] }
+  const bareNodes: Figures = { perSecond: [], cpuMicroseconds: [] }
   for (let number = 0; number <= rounds; number++) {
     const record = (figures: Figures): Figures | undefined => (number === 0 ? undefined : figures)
     const csrs = Array.from({ length: perRound }, (_, i) => {
@@ -92,15 +99,11 @@ try {
       postJson('127.0.0.1', '/api/v1/cfssl/sign', { certificate_request: pem }),
     )
     if (peer) await round(peer.pid, () => connectTcp(peer.port, '127.0.0.1'), sign, record(theirs))
-    if (peerOverTls) {
-      const tls = {
-        host: '127.0.0.1',
-        port: peerOverTls.port,
-        ca: authority.root.pem,
-        servername: 'localhost',
-      }
-      await round(peerOverTls.pid, () => connectTls(tls), sign, record(theirsOverTls))
-    }
+    const overTls = (port: number) => (): Duplex =>
+      connectTls({ host: '127.0.0.1', port, ca: authority.root.pem, servername: 'localhost' })
+    if (peerOverTls) await round(peerOverTls.pid, overTls(peerOverTls.port), sign, record(theirsOverTls))
+    const barely = csrs.map(({ pem }) => postJson('127.0.0.1', '/', { csr: pem }))
+    await round(bare.pid, overTls(barePort), barely, record(bareNodes))
   }
   const row = (what: string, unit: string, key: keyof Figures, name: string, figures: Figures): void =>
     report({
@@ -108,15 +111,18 @@ try {
       unit,
       ours: median(ours[key]),
       ...(figures[key].length > 0 ? { peer: { name, value: median(figures[key]) } } : {}),
-      ...(key === 'perSecond' ? { budget: { of: 'ratio', atLeast: 1 } } : {}),
+      ...(key === 'perSecond' && name === 'cfssl' ? { budget: { of: 'ratio', atLeast: 1 } } : {}),
     })
   row('enrollments (TLS; peer: plain HTTP)', '/s', 'perSecond', 'cfssl', theirs)
   row('enrollments (TLS; peer: TLS)', '/s', 'perSecond', 'cfssl', theirsOverTls)
+  row('enrollments (TLS; peer: TLS, crypto, commit, no more)', '/s', 'perSecond', 'bare Node', bareNodes)
   row('CPU of the server for one (peer: plain HTTP)', 'µs', 'cpuMicroseconds', 'cfssl', theirs)
   row('CPU of the server for one (peer: TLS)', 'µs', 'cpuMicroseconds', 'cfssl', theirsOverTls)
+  row('CPU of the server for one (peer: no more than that)', 'µs', 'cpuMicroseconds', 'bare Node', bareNodes)
 } finally {
   admin.close()
   await peer?.stop()
   await peerOverTls?.stop()
+  await bare.stop()
   await server.stop()
 }
