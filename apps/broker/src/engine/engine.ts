@@ -20,6 +20,7 @@ import { Outbox } from './outbox.ts'
 import { followPeers } from './following.ts'
 import { Publishing, type PublishingBroker } from './publishing.ts'
 import { enforceRevocation } from './revoked.ts'
+import { sweepEveryMs } from '../store/limits.ts'
 import { StorePersistence } from '../store/persistence.ts'
 import type { Store } from '../store/store.ts'
 import type { StoredSession } from '../store/stored-session.ts'
@@ -46,9 +47,6 @@ export interface EngineOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
-
-/** How often the store is looked through for what has waited too long. */
-const sweepMs = 60_000
 
 /** MQTT behind the TLS listeners: aedes, with every gate of the policy in front of it. */
 export interface Engine {
@@ -138,7 +136,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     revoked.sweepIfClosed()
     settle()
   })
-  const sweeping = setInterval(() => store.sweep(), sweepMs).unref()
+  const sweeping = setInterval(() => store.sweep(), sweepEveryMs(store.limits)).unref()
 
   /** May a message on this topic wait for this session? By the rights of now, not by those of the SUBSCRIBE. */
   function mayQueue({ owner }: StoredSession, topic: string): boolean {

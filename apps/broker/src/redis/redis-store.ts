@@ -3,6 +3,7 @@ import type { PeerMessage, PeerObserver, Peers } from '../store/peers.ts'
 import { BrokerError } from '../error.ts'
 import type { SharedBudget } from '../guard/shared-budget.ts'
 import type { DropReason } from '../store/counts.ts'
+import { sweepEveryMs } from '../store/limits.ts'
 import { encodeMessage, type Message } from '../store/message.ts'
 import { hasShare, ownerName } from '../store/retained.ts'
 import { type Publication, Store, type StoreOptions } from '../store/store.ts'
@@ -59,6 +60,7 @@ export class RedisStore extends Store implements Peers {
   readonly #log: StoreOptions['log']
   /** Filters that have changed since their session was saved. */
   readonly #touched = new WeakMap<StoredSession, Set<string>>()
+  #isSweeping = false
 
   constructor(options: RedisStoreOptions) {
     super(options)
@@ -176,12 +178,17 @@ export class RedisStore extends Store implements Peers {
 
   /** Sessions that nobody holds are looked after by the one node that comes first, once in a while. */
   override sweep(): void {
-    void this.#sweep().catch(() => undefined)
+    if (this.#isSweeping) return
+    this.#isSweeping = true
+    void this.#sweep()
+      .catch(() => undefined)
+      .finally(() => (this.#isSweeping = false))
   }
 
   async #sweep(): Promise<void> {
     const { node, limits } = { node: this.#node, limits: this.limits }
-    const isFirst = await node.main.set(`${this.#image.prefix}:sweep`, node.id, 'PX', 50_000, 'NX')
+    const untilNextMs = Math.floor((sweepEveryMs(limits) * 5) / 6)
+    const isFirst = await node.main.set(`${this.#image.prefix}:sweep`, node.id, 'PX', untilNextMs, 'NX')
     if (isFirst === null) return
     const now = this.now()
     for (const key of [...this.sessions.keys()].filter((key) => !this.#held.has(key))) {

@@ -34,5 +34,10 @@ export const defaultStoreLimits: StoreLimits = {
   maxRetainedBytesInTotal: 256 * mebibyte,
 }
 
+/** How often a store is looked through for what is too old, in milliseconds: each minute, and more often where little is too old. */
+export function sweepEveryMs({ maxQueuedMs, sessionExpiryMs }: StoreLimits): number {
+  return Math.max(1_000, Math.min(60_000, maxQueuedMs / 4, sessionExpiryMs / 4))
+}
+
 /** What the store costs per message beyond topic and payload, about, so that empty messages are not free. */
 export const messageOverheadBytes = 200

@@ -5,7 +5,7 @@ if refused then return refused end
 local key = ARGV[2]
 if call('HEXISTS', P .. 'holders', key) == 1 then return { 0, 0 } end
 local left = tonumber(call('HGET', P .. 'state:' .. key, 'left') or '')
-if left and left < tonumber(ARGV[4]) then return { 0, discard(key) } end
+if left and left < tonumber(ARGV[4]) then return { 0, discard(key, '') } end
 local dropped = 0
 while true do
   local id, record = oldest(key, tonumber(ARGV[5]))

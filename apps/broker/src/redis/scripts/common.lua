@@ -101,14 +101,14 @@ local function change(key, filter)
   return call('INCR', P .. 'version')
 end
 
--- Ends a session and everything in it.
-local function discard(key)
+-- Ends a session and everything in it. `teller`: the node that has struck it off its memory; "": none has.
+local function discard(key, teller)
   local messages = call('HLEN', P .. 'queue:' .. key)
   account(key, -(tonumber(call('HGET', P .. 'state:' .. key, 'bytes')) or 0))
   call('DEL', P .. 'queue:' .. key, P .. 'order:' .. key, P .. 'state:' .. key, P .. 'incoming:' .. key)
   call('DEL', P .. 'filters:' .. key)
   if call('HDEL', P .. 'sessions', key) == 1 then
-    tell('t', 'end', 'n', me, 'k', key, 'v', change(key, ''))
+    tell('t', 'end', 'n', teller, 'k', key, 'v', change(key, ''))
   end
   return messages
 end

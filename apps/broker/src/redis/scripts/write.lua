@@ -22,7 +22,7 @@ end
 function kinds.leave(key, left, sent)
   call('HSET', P .. 'state:' .. key, 'left', left, 'sent', sent)
 end
-kinds['end'] = discard
+kinds['end'] = function(key) discard(key, me) end
 -- The client has a QoS 2 message: its PUBREL takes its place.
 function kinds.release(key, sequence, record)
   local id = call('ZRANGEBYSCORE', P .. 'order:' .. key, sequence, sequence)[1]
