@@ -73,6 +73,7 @@ test('whoever sends is told how often a message has been overtaken, so that it n
   const accepting = new Accepting<string>({
     send: async (work, round, attempt) => {
       sent.push(`${work} ${round} ${attempt}`)
+      if (sent.length > 9) throw new Error(sent.join())
       return attempt < 3 && work === 'a' ? [Buffer.from('stale'), Buffer.from('2')] : [Buffer.from('ok')]
     },
     known: async () => undefined,

@@ -45,7 +45,7 @@ export class Accepting<Work> {
   async #send(item: Item<Work>): Promise<void> {
     this.#underWay += 1
     try {
-      const answer = (await this.#options.send(item.work, this.#round, item.attempts)) as [
+      const answer = (await this.#options.send(item.work, this.#round, item.attempts++)) as [
         Buffer,
         ...unknown[],
       ]
