@@ -39,9 +39,12 @@ describe('the settings of listeners', () => {
 })
 
 describe('the limits of the guards', () => {
-  test.each(['accept-rate', 'max-handshakes', 'connect-rate', 'message-rate', 'filter-rate'])('--%s is never 0', (name) => {
-    expect(() => load(`--${name}=0`)).toThrow('1')
-  })
+  test.each(['accept-rate', 'max-handshakes', 'connect-rate', 'message-rate', 'filter-rate'])(
+    '--%s is never 0',
+    (name) => {
+      expect(() => load(`--${name}=0`)).toThrow('1')
+    },
+  )
 })
 
 test('every limit is in docs/operations.md, with its flag', () => {

@@ -38,6 +38,11 @@ export function isFenced(error: unknown): boolean {
   return error instanceof Error && error.message.includes('FENCED')
 }
 
+/** Was it a script that went wrong, and not Redis that cannot do what it asks for? Then nothing is wrong with other calls. */
+export function isOwnFault(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('ERR user_script:')
+}
+
 /** The scripts of `scripts/`, each of which Redis runs as one piece. */
 export class Scripts {
   readonly #connection: Redis
