@@ -1,5 +1,6 @@
 import type { PublishPacket } from 'aedes'
 import type { Identity } from '../admission/identity.ts'
+import { BrokerError } from '../error.ts'
 import type { Publication, Store } from '../store/store.ts'
 import type { PeerMessage } from '../store/peers.ts'
 import type { StoredSession } from '../store/stored-session.ts'
@@ -180,9 +181,11 @@ export class Publishing {
         this.#options.gates.denyRetained(session, packet.topic)
         silence(packet)
       }
-    } catch {
+    } catch (error) {
       // Without an answer to its message a client sends it again; MQTT 3.1.1 has no other way to say no.
-      return session.end('store-failed')
+      if (error instanceof BrokerError) session.end('store-failed')
+      else this.#options.sessions.break(session, error as Error)
+      return
     }
     done()
   }

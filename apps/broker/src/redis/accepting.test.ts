@@ -67,3 +67,18 @@ test('what waits is rejected when nothing more can be known, and what comes late
   await answer()
   expect(accepted).toEqual([])
 })
+
+test('whoever sends is told how often a message has been overtaken, so that it need not be for ever', async () => {
+  const sent: string[] = []
+  const accepting = new Accepting<string>({
+    send: async (work, round, attempt) => {
+      sent.push(`${work} ${round} ${attempt}`)
+      if (sent.length > 9) throw new Error(sent.join())
+      return attempt < 3 && work === 'a' ? [Buffer.from('stale'), Buffer.from('2')] : [Buffer.from('ok')]
+    },
+    known: async () => undefined,
+  })
+  await accepting.add('a')
+  await accepting.add('b')
+  expect(sent).toEqual(['a 1 0', 'a 2 1', 'a 3 2', 'a 4 3', 'b 4 0'])
+})

@@ -7,7 +7,7 @@ import { openConnection } from './connection.ts'
 import { Liveness } from './liveness.ts'
 import { Log, type LogEntry } from './log.ts'
 import type { RedisAddress } from './redis-setting.ts'
-import { type Argument, isFenced, type ScriptName, Scripts } from './scripts.ts'
+import { type Argument, isAnswer, isFenced, type ScriptName, Scripts } from './scripts.ts'
 
 /** What a node does as one of many. */
 export interface NodeMember {
@@ -107,7 +107,7 @@ export class RedisNode {
     if (isFenced(cause)) this.#isLost = true
     // What was the master is a replica now: whoever is the master answers at the same address.
     if ((cause as Error).message.startsWith('READONLY')) this.main.disconnect(true)
-    this.#fall(cause)
+    this.#fall(cause instanceof BrokerError || isAnswer(cause) ? cause : this.#unreachable(cause as Error))
     this.#recover()
   }
 
@@ -119,6 +119,11 @@ export class RedisNode {
     if (this.#failure === undefined) await this.#scripts.run('leave', this.id).catch(() => undefined)
     this.#log.end(new BrokerError('store-failed', 'the store is closed'))
     for (const connection of [this.main, this.#logConnection]) connection.disconnect()
+  }
+
+  /** A call may know before its connection does, and says nothing of where Redis is. */
+  #unreachable(cause: Error): Error {
+    return new Error(`no connection to Redis at ${this.#options.address.url}: ${cause.message}`, { cause })
   }
 
   #connect(name: string): Redis {

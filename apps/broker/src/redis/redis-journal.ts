@@ -19,12 +19,15 @@ export interface RedisJournalOptions {
   readonly onWritten: (before: number, after: number) => void
 }
 
+/** Changes in one call of the script, some milliseconds in which Redis does nothing else: thousands of clients may go in one turn. */
+const atOnce = 1_000
+
 /** How a debt of a dead node is called (`common.lua`): no session is called like that. */
 const debt = /^(will|presence) /
 
 /**
  * What this node changes in its own sessions, on its way to Redis in the order in which it was changed; the changes of one turn
- * go in one piece. All of it may be written twice, so that what was under way when the connection was lost is
+ * go in one piece, or in several where they are very many: each change is as good alone, and `flushed` waits for all. All of it may be written twice, so that what was under way when the connection was lost is
  * written again. What others may change as well, queues getting longer and retained messages, is not written here but by the script `accept`.
  */
 export class RedisJournal implements Journal {
@@ -94,8 +97,11 @@ export class RedisJournal implements Journal {
     if (this.#gathering.length === 0) return
     const changes = this.#gathering
     this.#gathering = []
-    this.#underWay.add(changes)
-    if (!this.isFailing) this.track(this.#write(changes))
+    for (let from = 0; from < changes.length; from += atOnce) {
+      const group = changes.slice(from, from + atOnce)
+      this.#underWay.add(group)
+      if (!this.isFailing) this.track(this.#write(group))
+    }
   }
 
   /** Writes again what nobody knows to be written; resolves when it is. */

@@ -15,7 +15,7 @@ import type { Image } from './image.ts'
 import type { Live } from './live.ts'
 import type { RedisNode } from './node.ts'
 import type { RedisJournal } from './redis-journal.ts'
-import type { Argument } from './scripts.ts'
+import { type Argument, isOwnFault } from './scripts.ts'
 import { encodeFilter, encodeOwner } from './shared-session.ts'
 
 /** What a store in Redis is made of. */
@@ -201,24 +201,31 @@ export class RedisStore extends Store implements Peers {
 
   async #accept(work: Work): Promise<unknown> {
     this.journal.send()
-    const answer = await this.#accepting.add(work).catch((error: unknown) => {
-      this.#node.fail(error)
-      throw this.#node.failure ?? error
-    })
+    const answer = await this.#accepting.add(work)
     const [verdict, ...dropped] = answer.map(String)
     for (let n = 0; n < dropped.length; n += 2) this.#report(dropped[n]!, dropped[n + 1] as DropReason)
     if (verdict === 'lost') throw new BrokerError('store-failed', 'the session is held by another node')
     return verdict
   }
 
+  /** What is thrown before Redis is asked is an error of ours about this message: it is refused, and no other one is. */
   #send(work: Work, round: number, attempt: number): Promise<unknown> {
+    return this.#node.run('accept', this.#words(work, round, attempt)).catch((error: unknown) => {
+      if (isOwnFault(error)) throw error
+      this.#node.fail(error)
+      throw this.#node.failure ?? error
+    })
+  }
+
+  /** The arguments of the script `accept`. */
+  #words(work: Work, round: number, attempt: number): Argument[] {
     const { limits } = this
     const bounds = [limits.maxQueuedMessages, limits.maxQueuedBytes, limits.maxQueuedBytesInTotal]
     const tail = [...bounds, this.#maxUnacknowledged]
     if ('session' in work) {
       const { session, message, qos } = work
       const words = ['', round, message.topic, encodeMessage(message), 'r', '', '', '', '', '', '']
-      return this.#node.run('accept', [...words, ...tail, '', '', '', session.key, qos])
+      return [...words, ...tail, '', '', '', session.key, qos]
     }
     const { publication, time } = work
     const { topic, payload, qos, retain, owner, incoming, settles = '', presence } = publication
@@ -239,7 +246,7 @@ export class RedisStore extends Store implements Peers {
     ]
     for (const word of [...tail, ...this.#shareOf(owner)]) words.push(word)
     for (const [session, granted] of receivers) words.push(session.key, granted < qos ? granted : qos)
-    return this.#node.run('accept', words)
+    return words
   }
 
   /** What may be retained of this identity, in messages and bytes, and of all in bytes; nothing: as much as it likes. */

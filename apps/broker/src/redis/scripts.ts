@@ -38,6 +38,16 @@ export function isFenced(error: unknown): boolean {
   return error instanceof Error && error.message.includes('FENCED')
 }
 
+/** Has Redis answered with this error? Others are those of the connection. */
+export function isAnswer(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError'
+}
+
+/** Was it a script that went wrong, and not Redis that cannot do what it asks for? Then nothing is wrong with other calls. */
+export function isOwnFault(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('ERR user_script:')
+}
+
 /** The scripts of `scripts/`, each of which Redis runs as one piece. */
 export class Scripts {
   readonly #connection: Redis

@@ -100,6 +100,14 @@ export class Client {
     await answered
   }
 
+  /** Gives a filter up; resolves when the broker has. */
+  async unsubscribe(filter: string): Promise<void> {
+    const messageId = this.#nextId()
+    const answered = this.#answer('unsuback', messageId)
+    this.#send({ cmd: 'unsubscribe', messageId, unsubscriptions: [filter] })
+    await answered
+  }
+
   /** Publishes; resolves when the broker has taken it over: PUBACK, or PUBCOMP. */
   async publish(
     topic: string,

@@ -38,7 +38,7 @@ local function wanted(key, topic, qos)
 end
 
 -- The receivers that a node has computed, session and quality of service in ARGV from `first` on, with those whose filters for this topic
--- have changed since as they are now. Whether their owners may have it by now is judged at delivery.
+-- have changed since as they are now; in the same form. Whether their owners may have it by now is judged at delivery.
 local function revise(first, topic, qos, changes)
   local seen, doubtful = {}, {}
   for _, entry in ipairs(changes) do
@@ -50,12 +50,16 @@ local function revise(first, topic, qos, changes)
     end
   end
   local receivers = {}
+  local function receive(key, granted)
+    receivers[#receivers + 1] = key
+    receivers[#receivers + 1] = granted
+  end
   for i = first, #ARGV, 2 do
-    if not doubtful[ARGV[i]] then receivers[#receivers + 1] = { ARGV[i], ARGV[i + 1] } end
+    if not doubtful[ARGV[i]] then receive(ARGV[i], ARGV[i + 1]) end
   end
   for key in pairs(doubtful) do
     local granted = wanted(key, topic, qos)
-    if granted > 0 then receivers[#receivers + 1] = { key, granted } end
+    if granted > 0 then receive(key, granted) end
   end
   return receivers
 end
