@@ -28,7 +28,7 @@ const patienceMs = 60_000
 
 async function open(url: URL, tls: ConnectionOptions): Promise<Duplex> {
   if (url.protocol === 'wss:') {
-    const webSocket = new WebSocket(url, ['mqtt'], tls as object)
+    const webSocket = new WebSocket(url, ['mqtt'], tls)
     await once(webSocket, 'open')
     return createWebSocketStream(webSocket)
   }
