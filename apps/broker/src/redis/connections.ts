@@ -41,6 +41,7 @@ export class Connections {
   leave(): void {
     for (const connection of [this.main, this.log]) {
       if (this.#down.has(connection)) continue
+      this.#down.add(connection)
       this.#left.add(connection)
       connection.disconnect(true)
     }
