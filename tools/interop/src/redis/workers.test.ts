@@ -293,20 +293,26 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
       return { ticket, resumed, at: `${node === one ? 'one' : 'two'} ${worker}` }
     }
 
-    test('resume it, until a certificate is revoked, whoever’s it is', async () => {
-      await nodes.identity('bystander')
-      let first = await handshake(one, 'resumer')
+    /** A ticket of one node that the other one takes. */
+    async function commonTicket(): Promise<Buffer> {
+      let ticket: Buffer | undefined
       await until(
         async () => {
-          first = await handshake(one, 'resumer')
-          return (await handshake(two, 'resumer', first.ticket)).resumed
+          ticket = (await handshake(one, 'resumer')).ticket
+          return (await handshake(two, 'resumer', ticket)).resumed
         },
         () => 'the nodes do not have the same keys',
       )
+      return ticket!
+    }
+
+    test('resume it, until a certificate is revoked, whoever’s it is', async () => {
+      await nodes.identity('bystander')
+      const ticket = await commonTicket()
       const resumedAt = new Set<string>()
       while (resumedAt.size < 4) {
         for (const node of [one, two]) {
-          const { resumed, at } = await handshake(node, 'resumer', first.ticket)
+          const { resumed, at } = await handshake(node, 'resumer', ticket)
           expect(resumed).toBe(true)
           resumedAt.add(at)
         }
@@ -319,7 +325,7 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
       while (fullAt.size < 4) {
         for (const node of [one, two]) {
           const askedMs = performance.now() - revokedMs
-          const { resumed, at } = await handshake(node, 'resumer', first.ticket)
+          const { resumed, at } = await handshake(node, 'resumer', ticket)
           if (resumed) stillResumed.push(askedMs)
           else fullAt.add(at)
         }
@@ -329,6 +335,39 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
       expect(keys).toContain('nonce')
       for (const node of [one, two]) expect(node.app.output()).not.toMatch(/ticket-?keys?"/i)
     }, 60_000)
+
+    test('while Redis is away each node has keys of its own and changes them; when it is back none of before is good', async () => {
+      await nodes.identity('onlooker')
+      const isTaken = async (node: Node, ticket: Buffer): Promise<boolean> =>
+        (await handshake(node, 'resumer', ticket)).resumed
+      const common = await commonTicket()
+      const nonce = await nodes.redis.ask('HGET', 'fleetroot:tickets', 'nonce')
+      nodes.redis.freeze()
+      await until(
+        async () => !(await isTaken(one, common)) && !(await isTaken(two, common)),
+        () => 'keys that the nodes shared are still in use',
+      )
+      const { ticket: own } = await handshake(one, 'resumer')
+      const takenAt = new Set<string>()
+      while (takenAt.size < 2) {
+        const again = await handshake(one, 'resumer', own)
+        expect(again.resumed).toBe(true)
+        takenAt.add(again.at)
+      }
+      expect(await isTaken(two, own)).toBe(false)
+      await revoke('onlooker')
+      await until(
+        async () => !(await isTaken(one, own)),
+        () => 'keys do not change without Redis',
+      )
+
+      nodes.redis.thaw()
+      await commonTicket()
+      expect(await nodes.redis.ask('HGET', 'fleetroot:tickets', 'nonce')).not.toBe(nonce)
+      for (const node of [one, two]) {
+        for (const ticket of [common, own]) expect(await isTaken(node, ticket)).toBe(false)
+      }
+    }, 120_000)
   })
 
   test('say which worker can keep nothing while Redis is away, and are ready again when it is back', async () => {
