@@ -50,6 +50,11 @@ export class Live {
     main.publish(this.#channel, bytes).catch(() => undefined)
   }
 
+  /** Another Redis may answer at the address by now. */
+  reconnect(): void {
+    this.#connection.disconnect(true)
+  }
+
   close(): void {
     this.#connection.disconnect()
   }

@@ -26,6 +26,8 @@ type Answer = [Buffer, [Buffer, Buffer[]][]][] | null
  */
 export class Log {
   readonly #options: LogOptions
+  /** When Redis has answered last, by `performance.now`. */
+  answeredMs = Number.NEGATIVE_INFINITY
   #position = '0-0'
   /** Grows with every `begin`: what was asked for before is of no concern any more. */
   #run = 0
@@ -78,6 +80,7 @@ export class Log {
           key,
           this.#position,
         )) as Answer
+        this.answeredMs = performance.now()
         if (run === this.#run && answer !== null) this.#tell(answer[0]![1])
       } catch {
         // The node hears of the connection by itself.

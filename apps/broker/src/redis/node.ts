@@ -3,11 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@fleetroot/service'
 import type { Redis } from 'ioredis'
 import { BrokerError } from '../error.ts'
-import { openConnection } from './connection.ts'
+import { Connections } from './connections.ts'
 import { Liveness } from './liveness.ts'
 import { Log, type LogEntry } from './log.ts'
 import type { RedisAddress } from './redis-setting.ts'
 import { type Argument, isAnswer, isFenced, type ScriptName, Scripts } from './scripts.ts'
+import { askRun, isNotTheMaster, NotTheMaster } from './server-run.ts'
 
 /** What a node does as one of many. */
 export interface NodeMember {
@@ -47,18 +48,21 @@ const retryMs = 250
 export class RedisNode {
   /** Random, and another one after each beginning. */
   id = ''
-  readonly main: Redis
   readonly #log: Log
   readonly #options: NodeOptions
   readonly #scripts: Scripts
-  readonly #logConnection: Redis
-  readonly #down = new Set<Redis>()
+  readonly #connections: Connections
   readonly #liveness: Liveness
   readonly #ticking: NodeJS.Timeout
   #failure: BrokerError | undefined = new BrokerError('store-failed', 'not connected to Redis yet')
-  #downSinceMs = performance.now()
+  /** When the last sign of life was sent that Redis has: nobody counts from before. */
+  #aliveMs = performance.now()
+  /** When everything was well again. */
+  #wellMs = performance.now()
   #beats = 0
-  #beatSentMs: number | undefined
+  /** Since when an answer is due. */
+  #askedMs: number | undefined
+  #losing: NodeJS.Timeout | undefined
   #redisRun = ''
   #isLost = false
   #isClosed = false
@@ -67,17 +71,24 @@ export class RedisNode {
   constructor(options: NodeOptions) {
     this.#options = options
     const { address, member, timeoutMs } = options
-    this.main = this.#connect('fleetroot-broker')
-    this.#logConnection = this.#connect('fleetroot-broker-log')
+    this.#connections = new Connections(address, (failure) => {
+      if (failure !== undefined) this.#fall(failure)
+      this.#recover()
+    })
     this.#scripts = new Scripts(this.main, address.prefix)
     this.#log = new Log({
-      connection: this.#logConnection,
+      connection: this.#connections.log,
       key: `${address.prefix}:log`,
       onEntry: member.onEntry,
       onPause: member.onPause,
     })
     this.#liveness = new Liveness(timeoutMs)
     this.#ticking = setInterval(() => this.#tick(), Math.min(1_000, timeoutMs / 4))
+  }
+
+  /** The connection for commands. */
+  get main(): Redis {
+    return this.#connections.main
   }
 
   /** Why nothing can be kept now; undefined: it can. */
@@ -105,9 +116,9 @@ export class RedisNode {
   /** Redis has refused or not answered: it is looked into, and nothing is kept until it is well again. */
   fail(cause: unknown): void {
     if (isFenced(cause)) this.#isLost = true
-    // What was the master is a replica now: whoever is the master answers at the same address.
-    if ((cause as Error).message.startsWith('READONLY')) this.main.disconnect(true)
-    this.#fall(cause instanceof BrokerError || isAnswer(cause) ? cause : this.#unreachable(cause as Error))
+    if (isNotTheMaster(cause)) this.#connections.leave()
+    if (this.#failure === undefined)
+      this.#fall(cause instanceof BrokerError || isAnswer(cause) ? cause : this.#unreachable(cause as Error))
     this.#recover()
   }
 
@@ -115,10 +126,11 @@ export class RedisNode {
   async close(): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#ticking)
+    clearTimeout(this.#losing)
     await this.#recovering
     if (this.#failure === undefined) await this.#scripts.run('leave', this.id).catch(() => undefined)
     this.#log.end(new BrokerError('store-failed', 'the store is closed'))
-    for (const connection of [this.main, this.#logConnection]) connection.disconnect()
+    this.#connections.close()
   }
 
   /** A call may know before its connection does, and says nothing of where Redis is. */
@@ -126,28 +138,14 @@ export class RedisNode {
     return new Error(`no connection to Redis at ${this.#options.address.url}: ${cause.message}`, { cause })
   }
 
-  #connect(name: string): Redis {
-    const { address } = this.#options
-    const connection = openConnection({
-      address,
-      name,
-      onHealth: (failure) => {
-        if (failure === undefined) this.#down.delete(connection)
-        else {
-          this.#down.add(connection)
-          this.#fall(failure)
-        }
-        this.#recover()
-      },
-    })
-    this.#down.add(connection)
-    return connection
-  }
-
   #fall(cause: unknown): void {
     if (this.#isClosed || cause === this.#failure) return
     const reason = (cause as Error).message
     const before = this.#failure
+    if (before === undefined) {
+      this.#askedMs = undefined
+      this.#loseInTime()
+    }
     this.#failure = new BrokerError(
       'store-failed',
       `${reason}; nothing is acknowledged until Redis keeps it`,
@@ -155,8 +153,6 @@ export class RedisNode {
         cause,
       },
     )
-    if (before === undefined) this.#downSinceMs = performance.now()
-    this.#beatSentMs = undefined
     this.#log.abandon(this.#failure)
     if (before?.message !== this.#failure.message) this.#options.onHealth(this.#failure)
   }
@@ -166,19 +162,25 @@ export class RedisNode {
   }
 
   async #tryToRecover(): Promise<void> {
-    while (!this.#isClosed && this.#down.size === 0 && this.#failure !== undefined) {
+    while (!this.#isClosed && this.#connections.areUp && this.#failure !== undefined) {
       try {
         await this.#scripts.load()
-        const redisRun = await this.#askRun()
+        const redisRun = await askRun(this.main)
+        if (redisRun !== (await this.#connections.logRun))
+          throw new NotTheMaster('two Redis answer at one address')
         const isSame = !this.#isLost && this.id !== '' && redisRun === this.#redisRun
         if (isSame) await this.#goOn()
         else await this.#begin(redisRun)
         this.#failure = undefined
+        this.#askedMs = undefined
+        this.#wellMs = performance.now()
         this.#liveness.forget()
         this.#options.onHealth(undefined)
       } catch (error) {
         if (isFenced(error)) this.#isLost = true
-        else this.#fall(error)
+        // Otherwise there is a better reason.
+        else if (this.#connections.areUp) this.#fall(error)
+        if (isNotTheMaster(error)) this.#connections.leave()
         await delay(retryMs)
       }
     }
@@ -201,8 +203,10 @@ export class RedisNode {
     }
     this.#log.end(new BrokerError('store-failed', 'the node begins anew'))
     const id = randomBytes(9).toString('base64url')
+    const sentMs = performance.now()
     const [position, version] = (await this.#scripts.run('join', id, [previous])) as [Buffer, Buffer]
     this.id = id
+    this.#aliveMs = sentMs
     this.#redisRun = redisRun
     this.#beats = 0
     await member.begin(Number(version))
@@ -210,40 +214,60 @@ export class RedisNode {
     this.#log.begin(position.toString())
   }
 
-  /** Another one after every restart of Redis, and of the replica that takes its place. */
-  async #askRun(): Promise<string> {
-    const answer = await this.main.info('server')
-    return /^run_id:(\w+)/m.exec(answer)?.[1] ?? ''
+  #tick(): void {
+    const now = performance.now()
+    const silence = this.#silence(now)
+    if (silence !== undefined) {
+      this.#askedMs = undefined
+      this.#fall(new Error(`Redis at ${this.#options.address.url} ${silence}`))
+      this.#connections.leave()
+    } else if (this.#askedMs === undefined) {
+      if (this.#failure === undefined) this.#beat().catch((error: unknown) => this.fail(error))
+      else if (this.#connections.areUp) this.#ask()
+    }
+    if (this.#failure !== undefined) this.#recover()
   }
 
-  #tick(): void {
+  /** Ends everything when the others may take it over, should there be no answer until then. */
+  #loseInTime(): void {
     const { timeoutMs, member } = this.#options
-    const now = performance.now()
-    if (this.#failure === undefined) {
-      if (this.#beatSentMs === undefined) {
-        this.#beat().catch((error: unknown) => this.fail(error))
-      } else if (now - this.#beatSentMs > timeoutMs / 2) {
-        this.#fall(new Error(`Redis at ${this.#options.address.url} does not answer`))
-        for (const connection of [this.main, this.#logConnection]) connection.disconnect(true)
-      }
-      return
+    clearTimeout(this.#losing)
+    this.#losing = setTimeout(
+      () => {
+        if (this.#failure === undefined || this.#isLost || this.id === '' || this.#isClosed) return
+        if (performance.now() < this.#aliveMs + timeoutMs) return this.#loseInTime()
+        this.#isLost = true
+        void member.lose()
+      },
+      Math.max(0, this.#aliveMs + timeoutMs - performance.now()),
+    )
+  }
+
+  /** What is wrong with the answers, if something is: a Redis that stands still keeps its connections. */
+  #silence(now: number): string | undefined {
+    const { timeoutMs } = this.#options
+    if (this.#askedMs !== undefined && now - this.#askedMs > 0.45 * timeoutMs) return 'does not answer'
+    if (this.#failure !== undefined || now - this.#wellMs <= timeoutMs) return undefined
+    return now - this.#log.answeredMs > timeoutMs ? 'does not answer where the log is read' : undefined
+  }
+
+  /** While it is being recovered, which may take long where there is much to read. */
+  #ask(): void {
+    const askedMs = (this.#askedMs = performance.now())
+    const answered = (): void => {
+      if (this.#askedMs === askedMs) this.#askedMs = undefined
     }
-    this.#recover()
-    if (this.id === '' || this.#isLost || now - this.#downSinceMs <= timeoutMs) return
-    // By now the others may have taken over what is held here.
-    this.#isLost = true
-    void member.lose()
+    this.main.time().then(answered, answered)
   }
 
   async #beat(): Promise<void> {
     const { member } = this.#options
-    this.#beatSentMs = performance.now()
-    const [nodes, left] = (await this.#scripts.run('beat', this.id, [
-      (this.#beats += 1),
-      this.#log.position,
-      maxBehind,
-    ])) as [Buffer[], number]
-    this.#beatSentMs = undefined
+    const sentMs = performance.now()
+    this.#askedMs = sentMs
+    const words = [(this.#beats += 1), this.#log.position, maxBehind]
+    const answered = this.#scripts.run('beat', this.id, words).finally(() => (this.#askedMs = undefined))
+    const [nodes, left] = (await answered) as [Buffer[], number]
+    this.#aliveMs = sentMs
     const signs = new Map<string, string>()
     for (let n = 0; n < nodes.length; n += 2) signs.set(nodes[n]!.toString(), nodes[n + 1]!.toString())
     if (left > 0) member.onLeft()

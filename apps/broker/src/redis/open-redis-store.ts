@@ -72,7 +72,10 @@ export function openRedisStore(options: OpenRedisStoreOptions): OpenedRedisStore
     member: {
       begin: (version) => image.load(version),
       resume: () => journal.resume(),
-      lose: async () => image.observer?.onLost(),
+      lose: async () => {
+        live.reconnect()
+        await image.observer?.onLost()
+      },
       onEntry: (entry) => image.onEntry(entry),
       onPause: () => image.onPause(),
       onLeft: () => void collectDebts().catch(() => undefined),

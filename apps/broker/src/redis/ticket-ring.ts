@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis'
 import { ticketKeyBytes, type TicketKeys, ticketLifetimeMs } from '../listener/ticket-keys.ts'
 import { openConnection } from './connection.ts'
 import type { RedisAddress } from './redis-setting.ts'
+import { isNotTheMaster } from './server-run.ts'
 
 /** What a ring is made of. */
 export interface TicketRingOptions {
@@ -19,6 +20,8 @@ export interface TicketRingOptions {
 const lookEveryMs = 300
 /** For so long a node trusts what it saw last: then, and until it sees it again, it has keys of its own. */
 const trustMs = 600
+/** A Redis that has not answered for so long is left: another one may answer at its address by now. */
+const patienceMs = 2_000
 /** Nonces that are over and would be known again, should a replica or a backup of Redis bring them back. */
 const maxPast = 1_000
 
@@ -54,6 +57,8 @@ export class TicketRing {
   /** Grows with every rotation. */
   #turn = 0
   #seenMs = Number.NEGATIVE_INFINITY
+  /** When the question was asked whose answer is due. */
+  #askedMs = 0
   #isLooking = false
   #isWanted = false
 
@@ -99,6 +104,7 @@ export class TicketRing {
       keys.use()
       log.info('TLS sessions are not resumed on other nodes until Redis answers again')
     }
+    if (this.#isLooking && performance.now() - this.#askedMs > patienceMs) this.#connection.disconnect(true)
     this.#look()
   }
 
@@ -117,14 +123,15 @@ export class TicketRing {
 
   async #ask(): Promise<void> {
     const { address, keys } = this.#options
-    const askedMs = performance.now()
+    const askedMs = (this.#askedMs = performance.now())
     const next = randomBytes(32).toString('hex')
     const key = `${address.prefix}:tickets`
     const turn = this.#turn
     let nonce: string
     try {
       nonce = String(await this.#connection.eval(script, 1, key, this.#over, next, ticketLifetimeMs))
-    } catch {
+    } catch (error) {
+      if (isNotTheMaster(error)) this.#connection.disconnect(true)
       // The clock decides what to do without an answer.
       return
     }

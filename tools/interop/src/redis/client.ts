@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { connect } from 'node:tls'
+import type { Duplex } from 'node:stream'
+import { connect, type ConnectionOptions } from 'node:tls'
 import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
 import {
   generate,
@@ -9,9 +10,11 @@ import {
   type Packet,
   parser,
 } from 'mqtt-packet'
+import { createWebSocketStream, WebSocket } from 'ws'
 
 /** What a client connects with. */
 export interface ClientOptions {
+  /** `mqtts://…`, or `wss://…/mqtt`. */
   readonly url: URL
   readonly root: string
   readonly identity: KeyAndCertificate
@@ -22,6 +25,17 @@ export interface ClientOptions {
 
 /** Longest wait for anything, on a machine that has much else to do. */
 const patienceMs = 60_000
+
+async function open(url: URL, tls: ConnectionOptions): Promise<Duplex> {
+  if (url.protocol === 'wss:') {
+    const webSocket = new WebSocket(url, ['mqtt'], tls)
+    await once(webSocket, 'open')
+    return createWebSocketStream(webSocket)
+  }
+  const socket = connect({ ...tls, host: url.hostname, port: Number(url.port) })
+  await once(socket, 'secureConnect')
+  return socket
+}
 
 /** One MQTT connection that acknowledges what it gets, and remembers all of it. */
 export class Client {
@@ -62,9 +76,8 @@ export class Client {
     will,
   }: ClientOptions): Promise<Client> {
     const tls = clientTlsOptions({ trust: [root], identity, mode: 'compatible' })
-    const socket = connect({ ...tls, host: url.hostname, port: Number(url.port) })
+    const socket = await open(url, tls)
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
-    await once(socket, 'secureConnect')
     socket.on('error', () => undefined)
     socket.once('end', () => socket.destroy())
     const send = (...packets: Packet[]): void => {

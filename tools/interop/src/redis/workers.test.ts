@@ -1,6 +1,7 @@
 import { connect } from 'node:tls'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { freePort, type Transport, transports } from '@fleetroot/harness'
 import { clientTlsOptions } from '@fleetroot/tls-config'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
@@ -25,14 +26,24 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
   let nodes: Nodes
   let one: Node
   let two: Node
+  /** The same nodes, by the way over WSS. */
+  const webSockets = new Map<Node, Node>()
+  const over = (transport: Transport, node: Node): Node =>
+    transport === 'mqtts' ? node : webSockets.get(node)!
 
   beforeAll(async () => {
-    nodes = await startNodes(0, undefined, {
-      args: ['--workers=2', '--max-connections=24'],
-      env: { FLEETROOT_BROKER_TICKET_SECRET: 'a secret that both nodes know and Redis does not' },
-    })
+    nodes = await startNodes(0)
     nodes.setPolicy(policy)
-    ;[one, two] = await Promise.all([nodes.start(), nodes.start()])
+    const start = async (): Promise<Node> => {
+      const wssPort = await freePort()
+      const node = await nodes.start({
+        args: ['--workers=2', '--max-connections=24', `--wss-port=${wssPort}`],
+        env: { FLEETROOT_BROKER_TICKET_SECRET: 'a secret that both nodes know and Redis does not' },
+      })
+      webSockets.set(node, { ...node, url: new URL(`wss://127.0.0.1:${wssPort}/mqtt`) })
+      return node
+    }
+    ;[one, two] = await Promise.all([start(), start()])
   }, 60_000)
   afterAll(() => nodes[Symbol.asyncDispose]())
 
@@ -47,16 +58,21 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
     return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
   }
 
-  /** Connects one service with many client ids, until each worker of both nodes has `each` of them. */
-  async function spread(id: string, each = 1): Promise<Client[]> {
+  /** The worker that has the session with this client id. */
+  const workerWith = async (node: Node, id: string, clientId: string): Promise<number> =>
+    workerOf((await sessions(node, `&id=${id}`)).find((session) => session.clientId === clientId)!)
+
+  /** Connects one service with many client ids, until each worker of both nodes has one over each of these transports. */
+  async function spread(id: string, ways: readonly Transport[] = ['mqtts']): Promise<Client[]> {
     const clients: Client[] = []
     for (const node of [one, two]) {
-      const counts = new Map<number, number>()
-      while (counts.size < 2 || [...counts.values()].some((count) => count < each)) {
-        const clientId = `${id}-${clients.length}`
-        clients.push(await nodes.client(node, id, { profile: 'service', clientId }))
-        const view = (await sessions(node, `&id=${id}`)).find((session) => session.clientId === clientId)
-        counts.set(workerOf(view!), (counts.get(workerOf(view!)) ?? 0) + 1)
+      for (const transport of ways) {
+        const reached = new Set<number>()
+        while (reached.size < 2) {
+          const clientId = `${id}-${clients.length}`
+          clients.push(await nodes.client(over(transport, node), id, { profile: 'service', clientId }))
+          reached.add(await workerWith(node, id, clientId))
+        }
       }
     }
     return clients
@@ -178,9 +194,31 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
     for (const client of clients) await client.leave()
   })
 
-  test('close the sessions of a revoked certificate in every worker within a second', async () => {
-    const clients = await spread('traitor')
-    const faithful = await spread('faithful')
+  test('hand a session over between MQTTS and WSS, whichever workers have it', async () => {
+    const meter = await nodes.client(two, 'pulse')
+    let last = await nodes.client(one, 'hopper', { profile: 'service', clean: false })
+    await last.subscribe('devices/pulse/#')
+    let worker = await workerWith(one, 'hopper', 'hopper')
+    const changed = new Set<Transport>()
+    for (let n = 1; changed.size < 2; n += 1) {
+      const transport = transports[n % 2]!
+      const next = await nodes.client(over(transport, one), 'hopper', { profile: 'service', clean: false })
+      expect(next.connack).toMatchObject({ returnCode: 0, sessionPresent: true })
+      await last.closed
+      await meter.publish('devices/pulse/t', `${n}`)
+      await next.until(() => next.texts().includes(`${n}`))
+      expect((await sessions(one, '&id=hopper')).length + (await sessions(two, '&id=hopper')).length).toBe(1)
+      const at = await workerWith(one, 'hopper', 'hopper')
+      if (at !== worker) changed.add(transport)
+      worker = at
+      last = next
+    }
+    for (const client of [meter, last]) await client.leave()
+  })
+
+  test('close the sessions of a revoked certificate in every worker, MQTTS and WSS, within a second', async () => {
+    const clients = await spread('traitor', transports)
+    const faithful = await spread('faithful', transports)
     const began = performance.now()
     expect(await revoke('traitor')).toBe(200)
     await closed(clients)
@@ -189,11 +227,13 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
       expect(client.isClosed).toBe(false)
       await client.leave()
     }
-    const again = nodes.client(two, 'traitor', { profile: 'service' }).then(
-      () => 'admitted',
-      () => 'refused',
-    )
-    expect(await again).toBe('refused')
+    for (const transport of transports) {
+      const again = nodes.client(over(transport, two), 'traitor', { profile: 'service' }).then(
+        () => 'admitted',
+        () => 'refused',
+      )
+      expect(await again).toBe('refused')
+    }
   })
 
   test('hold an identity to its connections on all of them together', async () => {
@@ -253,20 +293,26 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
       return { ticket, resumed, at: `${node === one ? 'one' : 'two'} ${worker}` }
     }
 
-    test('resume it, until a certificate is revoked, whoever’s it is', async () => {
-      await nodes.identity('bystander')
-      let first = await handshake(one, 'resumer')
+    /** A ticket of one node that the other one takes. */
+    async function commonTicket(): Promise<Buffer> {
+      let ticket: Buffer | undefined
       await until(
         async () => {
-          first = await handshake(one, 'resumer')
-          return (await handshake(two, 'resumer', first.ticket)).resumed
+          ticket = (await handshake(one, 'resumer')).ticket
+          return (await handshake(two, 'resumer', ticket)).resumed
         },
         () => 'the nodes do not have the same keys',
       )
+      return ticket!
+    }
+
+    test('resume it, until a certificate is revoked, whoever’s it is', async () => {
+      await nodes.identity('bystander')
+      const ticket = await commonTicket()
       const resumedAt = new Set<string>()
       while (resumedAt.size < 4) {
         for (const node of [one, two]) {
-          const { resumed, at } = await handshake(node, 'resumer', first.ticket)
+          const { resumed, at } = await handshake(node, 'resumer', ticket)
           expect(resumed).toBe(true)
           resumedAt.add(at)
         }
@@ -279,7 +325,7 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
       while (fullAt.size < 4) {
         for (const node of [one, two]) {
           const askedMs = performance.now() - revokedMs
-          const { resumed, at } = await handshake(node, 'resumer', first.ticket)
+          const { resumed, at } = await handshake(node, 'resumer', ticket)
           if (resumed) stillResumed.push(askedMs)
           else fullAt.add(at)
         }
@@ -289,6 +335,39 @@ judgedBy(['redis-server'], 'two nodes with two workers each', () => {
       expect(keys).toContain('nonce')
       for (const node of [one, two]) expect(node.app.output()).not.toMatch(/ticket-?keys?"/i)
     }, 60_000)
+
+    test('while Redis is away each node has keys of its own and changes them; when it is back none of before is good', async () => {
+      await nodes.identity('onlooker')
+      const isTaken = async (node: Node, ticket: Buffer): Promise<boolean> =>
+        (await handshake(node, 'resumer', ticket)).resumed
+      const common = await commonTicket()
+      const nonce = await nodes.redis.ask('HGET', 'fleetroot:tickets', 'nonce')
+      nodes.redis.freeze()
+      await until(
+        async () => !(await isTaken(one, common)) && !(await isTaken(two, common)),
+        () => 'keys that the nodes shared are still in use',
+      )
+      const { ticket: own } = await handshake(one, 'resumer')
+      const takenAt = new Set<string>()
+      while (takenAt.size < 2) {
+        const again = await handshake(one, 'resumer', own)
+        expect(again.resumed).toBe(true)
+        takenAt.add(again.at)
+      }
+      expect(await isTaken(two, own)).toBe(false)
+      await revoke('onlooker')
+      await until(
+        async () => !(await isTaken(one, own)),
+        () => 'keys do not change without Redis',
+      )
+
+      nodes.redis.thaw()
+      await commonTicket()
+      expect(await nodes.redis.ask('HGET', 'fleetroot:tickets', 'nonce')).not.toBe(nonce)
+      for (const node of [one, two]) {
+        for (const ticket of [common, own]) expect(await isTaken(node, ticket)).toBe(false)
+      }
+    }, 120_000)
   })
 
   test('say which worker can keep nothing while Redis is away, and are ready again when it is back', async () => {

@@ -106,6 +106,5 @@ end
 local receivers, given = {}, ARGV
 if #changes > 0 then given, first = revise(first, topic, string.byte(body, 1), changes), 1 end
 for i = first, #given, 2 do receivers[#receivers + 1] = append(given[i], given[i + 1]) end
-end
 tell('t', 'message', 'n', me, 'f', flags, 'o', owner, 'b', body, 'r', #receivers == 0 and '[]' or cjson.encode(receivers))
 return answer
