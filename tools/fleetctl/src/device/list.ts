@@ -5,7 +5,10 @@ import { type Device, showLabels } from './device.ts'
 export const listDevices: Run = async (input, context) => {
   const limit = limitOf(input)
   const server = await context.server()
-  const query = { state: input.text('state') }
+  // The server and its operator have identities in the inventory, too, and so have claims.
+  const role =
+    input.text('role') ?? (input.on('all') || input.text('profile') !== undefined ? undefined : 'device')
+  const query = { state: input.text('state'), role, profile: input.text('profile') }
   const { items, more } = await listAll<Device>(server, 'cannot list devices', '/v1/devices', query, limit)
   return {
     kind: 'table',
