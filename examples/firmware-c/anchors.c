@@ -2,12 +2,12 @@
 
 #include "dates.h"
 #include "failure.h"
+#include "mbedtls3.h"
 #include "store.h"
 
 #include <limits.h>
 #include <mbedtls/md.h>
 #include <mbedtls/oid.h>
-#include <mbedtls/sha256.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,17 +26,20 @@ static int is_in(const mbedtls_x509_crt *certificate, const mbedtls_x509_crt *li
  * has taken that must not make a root of it. max_pathlen is one more than what the certificate says, 0 without a limit.
  */
 static int depth_below(const mbedtls_x509_crt *ca) {
-  int signs = (ca->ext_types & MBEDTLS_X509_EXT_KEY_USAGE) == 0 || (ca->key_usage & MBEDTLS_X509_KU_KEY_CERT_SIGN) != 0;
-  if (!ca->ca_istrue || !signs) return 0;
-  return ca->max_pathlen == 0 ? INT_MAX : ca->max_pathlen - 1;
+  int signs = (ca->MBEDTLS_PRIVATE(ext_types) & MBEDTLS_X509_EXT_KEY_USAGE) == 0 ||
+              (ca->MBEDTLS_PRIVATE(key_usage) & MBEDTLS_X509_KU_KEY_CERT_SIGN) != 0;
+  if (!ca->MBEDTLS_PRIVATE(ca_istrue) || !signs) return 0;
+  return ca->MBEDTLS_PRIVATE(max_pathlen) == 0 ? INT_MAX : ca->MBEDTLS_PRIVATE(max_pathlen) - 1;
 }
 
 static int is_self_signed(mbedtls_x509_crt *certificate) {
   unsigned char hash[MBEDTLS_MD_MAX_SIZE];
-  const mbedtls_md_info_t *md = mbedtls_md_info_from_type(certificate->sig_md);
+  const mbedtls_x509_buf *signature = &certificate->MBEDTLS_PRIVATE(sig);
+  mbedtls_md_type_t algorithm = certificate->MBEDTLS_PRIVATE(sig_md);
+  const mbedtls_md_info_t *md = mbedtls_md_info_from_type(algorithm);
   return same(&certificate->subject_raw, &certificate->issuer_raw) && md != NULL &&
          mbedtls_md(md, certificate->tbs.p, certificate->tbs.len, hash) == 0 &&
-         mbedtls_pk_verify(&certificate->pk, certificate->sig_md, hash, 0, certificate->sig.p, certificate->sig.len) == 0;
+         mbedtls_pk_verify(&certificate->pk, algorithm, hash, 0, signature->p, signature->len) == 0;
 }
 
 /* Whether a root of ours has signed a certificate for the name and the key of `root`: the new one with the old one (RFC 4210, 4.4). */
@@ -86,7 +89,7 @@ int anchors_load(struct device *device, const char *pin) {
   unsigned char hash[32];
   int ret = mbedtls_x509_crt_parse_file(&device->roots, pin);
   if (ret != 0) return fail_mbedtls(FAILED_STORE, ret, pin);
-  ret = mbedtls_sha256_ret(device->roots.raw.p, device->roots.raw.len, hash, 0);
+  ret = sha256_of(device->roots.raw.p, device->roots.raw.len, hash);
   if (ret != 0) return fail_mbedtls(FAILED_CRYPTO, ret, pin);
   int length = snprintf(device->pin, sizeof device->pin, "pin ");
   for (int i = 0; i < 32; i++) length += snprintf(device->pin + length, 3, "%02x", hash[i]);

@@ -1,10 +1,10 @@
 #include "csr.h"
 
 #include "failure.h"
+#include "mbedtls3.h"
 
 #include <mbedtls/base64.h>
 #include <mbedtls/ecp.h>
-#include <mbedtls/sha256.h>
 #include <mbedtls/x509_csr.h>
 #include <stdio.h>
 
@@ -18,7 +18,7 @@ int csr_make_key(struct device *device, mbedtls_pk_context *key) {
 int csr_fingerprint(mbedtls_pk_context *key, char hexadecimal[65]) {
   unsigned char der[256], hash[32];
   int length = mbedtls_pk_write_pubkey_der(key, der, sizeof der);
-  int ret = length < 0 ? length : mbedtls_sha256_ret(der + sizeof der - length, (size_t)length, hash, 0);
+  int ret = length < 0 ? length : sha256_of(der + sizeof der - length, (size_t)length, hash);
   if (ret != 0) return fail_mbedtls(FAILED_CRYPTO, ret, "cannot name the key");
   for (int i = 0; i < 32; i++) snprintf(hexadecimal + 2 * i, 3, "%02x", hash[i]);
   return DONE;

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "dates.h"
 #include "failure.h"
+#include "mbedtls3.h"
 
 #include <mbedtls/pk.h>
 #include <string.h>
@@ -22,7 +23,8 @@ int issued_take(struct device *device, const mbedtls_x509_crt *issued, const mbe
                 struct identity *identity) {
   uint32_t flags;
   const mbedtls_x509_crt *leaf = issued;
-  while (leaf != NULL && leaf->raw.p != NULL && mbedtls_pk_check_pair(&leaf->pk, &identity->key) != 0) leaf = leaf->next;
+  while (leaf != NULL && leaf->raw.p != NULL && key_check_pair(&leaf->pk, &identity->key, &device->random) != 0)
+    leaf = leaf->next;
   if (leaf == NULL || leaf->raw.p == NULL) return fail(FAILED_CERTIFICATE, "no certificate of the answer is for our key");
   if (!is_for(leaf, device->id)) return fail(FAILED_CERTIFICATE, "the certificate is for another device");
 

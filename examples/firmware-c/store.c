@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "failure.h"
+#include "mbedtls3.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,10 +40,11 @@ int store_load(struct device *device, const char *file, struct identity *identit
   if (failure != DONE) return failure;
   size_t size = strlen(text) + 1;
   identity->obtained = strncmp(text, "obtained ", 9) == 0 ? (time_t)strtoll(text + 9, NULL, 10) : 0;
-  int ret = mbedtls_pk_parse_key(&identity->key, (unsigned char *)text, size, NULL, 0);
+  int ret = key_parse(&identity->key, (unsigned char *)text, size, &device->random);
   if (ret == 0 && strstr(text, "BEGIN CERTIFICATE") != NULL)
     ret = mbedtls_x509_crt_parse(&identity->chain, (unsigned char *)text, size);
-  if (ret == 0 && identity->chain.raw.p != NULL) ret = mbedtls_pk_check_pair(&identity->chain.pk, &identity->key);
+  if (ret == 0 && identity->chain.raw.p != NULL)
+    ret = key_check_pair(&identity->chain.pk, &identity->key, &device->random);
   mbedtls_platform_zeroize(text, sizeof text);
   if (ret != 0) return fail_mbedtls(FAILED_STORE, ret, path);
   clock_has_been(device, identity->obtained);

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "dates.h"
 #include "failure.h"
+#include "mbedtls3.h"
 
 #include <string.h>
 
@@ -71,7 +72,7 @@ static int configure(struct tls *tls, struct device *device, struct identity *ow
   int ret = mbedtls_ssl_config_defaults(config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
                                         MBEDTLS_SSL_PRESET_DEFAULT);
   if (ret != 0) return ret;
-  mbedtls_ssl_conf_min_version(config, MBEDTLS_SSL_MAJOR_VERSION_3, MBEDTLS_SSL_MINOR_VERSION_3);
+  tls12_only(config);
   mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
   mbedtls_ssl_conf_ca_chain(config, &device->roots, NULL);
   mbedtls_ssl_conf_rng(config, mbedtls_ctr_drbg_random, &device->random);
@@ -129,7 +130,7 @@ int tls_read(struct tls *tls, void *octets, size_t size, unsigned timeout_ms) {
 }
 
 void tls_close(struct tls *tls) {
-  if (tls->ssl.state == MBEDTLS_SSL_HANDSHAKE_OVER) mbedtls_ssl_close_notify(&tls->ssl);
+  if (tls->ssl.MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_HANDSHAKE_OVER) mbedtls_ssl_close_notify(&tls->ssl);
   mbedtls_net_free(&tls->net);
   mbedtls_ssl_free(&tls->ssl);
   mbedtls_ssl_config_free(&tls->config);

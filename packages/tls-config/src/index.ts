@@ -8,7 +8,6 @@ export {
 } from './failure/explain.ts'
 export { type HandshakeFailureCode } from './failure/handshake.ts'
 export { type IdentityFiles, loadIdentity, type TlsIdentity } from './identity/load.ts'
-export { type IdentityWatch, watchIdentity, type WatchSettings } from './identity/watch.ts'
 export {
   type ClientTlsSettings,
   clientTlsOptions,

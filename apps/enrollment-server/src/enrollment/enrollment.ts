@@ -6,7 +6,6 @@ import {
   parseCsr,
   PkiError,
   type Profile,
-  withField,
 } from '@fleetroot/pki'
 import { admit, type Verdict } from '../admission/admission.ts'
 import { pending } from '../admission/approval.ts'
@@ -22,6 +21,7 @@ import { csrRefusal } from '../problem/csr-refusal.ts'
 import type { CsrReport, Refusal } from '../problem/refusal.ts'
 import type { CertificateRecord } from '../registry/records.ts'
 import type { Registry } from '../registry/registry.ts'
+import { changedMeanwhile } from './changed-meanwhile.ts'
 import { type Caller, identify } from './identify.ts'
 import type {
   CertificateRequest,
@@ -31,7 +31,7 @@ import type {
   PresentedCredential,
 } from './request.ts'
 import { networkOf } from './network.ts'
-import { makeServerKey, refuseServerKey } from './server-key.ts'
+import { createServerKeygen } from './server-key.ts'
 import type { SigningAuthority } from './signing-authority.ts'
 
 /** What an enrollment needs of a registry. */
@@ -173,38 +173,7 @@ export function createEnrollment(
     return given(certificate, issuer.id, false, report)
   }
 
-  let isMakingKey = false
-
-  /** Makes the key as well. Not before everything else is decided: it costs more than all of that. */
-  async function issueWithKey(
-    request: CertificateRequest,
-    asked: Csr,
-    caller: Caller,
-    now: Date,
-  ): Promise<EnrollmentOutcome> {
-    const refusal = refuseServerKey(asked)
-    if (refusal) return { ok: false, ...refusal }
-    // Requests travel in batches, which a key that takes long would hold up; and a token is used only when its key is made.
-    if (isMakingKey) {
-      return {
-        ok: false,
-        code: 'rate-limited',
-        detail: 'serverkeygen: a key is being made for another request; retry',
-        retryAfterSeconds: 1,
-      }
-    }
-    isMakingKey = true
-    const { csr, privateKey } = await makeServerKey(asked).finally(() => (isMakingKey = false))
-    const verdict = await decide(caller, csr, request, now)
-    if (verdict.verdict !== 'issue') {
-      const known = verdict.verdict === 'refuse' ? verdict : undefined
-      return { ok: false, code: known?.code ?? 'internal', detail: known?.detail ?? 'the server failed' }
-    }
-    const field = { field: 'publicKey', decision: 'overridden', reason: 'the server made the key' } as const
-    const fields = withField(verdict.csr.fields, field)
-    const outcome = await issue(request, csr, { ...verdict, csr: { fields } }, now)
-    return outcome.ok && !outcome.repeated ? { ...outcome, privateKey } : outcome
-  }
+  const issueWithKey = createServerKeygen(decide, issue)
 
   /** Has an operator asked whether this key may have that id. */
   async function ask(
@@ -314,21 +283,3 @@ function given(
   const certificate = { der, serial, deviceId, notBeforeMs, notAfterMs, issuer }
   return { ok: true, certificate, repeated: isRepeated, csr }
 }
-
-/** Refusals of the registry, whose state changed between the decision and the commit. */
-const changedMeanwhile = {
-  'token-used':
-    'token: another request used it first; retry with the key of that request, or ask for a new one',
-  'token-expired': 'token: it expired; ask for a new one',
-  'device-unknown': 'id: it is not in the inventory',
-  'device-inactive': 'id: it is suspended or retired',
-  'key-in-use': 'csr: its public key is certified for another device',
-  'certificate-inactive': 'client certificate: it was revoked',
-  'renewals-limited':
-    'client certificate: its device has 100 that are valid; use one of them until others expire',
-  'claim-exhausted': 'claim: others have used up what was left of it',
-  'claim-not-for-device': 'csr: its CN is not a device of the batch of this claim',
-  'approval-unknown': 'approval: it is over, or was taken back; ask again',
-  'device-revoked': 'id: the certificate of this device was revoked; ask the operator for a token',
-  'device-enrolled': 'id: another request enrolled it first; renew its certificate, or enroll with a token',
-} as const

@@ -157,6 +157,8 @@ const parameters: Readonly<Record<string, string>> = {
   cursor: sample.cursor,
   state: 'active',
   status: 'issued',
+  role: 'device',
+  profile: 'device',
   deviceId: 'pump-7',
   serial: sample.serial,
   after: '7',

@@ -74,6 +74,13 @@ export function deviceOperations(
   const pageOfState = database.prepare(
     `SELECT ${deviceColumns} FROM devices d WHERE state = ? AND id > ? ORDER BY id LIMIT ?`,
   )
+  const filtered = database.prepare(
+    `SELECT ${deviceColumns} FROM devices d WHERE id > :after AND (:state IS NULL OR state = :state)
+       AND (:profile IS NULL OR profile = :profile)
+       AND (:among IS NULL OR profile IN (SELECT value FROM json_each(:among)))
+       AND (:without IS NULL OR profile NOT IN (SELECT value FROM json_each(:without)))
+     ORDER BY id LIMIT :limit`,
+  )
   const rename = database.prepare('UPDATE devices SET dns = ?, ip = ? WHERE id = ?')
   return {
     addDevice: ({ id, profile, dns, ip, labels, batch, idevid, createdAtMs, by }) => {
@@ -102,10 +109,17 @@ export function deviceOperations(
       return row && deviceFromRow(row)
     },
     // Every id sorts after the empty string.
-    listDevices: ({ limit, after = '', state }) =>
-      (state === undefined ? page.all(after, limit) : pageOfState.all(state, after, limit)).map(
-        deviceFromRow,
-      ),
+    listDevices: ({ limit, after = '', state, profile, among, without }) => {
+      if (profile !== undefined || among || without) {
+        const json = (names: readonly string[] | undefined) => (names ? JSON.stringify(names) : null)
+        const lists = { among: json(among), without: json(without) }
+        return filtered
+          .all({ limit, after, state: state ?? null, profile: profile ?? null, ...lists })
+          .map(deviceFromRow)
+      }
+      const rows = state === undefined ? page.all(after, limit) : pageOfState.all(state, after, limit)
+      return rows.map(deviceFromRow)
+    },
     renameDevice: ({ id, dns, ip }) => rename.run(JSON.stringify(dns), JSON.stringify(ip), id).changes === 1,
   }
 }

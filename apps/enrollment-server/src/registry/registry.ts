@@ -34,6 +34,11 @@ export interface DevicePage {
   readonly limit: number
   readonly after?: string
   readonly state?: DeviceState
+  readonly profile?: string
+  /** Of these profiles alone. */
+  readonly among?: readonly string[]
+  /** Of no such profile. */
+  readonly without?: readonly string[]
 }
 
 /** A page of certificates in the order of their issuance: `after` is the `next` of the page before. */

@@ -19,7 +19,7 @@ import { cursor, decodeCursor, encodeCursor, pageLimit } from './cursor.ts'
 import { batchName, deviceId, isoTime } from './device.ts'
 import { changedMeanwhile, expectationOf } from './entity-tag.ts'
 import { endpoint } from './endpoint.ts'
-import { once } from './idempotency.ts'
+import type { Once } from './idempotency.ts'
 
 const longest = defaultProfiles.claim.lifetimeSeconds
 
@@ -65,9 +65,15 @@ const claim = z
 /** Serves the claims: make, list, read, revoke. */
 export function claimRoutes(
   app: FastifyInstance,
-  options: { registry: Registry; enroll: Enroll; authorities: Pick<Authorities, 'current'>; now: () => Date },
+  options: {
+    registry: Registry
+    enroll: Enroll
+    authorities: Pick<Authorities, 'current'>
+    now: () => Date
+    once: Once
+  },
 ): void {
-  const { registry, enroll, authorities, now } = options
+  const { registry, enroll, authorities, now, once } = options
   async function find(id: ClaimRecord['id']): Promise<ClaimRecord> {
     const found = await registry.findClaim(id)
     if (found) return found
@@ -131,9 +137,7 @@ export function claimRoutes(
         }
         const csr = await readCsr(body.csr)
         const what = { request, asked: { ...body, csr: csr.publicKeyFingerprint }, atMs: now().getTime() }
-        const made = await once(registry, what, (since) =>
-          makeClaim({ ...body, csr }, request, since !== undefined),
-        )
+        const made = await once(what, (since) => makeClaim({ ...body, csr }, request, since !== undefined))
         reply.header('location', `/v1/claims/${id}`)
         return made
       },

@@ -1,4 +1,4 @@
-import type { Profile } from '@fleetroot/pki'
+import { defaultProfiles, type Profile, type Role, roles } from '@fleetroot/pki'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { isManagedId } from '../admission/inventory.ts'
@@ -12,6 +12,23 @@ import { nameComplaints } from './device-names.ts'
 import { device, deviceId, newDevice, showDevice } from './device.ts'
 import { endpoint } from './endpoint.ts'
 import { answeredBefore, requestName } from './idempotency.ts'
+
+const profileName = z
+  .string()
+  .regex(/^[a-z0-9-]{1,32}$/, { error: 'must be the name of a profile, such as device' })
+
+/** The filter for a role, which the profile gives. Whose profile is not configured any more counts as a device. */
+function ofRole(
+  role: Role,
+  profiles: ReadonlyMap<string, Profile>,
+): { among: readonly string[] } | { without: readonly string[] } {
+  const named = (isWanted: boolean): string[] =>
+    [...profiles.values()].filter((one) => (one.role === role) === isWanted).map(({ name }) => name)
+  // Responders of OCSP have no role, and a profile that nobody can be registered for.
+  return role === 'device'
+    ? { without: [...named(false), defaultProfiles.ocsp.name] }
+    : { among: named(true) }
+}
 
 /** Serves the inventory: register, list, read. */
 export function deviceRoutes(
@@ -66,6 +83,8 @@ export function deviceRoutes(
         limit: pageLimit,
         cursor: cursor.optional(),
         state: z.enum(deviceStates, { error: `must be one of ${deviceStates.join(', ')}` }).optional(),
+        role: z.enum(roles, { error: `must be one of ${roles.join(', ')}` }).optional(),
+        profile: profileName.optional(),
       }),
       answer: {
         status: 200,
@@ -74,12 +93,14 @@ export function deviceRoutes(
         }),
       },
       refusals: ['field-invalid', 'role-not-allowed'],
-      handle: async ({ query: { limit, cursor, state } }) => {
+      handle: async ({ query: { limit, cursor, state, role, profile } }) => {
         // One more than asked for tells whether there is a next page.
         const records = await registry.listDevices({
           limit: limit + 1,
           ...(cursor !== undefined && { after: decodeCursor(cursor) }),
           ...(state && { state }),
+          ...(profile !== undefined && { profile }),
+          ...(role && ofRole(role, profiles)),
         })
         const items = records.slice(0, limit).map(showDevice)
         const last = items.at(-1)

@@ -26,25 +26,26 @@ export function requestName(request: FastifyRequest, asked: AuditValue): Request
   return { key: sha256([kind, id, request.method, path, key]), request: sha256(asked) }
 }
 
-/** Requests with a key that are under way here, so that the second of two waits for the answer of the first. */
-const underWay = new Map<string, Promise<unknown>>()
-
 /**
  * Answers a request whose work is not one transaction as often as it is asked with one `Idempotency-Key`, and works once. Without a
  * key it just works. `work` gets the moment since which it may have been done already: a kill came between the work and its
  * answer, or between the work and its beginning, and it has to look. What it refuses is not remembered.
  */
-export async function once<Answer>(
-  registry: Pick<Registry, 'beginOnce' | 'finishOnce' | 'forgetOnce'>,
-  { request, asked, atMs }: { request: FastifyRequest; asked: AuditValue; atMs: number },
+export type Once = <Answer>(
+  asking: { readonly request: FastifyRequest; readonly asked: AuditValue; readonly atMs: number },
   work: (unfinishedSinceMs?: number) => Promise<Answer>,
-): Promise<Answer> {
-  const name = requestName(request, asked)
-  if (!name) return work()
-  const { key } = name
-  const before = underWay.get(key) ?? Promise.resolve()
-  const mine = before.then(async () => {
-    const outcome = await registry.beginOnce({ ...name, atMs })
+) => Promise<Answer>
+
+/** Opens {@link Once}. Of two requests at once with one key the second waits for the answer of the first. */
+export function createOnce(registry: Pick<Registry, 'beginOnce' | 'finishOnce' | 'forgetOnce'>): Once {
+  const underWay = new Map<string, Promise<unknown>>()
+
+  async function ask<Answer>(
+    name: RequestName & { atMs: number },
+    work: (unfinishedSinceMs?: number) => Promise<Answer>,
+  ): Promise<Answer> {
+    const { key } = name
+    const outcome = await registry.beginOnce(name)
     if (outcome === 'other' || (typeof outcome === 'object' && 'repeated' in outcome)) {
       return JSON.parse(answeredBefore(outcome) ?? '') as Answer
     }
@@ -56,13 +57,20 @@ export async function once<Answer>(
       if (error instanceof RequestRefused) await registry.forgetOnce(key)
       throw error
     }
-  })
-  const settled = mine.catch(() => undefined)
-  underWay.set(key, settled)
-  try {
-    return await mine
-  } finally {
-    if (underWay.get(key) === settled) underWay.delete(key)
+  }
+
+  return async ({ request, asked, atMs }, work) => {
+    const name = requestName(request, asked)
+    if (!name) return work()
+    const before = underWay.get(name.key) ?? Promise.resolve()
+    const mine = before.then(() => ask({ ...name, atMs }, work))
+    const settled = mine.catch(() => undefined)
+    underWay.set(name.key, settled)
+    try {
+      return await mine
+    } finally {
+      if (underWay.get(name.key) === settled) underWay.delete(name.key)
+    }
   }
 }
 

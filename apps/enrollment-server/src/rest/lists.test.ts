@@ -30,6 +30,37 @@ describe('a list', () => {
   })
 })
 
+describe('a list of devices', () => {
+  const ids = async (query: string): Promise<string[]> => {
+    const { status, json } = await get(`/v1/devices?limit=1000&${query}`)
+    expect(status).toBe(200)
+    return (json['items'] as { id: string }[]).map(({ id }) => id)
+  }
+
+  it('is of one role, profile and state where they are named, page by page', async () => {
+    const gateway = { id: 'list-gateway', profile: 'service', dns: ['gw.example'] }
+    await command(testbed, '/v1/devices', gateway)
+    const everybody = await ids('')
+    const roles = ['device', 'service', 'operator', 'claim'] as const
+    const byRole = await Promise.all(roles.map((role) => ids(`role=${role}`)))
+    const [devices, services, operators, claims] = byRole
+    expect(devices).toContain('list-b')
+    expect(services).toEqual(expect.arrayContaining(['broker', 'enrollment-server', 'list-gateway']))
+    expect([operators, claims]).toEqual([['operator'], []])
+    const rest = everybody.filter((id) => !byRole.flat().includes(id))
+    expect(rest.toSorted()).toEqual(['ocsp-devices', 'ocsp-services'])
+    expect(await ids('profile=broker')).toEqual(['broker'])
+    expect(await ids('role=device&profile=service')).toEqual([])
+    expect(await ids('role=service&state=suspended')).toEqual([])
+    const { json } = await get('/v1/devices?limit=1&role=device')
+    const next = await ids(`role=device&cursor=${String(json['nextCursor'])}`)
+    expect(next).toEqual(devices?.slice(1))
+    for (const query of ['role=root', 'profile=A', 'rolle=device']) {
+      expect((await get(`/v1/devices?${query}`)).json['code']).toBe('field-invalid')
+    }
+  })
+})
+
 describe('an answer to a GET', () => {
   it('has an ETag, and is not sent again to whoever has it', async () => {
     for (const path of ['/v1/devices/list-b', '/v1/devices', '/v1/ca', '/v1/certificates?limit=1']) {

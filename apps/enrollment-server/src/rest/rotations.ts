@@ -5,16 +5,15 @@ import type { AuditRefusal } from '../audit/refusals.ts'
 import type { Rotation, RotationOutcome } from '../authority/rotation.ts'
 import { resource } from '../http/resource.ts'
 import { type Refusal, RequestRefused } from '../problem/refusal.ts'
-import type { Registry } from '../registry/registry.ts'
 import { actorOf } from './actor.ts'
 import { authorityId, certificates, changedAuthority, introduceForSeconds, showChanged } from './authority.ts'
 import { endpoint } from './endpoint.ts'
-import { once } from './idempotency.ts'
+import type { Once } from './idempotency.ts'
 
 /** What the changes of CAs are served from. */
 export interface RotationDependencies {
   readonly rotation: Rotation
-  readonly registry: Registry
+  readonly once: Once
   /** How long a new CA is known before it issues, unless the request says otherwise. */
   readonly introductionMs: number
   readonly now: () => Date
@@ -23,7 +22,7 @@ export interface RotationDependencies {
 
 /** Serves what an operator can do to the CAs. Each may be repeated when an answer was lost. */
 export function rotationRoutes(app: FastifyInstance, dependencies: RotationDependencies): void {
-  const { rotation, registry, introductionMs, now, auditRefusal } = dependencies
+  const { rotation, once, introductionMs, now, auditRefusal } = dependencies
   const wishOf = (request: FastifyRequest) => ({ atMs: now().getTime(), by: actorOf(request) })
   const introduction = (request: FastifyRequest, seconds: number | undefined) => ({
     ...wishOf(request),
@@ -60,7 +59,7 @@ export function rotationRoutes(app: FastifyInstance, dependencies: RotationDepen
         'idempotency-key-reused',
       ],
       handle: ({ body, request }) =>
-        once(registry, { request, asked: body, atMs: now().getTime() }, async (sinceMs) => {
+        once({ request, asked: body, atMs: now().getTime() }, async (sinceMs) => {
           const { kind, introduceForSeconds } = body
           const made = sinceMs === undefined ? undefined : await rotation.findIntroduced(kind, sinceMs)
           return made

@@ -18,12 +18,14 @@ import { deviceChangeRoutes } from './device-changes.ts'
 import { deviceRoutes } from './devices.ts'
 import { useEndpoints } from './endpoint.ts'
 import { enrollmentRoutes } from './enrollments.ts'
+import { createOnce } from './idempotency.ts'
 import { revocationRoutes } from './revocations.ts'
 import { type RotationDependencies, rotationRoutes } from './rotations.ts'
 import { tokenRoutes } from './tokens.ts'
 
 /** What the REST API serves from. */
-export interface RestDependencies extends RotationDependencies, ImportDependencies, AuditDependencies {
+export interface RestDependencies
+  extends Omit<RotationDependencies, 'once'>, ImportDependencies, AuditDependencies {
   readonly authorities: Authorities
   readonly registry: Registry
   readonly enroll: Enroll
@@ -67,13 +69,14 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
     },
   })
   caRoutes(app, { authorities, trustDomain })
-  rotationRoutes(app, dependencies)
+  const once = createOnce(registry)
+  rotationRoutes(app, { ...dependencies, once })
   deviceRoutes(app, { registry, profiles, now })
   await app.register(async (scope) => importRoutes(scope, dependencies))
   deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
   auditRoutes(app, dependencies)
-  claimRoutes(app, { registry, enroll, authorities, now })
+  claimRoutes(app, { registry, enroll, authorities, now, once })
   revocationRoutes(app, { registry, now })
   activationRoutes(app, { registry, now })
   approvalRoutes(app, { registry, now, lifetimeMs: dependencies.approvalLifetimeMs })

@@ -31,27 +31,9 @@ export interface TlsIdentity {
  * of another certificate; a chain out of order; a certificate that is expired or not yet valid
  */
 export function loadIdentity(files: IdentityFiles, now: Date): TlsIdentity {
-  return parseIdentity(readIdentityFiles(files), files, now)
-}
-
-/** The content of the two files, read at one moment but not yet known to belong together. */
-export interface IdentityText {
-  readonly key: string
-  readonly cert: string
-}
-
-/** Reads both files without judging more than their permissions. */
-export function readIdentityFiles(files: IdentityFiles): IdentityText {
-  return {
-    cert: readText(files.certFile, 'certificate file'),
-    key: readPrivateText(files.keyFile, 'key file'),
-  }
-}
-
-/** Judges what was read; `files` names the sources in errors and has the passphrase. */
-export function parseIdentity(text: IdentityText, files: IdentityFiles, now: Date): TlsIdentity {
-  const [certificate, ...chain] = parseChain(text.cert, files.certFile)
-  const privateKey = parsePrivateKey(text.key, files.keyFile, files.passphrase)
+  const { certFile, keyFile, passphrase } = files
+  const [certificate, ...chain] = parseChain(readText(certFile, 'certificate file'), certFile)
+  const privateKey = parsePrivateKey(readPrivateText(keyFile, 'key file'), keyFile, passphrase)
   checkChain([certificate, ...chain], privateKey, files, now)
   const cert = [certificate, ...chain].map((each) => each.pem).join('')
   return { key: exportPrivateKey(privateKey), cert, certificate, chain }

@@ -1,26 +1,21 @@
 import type { Run } from '../command/command.ts'
-import { limitOf, listAll, moreNote } from '../server/pages.ts'
+import { listTable } from '../server/list-table.ts'
 import type { Approval } from './approval.ts'
 
-export const listApprovals: Run = async (input, context) => {
-  const limit = limitOf(input)
+export const listApprovals: Run = (input, context) => {
   const state = input.on('all') ? undefined : 'pending'
-  const server = await context.server()
-  const what = 'cannot list approvals'
-  const { items, more } = await listAll<Approval>(server, what, '/v1/approvals', { state }, limit)
-  return {
-    kind: 'table',
-    json: { items, more },
-    columns: ['device', 'state', 'profile', 'address', 'asked', 'id'],
-    rows: items.map(({ id, deviceId, state, profile, address, askedAt }) => [
-      deviceId,
-      state,
-      profile,
-      address,
-      askedAt,
-      id,
-    ]),
+  return listTable<Approval>(input, context, {
+    things: 'approvals',
+    path: '/v1/approvals',
+    query: { state },
+    columns: {
+      device: ({ deviceId }) => deviceId,
+      state: ({ state }) => state,
+      profile: ({ profile }) => profile,
+      address: ({ address }) => address,
+      asked: ({ askedAt }) => askedAt,
+      id: ({ id }) => id,
+    },
     empty: state ? 'nobody waits' : 'nobody has asked',
-    ...moreNote(more),
-  }
+  })
 }

@@ -1,24 +1,18 @@
 import type { Run } from '../command/command.ts'
-import { limitOf, listAll, moreNote } from '../server/pages.ts'
+import { listTable } from '../server/list-table.ts'
 import type { Claim } from './claim.ts'
 
-export const listClaims: Run = async (input, context) => {
-  const limit = limitOf(input)
-  const server = await context.server()
-  const { items, more } = await listAll<Claim>(server, 'cannot list claims', '/v1/claims', {}, limit)
-  return {
-    kind: 'table',
-    json: { items, more },
-    columns: ['id', 'state', 'batch', 'used', 'quota', 'valid until'],
-    rows: items.map(({ id, state, batch, used, quota, notAfter }) => [
-      id,
-      state,
-      batch,
-      String(used),
-      String(quota),
-      notAfter ?? '-',
-    ]),
-    empty: 'no claims',
-    ...moreNote(more),
-  }
-}
+export const listClaims: Run = (input, context) =>
+  listTable<Claim>(input, context, {
+    things: 'claims',
+    path: '/v1/claims',
+    query: {},
+    columns: {
+      id: ({ id }) => id,
+      state: ({ state }) => state,
+      batch: ({ batch }) => batch,
+      used: ({ used }) => String(used),
+      quota: ({ quota }) => String(quota),
+      'valid until': ({ notAfter }) => notAfter,
+    },
+  })

@@ -52,7 +52,7 @@ describe('a wrong command line', () => {
     ['ca rotate ruut', 'ca rotate ruut is not a command'],
     ['xyzzy', 'xyzzy is not a command (fleetctl --help lists them)'],
     ['device list --stat x', '--stat is no flag of device list; did you mean --state?'],
-    ['device list --role device', '--role is no flag of device list'],
+    ['device list --quota 1', '--quota is no flag of device list'],
     ['device list -x', '-x is no flag of device list'],
     ['--jsn', '--jsn is no flag of fleetctl; did you mean --json?'],
     ['device list --limit', '--limit needs a value: --limit N'],

@@ -96,7 +96,11 @@ export const options = {
     value: 'FILE',
     isPath: true,
   },
-  role: { help: 'role of the client', value: 'ROLE', choices: ['device', 'service', 'operator', 'claim'] },
+  role: {
+    help: 'role in the certificate',
+    value: 'ROLE',
+    choices: ['device', 'service', 'operator', 'claim'],
+  },
   id: { help: 'device id of the client', value: 'ID' },
   o: { help: 'organization in its certificate', value: 'NAME' },
   ou: { help: 'organizational unit in its certificate', value: 'NAME' },
@@ -107,7 +111,7 @@ export const options = {
     help: 'what its certificate from the factory says: a configured manufacturer and a serial number',
     value: 'MANUFACTURER:SERIAL',
   },
-  all: { help: 'those that are decided, too' },
+  all: { help: 'what is left out otherwise, too: approvals that are decided, other roles than device' },
   quota: { help: 'how many devices may enroll with it', value: 'N' },
   csr: {
     help: 'certify the key of this request, PEM or DER, instead of making one',

@@ -32,9 +32,15 @@ export const deviceCommands: readonly Command[] = [
   {
     path: ['device', 'list'],
     summary: 'list devices in the order of their ids',
-    options: ['state', 'limit'],
+    details:
+      'Services, operators and claims are in the inventory, too: --role, --profile or --all shows them.',
+    options: ['state', 'role', 'profile', 'all', 'limit'],
     server: true,
-    examples: ['fleetctl device list --state suspended', 'fleetctl device list --json --limit 0'],
+    examples: [
+      'fleetctl device list --state suspended',
+      'fleetctl device list --role service',
+      'fleetctl device list --json --limit 0',
+    ],
     load: async () => (await import('./list.ts')).listDevices,
   },
   {

@@ -88,13 +88,36 @@ describe('device list', () => {
     for (let n = 0; n < 5; n++) await session.run(['device', 'add', `paged-${n}`])
     const all = (await session.run(['device', 'list', '--limit', '0', '--json'])).json()
     const ids = (all as { items: { id: string }[] }).items.map(({ id }) => id)
-    expect(ids).toEqual(expect.arrayContaining(['broker', 'operator', 'paged-0', 'paged-4']))
+    expect(ids).toEqual(expect.arrayContaining(['paged-0', 'paged-4']))
     const some = await session.run(['device', 'list', '--limit', '2'])
     expect(some.stdout.split('\n')).toHaveLength(3)
     expect(some.stderr).toBe('there are more: --limit 0 shows all\n')
     expect((await session.run(['device', 'list', '--limit', '2', '--json'])).json()).toMatchObject({
       more: true,
     })
+  })
+
+  test('shows devices, and services, the operator and claims where they are asked for', async () => {
+    await session.run(['device', 'add', 'gateway-1', '--profile', 'service', '--dns', 'gateway-1.example'])
+    const out = session.file('line-1')
+    await session.run(['claim', 'create', 'line-1', '--batch', 'b', '--quota', '1', '--out', out])
+    const listed = async (...flags: string[]) => {
+      const { stdout } = await session.run(['device', 'list', ...flags])
+      return stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => line.split('\t'))
+    }
+    const profilesOf = (rows: string[][]) => new Set(rows.map(([, , profile]) => profile))
+    expect(profilesOf(await listed())).toEqual(new Set(['device']))
+    expect(profilesOf(await listed('--role', 'service'))).toEqual(new Set(['service', 'broker']))
+    expect(profilesOf(await listed('--profile', 'broker'))).toEqual(new Set(['broker']))
+    expect((await listed('--role', 'claim')).map(([id]) => id)).toEqual(['line-1'])
+    expect((await listed('--role', 'operator')).map(([id]) => id)).toEqual(['operator'])
+    expect(await listed('--role', 'device', '--profile', 'service')).toEqual([])
+    const all = (await listed('--all')).map(([id]) => id)
+    expect(all).toEqual(expect.arrayContaining(['broker', 'gateway-1', 'line-1', 'operator', 'paged-0']))
+    expect(await session.run(['device', 'list', '--role', 'root'])).toMatchObject({ status: 2 })
   })
 
   test('shows one state only, and an empty list as such', async () => {

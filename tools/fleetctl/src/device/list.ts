@@ -1,25 +1,22 @@
 import type { Run } from '../command/command.ts'
-import { limitOf, listAll, moreNote } from '../server/pages.ts'
+import { listTable } from '../server/list-table.ts'
 import { type Device, showLabels } from './device.ts'
 
-export const listDevices: Run = async (input, context) => {
-  const limit = limitOf(input)
-  const server = await context.server()
-  const query = { state: input.text('state') }
-  const { items, more } = await listAll<Device>(server, 'cannot list devices', '/v1/devices', query, limit)
-  return {
-    kind: 'table',
-    json: { items, more },
-    columns: ['id', 'state', 'profile', 'certificate', 'valid until', 'labels'],
-    rows: items.map(({ id, state, profile, certificate, labels }) => [
-      id,
-      state,
-      profile,
-      certificate?.status ?? '-',
-      certificate?.notAfter ?? '-',
-      showLabels(labels) || '-',
-    ]),
-    empty: 'no devices',
-    ...moreNote(more),
-  }
+export const listDevices: Run = (input, context) => {
+  const profile = input.text('profile')
+  // The server and its operator have identities in the inventory, too, and so have claims.
+  const role = input.text('role') ?? (input.on('all') || profile !== undefined ? undefined : 'device')
+  return listTable<Device>(input, context, {
+    things: 'devices',
+    path: '/v1/devices',
+    query: { state: input.text('state'), role, profile },
+    columns: {
+      id: ({ id }) => id,
+      state: ({ state }) => state,
+      profile: ({ profile }) => profile,
+      certificate: ({ certificate }) => certificate?.status,
+      'valid until': ({ certificate }) => certificate?.notAfter,
+      labels: ({ labels }) => showLabels(labels) || undefined,
+    },
+  })
 }

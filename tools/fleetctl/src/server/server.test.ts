@@ -33,7 +33,7 @@ beforeAll(async () => {
 })
 afterAll(() => session[Symbol.asyncDispose]())
 
-const list = ['device', 'list', '--limit', '1']
+const list = ['device', 'list', '--all', '--limit', '1']
 
 describe('a server that cannot be reached', () => {
   test('is down: says so, with the ways to name another', async () => {

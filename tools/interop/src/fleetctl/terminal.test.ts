@@ -28,7 +28,7 @@ judgedBy(['script'], 'fleetctl on a terminal', () => {
     ((await fleet.admin.call('GET', `/v1/devices/${id}`)).body as { state: string }).state
 
   test('a list has a heading', async () => {
-    const { status, text } = await onTerminal('device list', '')
+    const { status, text } = await onTerminal('device list --all', '')
     expect(status, text).toBe(0)
     expect(text).toMatch(/^ID +STATE +PROFILE +CERTIFICATE +VALID UNTIL +LABELS\r?$/m)
   })
