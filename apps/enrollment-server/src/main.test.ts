@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { type App, startApp } from '@fleetroot/harness'
+import { type App, startApp, writeCaKeys } from '@fleetroot/harness'
 import { generateKeyPair } from '@fleetroot/pki'
 import { type AuditRecord, verifyAuditChain } from '@fleetroot/service'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -84,6 +84,7 @@ describe('the process', () => {
   })
 
   it('whose registry is gone says what that means', async () => {
+    writeCaKeys(data)
     const first = start()
     await first.ready()
     await first.stop('SIGTERM')
@@ -115,6 +116,7 @@ describe('the process', () => {
   })
 
   it('stops while requests are open, after it has answered them', async () => {
+    writeCaKeys(data)
     const server = start()
     const client = await clientOf(server)
     const tokens = await Promise.all(Array.from({ length: 20 }, (_, n) => client.token(`open-${n}`)))
@@ -135,6 +137,8 @@ describe('the process', () => {
 })
 
 describe('kill -9 during 500 enrollments', () => {
+  beforeEach(() => writeCaKeys(data))
+
   it('leaves a registry that knows every certificate a client holds, and lets every other client retry', async () => {
     const server = start()
     const client = await clientOf(server)
@@ -178,6 +182,8 @@ describe('kill -9 during 500 enrollments', () => {
 })
 
 describe('a thread of the registry that dies', () => {
+  beforeEach(() => writeCaKeys(data))
+
   // Loaded into every thread: the one that is asked about `doomed` ends.
   const deadly = `--import=data:text/javascript,${encodeURIComponent(
     `import { isMainThread, parentPort } from 'node:worker_threads'
@@ -223,6 +229,7 @@ describe('two servers on one data directory', () => {
   })
 
   it('tell of each other’s revocations, refuse by them, and never use a CRL number twice', async () => {
+    writeCaKeys(data)
     const servers = [start(), start()]
     const [one, other] = await Promise.all(servers.map(clientOf))
     const port = servers[1] && (await portOf(servers[1]))
@@ -248,6 +255,8 @@ describe('two servers on one data directory', () => {
 })
 
 describe('kill -9 during 200 revocations', () => {
+  beforeEach(() => writeCaKeys(data))
+
   it('leaves each revoked with its event and audit record, or not revoked at all, and CRL numbers grow', async () => {
     const server = start()
     const client = await clientOf(server)

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Contender, startOurs, startTheirs } from './contenders.ts'
+import type { Contender } from './contenders.ts'
+import { measureInTurn } from './in-turn.ts'
 import { each } from './load/each.ts'
 import { connectMqtt } from './load/mqtt.ts'
 import { machine } from './measure/machine.ts'
 import { cpuMs } from './measure/process.ts'
-import { report, type Row } from './measure/report.ts'
-import { median, percentile } from './measure/statistics.ts'
+import { report } from './measure/report.ts'
+import { percentile } from './measure/statistics.ts'
 import { mosquittoVersion } from './peer/mosquitto.ts'
 
 // One message at QoS 0 to a thousand devices. As fast as the subscribers take it: deliveries a second and CPU for each.
@@ -90,30 +91,12 @@ console.log(`fanout: ${machine()}`)
 console.log(
   `1 publisher, ${subscribers} subscribers, ${8 + padding.length} octets, median of ${rounds} rounds of ${messages}; ${mosquittoVersion() ?? 'mosquitto not installed'}`,
 )
-const ours = await startOurs(ids, ['bench-service'])
-const theirs = mosquittoVersion() ? await startTheirs(ids, ['bench-service']) : undefined
-try {
-  const run = { ours: await rounded(ours), theirs: theirs && (await rounded(theirs)) }
-  const figures: Record<'ours' | 'theirs', Figures[]> = { ours: [], theirs: [] }
-  for (let number = 0; number <= rounds; number++) {
-    const own = await run.ours()
-    const peers = await run.theirs?.()
-    if (number === 0) continue
-    figures.ours.push(own)
-    if (peers) figures.theirs.push(peers)
-  }
-  const show = (what: string, key: keyof Figures, unit: string, more: Partial<Row> = {}): void => {
-    const of = (which: 'ours' | 'theirs'): number => median(figures[which].map((each) => each[key]))
-    const peer = theirs ? { peer: { name: theirs.name, value: of('theirs') } } : {}
-    report({ what, ours: of('ours'), unit, ...peer, ...more })
-  }
-  show(`QoS 0, 1 publisher to ${subscribers}, deliveries`, 'perSecond', '/s')
-  show('CPU of the broker for one of them', 'cpuMicroseconds', 'µs')
-  show(`latency at ${1000 / paceMs} messages a second, p50`, 'p50', 'ms')
-  show('the same, p99', 'p99', 'ms')
-} finally {
-  await ours.stop()
-  await theirs?.stop()
-}
+const { medians } = await measureInTurn(ids, rounds, rounded)
+const show = (what: string, key: keyof Figures, unit: string): void =>
+  report({ what, ...medians((figures) => figures[key]), unit })
+show(`QoS 0, 1 publisher to ${subscribers}, deliveries`, 'perSecond', '/s')
+show('CPU of the broker for one of them', 'cpuMicroseconds', 'µs')
+show(`latency at ${1000 / paceMs} messages a second, p50`, 'p50', 'ms')
+show('the same, p99', 'p99', 'ms')
 // A thousand connections that are open would keep the process.
 process.exit()

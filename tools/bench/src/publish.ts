@@ -1,9 +1,9 @@
 import { connectMqtt } from './load/mqtt.ts'
-import { type Contender, startOurs, startTheirs } from './contenders.ts'
+import type { Contender } from './contenders.ts'
+import { measureInTurn } from './in-turn.ts'
 import { machine } from './measure/machine.ts'
 import { cpuMs } from './measure/process.ts'
 import { report } from './measure/report.ts'
-import { median } from './measure/statistics.ts'
 import { mosquittoVersion } from './peer/mosquitto.ts'
 
 // QoS 0: ten publishers to one subscriber, CPU of the broker per message delivered.
@@ -17,8 +17,8 @@ const payload = Buffer.from(JSON.stringify({ id: 'bench', seq: 123_456, temperat
 const topic = (id: string): string => `devices/${id}/telemetry/t`
 
 interface Figures {
-  cpuMicroseconds: number[]
-  perSecond: number[]
+  readonly cpuMicroseconds: number
+  readonly perSecond: number
 }
 
 async function rounded(contender: Contender): Promise<() => Promise<Figures>> {
@@ -29,20 +29,18 @@ async function rounded(contender: Contender): Promise<() => Promise<Figures>> {
   await subscriber.subscribe('devices/#', 0)
   let delivered = 0
   return async () => {
-    const figures: Figures = { cpuMicroseconds: [], perSecond: [] }
     const total = publishers.length * perPublisher
     const cpu = cpuMs(contender.pid)
     const arrived = subscriber.received((delivered += total))
     await Promise.all(connections.map(({ id, mqtt }) => mqtt.publish0(topic(id), payload, perPublisher)))
     await arrived
-    figures.cpuMicroseconds.push(((cpuMs(contender.pid) - cpu) * 1000) / total)
+    const cpuMicroseconds = ((cpuMs(contender.pid) - cpu) * 1000) / total
 
     const everything = subscriber.received((delivered += total))
     const started = performance.now()
     await Promise.all(connections.map(({ id, mqtt }) => mqtt.publish1(topic(id), payload, perPublisher, 100)))
     await everything
-    figures.perSecond.push(total / ((performance.now() - started) / 1000))
-    return figures
+    return { cpuMicroseconds, perSecond: total / ((performance.now() - started) / 1000) }
   }
 }
 
@@ -50,39 +48,18 @@ console.log(`publish: ${machine()}`)
 console.log(
   `${publishers.length} publishers, 1 subscriber, ${payload.length} octets, median of ${rounds} rounds of ${publishers.length * perPublisher}; ${mosquittoVersion() ?? 'mosquitto not installed'}`,
 )
-const ours = await startOurs(publishers, ['bench-service'])
-const theirs = mosquittoVersion() ? await startTheirs(publishers, ['bench-service']) : undefined
-try {
-  const run = { ours: await rounded(ours), theirs: theirs && (await rounded(theirs)) }
-  const figures: Record<'ours' | 'theirs', Figures[]> = { ours: [], theirs: [] }
-  for (let number = 0; number <= rounds; number++) {
-    const own = await run.ours()
-    const peers = await run.theirs?.()
-    if (number === 0) continue
-    figures.ours.push(own)
-    if (peers) figures.theirs.push(peers)
-  }
-  const of = (which: 'ours' | 'theirs', key: keyof Figures): number =>
-    median(figures[which].flatMap((figure) => figure[key]))
-  const peer = (key: keyof Figures): object =>
-    theirs ? { peer: { name: theirs.name, value: of('theirs', key) } } : {}
-  report({
-    what: 'QoS 0, 10 publishers to 1 subscriber, CPU of the broker',
-    ours: of('ours', 'cpuMicroseconds'),
-    unit: 'µs/msg',
-    ...peer('cpuMicroseconds'),
-    budget: { of: 'ratio', atMost: 1.6 },
-  })
-  report({
-    what: 'QoS 1, acknowledged and delivered to 1 subscriber',
-    ours: of('ours', 'perSecond'),
-    unit: '/s',
-    ...peer('perSecond'),
-    budget: { of: 'ratio', atLeast: 0.8 },
-  })
-} finally {
-  await ours.stop()
-  await theirs?.stop()
-}
+const { medians } = await measureInTurn(publishers, rounds, rounded)
+report({
+  what: 'QoS 0, 10 publishers to 1 subscriber, CPU of the broker',
+  ...medians(({ cpuMicroseconds }) => cpuMicroseconds),
+  unit: 'µs/msg',
+  budget: { of: 'ratio', atMost: 1.6 },
+})
+report({
+  what: 'QoS 1, acknowledged and delivered to 1 subscriber',
+  ...medians(({ perSecond }) => perSecond),
+  unit: '/s',
+  budget: { of: 'ratio', atLeast: 0.8 },
+})
 // And what has to be kept.
 await import('./durable.ts')

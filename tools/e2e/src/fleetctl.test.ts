@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { shellBlocks, startApp, temporaryFolder } from '@fleetroot/harness'
+import { shellBlocks, startApp, temporaryFolder, writeCaKeys } from '@fleetroot/harness'
 import { expect, test } from 'vitest'
 import { ownEnvironment } from './environment.ts'
 
@@ -34,6 +34,7 @@ test.each([
     const blocks = shellBlocks(document).filter((block) => wanted.test(block))
     expect(blocks.length).toBeGreaterThan(0)
     const env = await ownEnvironment(join(folder.path, 'data'))
+    writeCaKeys(join(folder.path, 'data'))
     const server = startApp('enrollment-server', [], env)
     try {
       await server.ready()

@@ -61,11 +61,19 @@ function simulatorServe(flags: string[], env: Environment): Job {
 
 /** Resolves when nothing listens on a port of `env` any more, which is so when its three processes are gone. */
 async function expectPortsFree(env: Environment): Promise<void> {
-  for (const name of portVariables) {
-    const server = createServer().listen(Number(env[name]), '127.0.0.1')
-    await once(server, 'listening')
+  const isFree = async (port: number): Promise<boolean> => {
+    const server = createServer().listen(port, '127.0.0.1')
+    try {
+      await once(server, 'listening')
+    } catch {
+      return false
+    }
     server.close()
     await once(server, 'close')
+    return true
+  }
+  for (const name of portVariables) {
+    await expect.poll(() => isFree(Number(env[name])), { message: name }).toBe(true)
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type App, freePort, startApp, temporaryFolder } from '@fleetroot/harness'
+import { type App, freePort, startApp, temporaryFolder, writeCaKeys } from '@fleetroot/harness'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 // What the dashboard, the alerts and the tables of docs/operations.md say about metrics is compared with what both servers
@@ -16,6 +16,7 @@ const shown = new Set<string>()
 
 beforeAll(async () => {
   folder = temporaryFolder()
+  writeCaKeys(folder.path)
   const enrollmentPort = String(await freePort())
   for (const name of ['enrollment-server', 'broker'] as const) {
     const metricsPort = String(await freePort())

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type App, freePort, startApp, temporaryFolder } from '@fleetroot/harness'
+import { type App, freePort, startApp, temporaryFolder, writeCaKeys } from '@fleetroot/harness'
 import { X509Certificate } from 'node:crypto'
 import { afterAll, describe, expect, test } from 'vitest'
 
@@ -27,6 +27,7 @@ async function serials(data: string, stores: string[]): Promise<Record<string, s
 describe('a fleet whose certificates live fifteen seconds', () => {
   test('renews every one of them while connected, and loses no acknowledged message', async () => {
     const data = join(folder.path, 'data')
+    writeCaKeys(data)
     const env = {
       FLEETROOT_DATA: data,
       FLEETROOT_ENROLLMENT_PORT: String(await freePort()),

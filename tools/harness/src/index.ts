@@ -1,4 +1,5 @@
 export { startApp, type App, type AppName } from './app.ts'
+export { writeCaKeys } from './ca-keys.ts'
 export { type Crowd, startCrowd } from './crowd/crowd.ts'
 export type { CrowdOrders, Member, Refusal, Return } from './crowd/orders.ts'
 export { startDevice } from './device/device.ts'

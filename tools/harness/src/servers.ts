@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type App, type AppName, startApp } from './app.ts'
+import { writeCaKeys } from './ca-keys.ts'
 import { enrollAll, type Enrolled } from './enrolled.ts'
 import { temporaryFolder } from './folder.ts'
 import { operator, type Operator } from './operator.ts'
@@ -29,6 +30,7 @@ export interface Servers {
 /** Chooses ports and makes the directory; nothing runs yet. The test ends it. */
 export async function openServers(logLevel: 'info' | 'warn' = 'info'): Promise<Servers> {
   const folder = temporaryFolder()
+  writeCaKeys(folder.path)
   const apps: App[] = []
   const port = String(await freePort())
   const metricsPort = String(await freePort())

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type App, startApp } from './app.ts'
+import { writeCaKeys } from './ca-keys.ts'
 import { startDevice } from './device/device.ts'
 import type { DeviceOrders } from './device/orders.ts'
 import { temporaryFolder } from './folder.ts'
@@ -71,6 +72,7 @@ export interface SystemOptions {
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const folder = temporaryFolder()
   const data = join(folder.path, 'data')
+  writeCaKeys(data)
   const [port, httpPort, mqtts, wss, metrics] = [
     await freePort(),
     await freePort(),

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type App, operator, type Operator, startApp, temporaryFolder } from '@fleetroot/harness'
+import { type App, operator, type Operator, startApp, temporaryFolder, writeCaKeys } from '@fleetroot/harness'
 
 /** A running enrollment server, and a broker where asked for, on free ports with a data directory of their own. */
 export interface Fleet extends AsyncDisposable {
@@ -24,6 +24,7 @@ export async function startFleet(options: {
 }): Promise<Fleet> {
   const folder = temporaryFolder()
   const data = join(folder.path, 'data')
+  writeCaKeys(data)
   const apps: App[] = []
   const dispose = async (): Promise<void> => {
     await Promise.all(apps.map((app) => app.stop()))

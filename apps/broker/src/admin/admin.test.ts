@@ -4,7 +4,15 @@ import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { type App, freePort, type Operator, operator, startApp, temporaryFolder } from '@fleetroot/harness'
+import {
+  type App,
+  freePort,
+  type Operator,
+  operator,
+  startApp,
+  temporaryFolder,
+  writeCaKeys,
+} from '@fleetroot/harness'
 import { createCsr, exportPrivateKey, generateKeyPair, toPem } from '@fleetroot/pki'
 import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -25,6 +33,7 @@ let brokerEnv: Record<string, string>
 
 beforeAll(async () => {
   folder = temporaryFolder()
+  writeCaKeys(folder.path)
   server = startApp('enrollment-server', [], { FLEETROOT_DATA: folder.path })
   const url = new URL(await server.ready())
   admin = operator(folder.path, url.href)

@@ -2,7 +2,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { connectMqtt, createEstClient, enrollDevice, openIdentityStore } from '@fleetroot/device-client'
-import { type App, type AppName, freePort, operator, startApp, temporaryFolder } from '@fleetroot/harness'
+import {
+  type App,
+  type AppName,
+  freePort,
+  operator,
+  startApp,
+  temporaryFolder,
+  writeCaKeys,
+} from '@fleetroot/harness'
 import { parseSerial } from '@fleetroot/pki'
 import { afterAll, expect, test } from 'vitest'
 
@@ -17,6 +25,7 @@ afterAll(async () => {
 
 test('a broker renews its own certificate without dropping a session, and shows the new one from then on', async () => {
   const data = join(folder.path, 'data')
+  writeCaKeys(data)
   const env = {
     FLEETROOT_DATA: data,
     FLEETROOT_ENROLLMENT_PORT: String(await freePort()),

@@ -1,5 +1,6 @@
 import { Gauge, type Operations } from '@fleetroot/service'
 import type { FollowedAuthorities } from '../authorities/followed.ts'
+import { onRequest } from './on-request.ts'
 
 /**
  * Shows at `/metrics` which issuing CAs the broker trusts, so that an operator sees that a new one has arrived before it
@@ -19,14 +20,6 @@ export function exposeAuthorities(
       for (const { id, state } of authorities.current.issuing) this.set({ id, state }, 1)
     },
   })
-  const roots = new Gauge({
-    name: 'fleetroot_broker_roots',
-    help: 'Roots that are trusted',
-    registers: [],
-    collect() {
-      this.set(authorities.current.roots.length)
-    },
-  })
   register.registerMetric(trusted)
-  register.registerMetric(roots)
+  onRequest(register).now('roots', 'Roots that are trusted', () => authorities.current.roots.length)
 }

@@ -1,50 +1,10 @@
-import { Counter, Gauge, type Operations } from '@fleetroot/service'
+import type { Operations } from '@fleetroot/service'
 import type { BrokerCounts } from './counts.ts'
+import { onRequest } from './on-request.ts'
 
 /** Shows the broker's counts at `/metrics`; they are read when somebody asks. */
 export function exposeCounts(register: Operations['register'], counts: BrokerCounts): void {
-  const registers = [register]
-
-  const total = (name: string, help: string, read: () => number): Counter =>
-    new Counter({
-      name: `fleetroot_broker_${name}_total`,
-      help,
-      registers,
-      collect() {
-        this.reset()
-        this.inc(read())
-      },
-    })
-  const labelled = (
-    name: string,
-    help: string,
-    labelNames: string[],
-    read: () => Map<string, number>,
-  ): Counter =>
-    new Counter({
-      name: `fleetroot_broker_${name}_total`,
-      help,
-      labelNames,
-      registers,
-      collect() {
-        this.reset()
-        for (const [key, value] of read()) {
-          const values = key.split(' ')
-          this.inc(Object.fromEntries(labelNames.map((label, i) => [label, values[i] ?? ''])), value)
-        }
-      },
-    })
-
-  const now = (name: string, help: string, read: () => number): Gauge =>
-    new Gauge({
-      name: `fleetroot_broker_${name}`,
-      help,
-      registers,
-      collect() {
-        this.set(read())
-      },
-    })
-
+  const { now, total, labelled } = onRequest(register)
   now('connections', 'Connections that are open', () => counts.open)
   now('handshakes', 'Connections that have not proven who they are yet', () => counts.handshakes)
   now('addresses', 'Addresses that the accept guard remembers', () => counts.addresses)

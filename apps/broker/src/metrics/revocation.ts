@@ -1,6 +1,7 @@
-import { Gauge, Counter, type Operations } from '@fleetroot/service'
+import { Gauge, type Operations } from '@fleetroot/service'
 import type { Follower } from '../revocation/follow.ts'
 import type { Revocation } from '../revocation/revocation.ts'
+import { onRequest } from './on-request.ts'
 
 /**
  * Shows at `/metrics` what the broker knows about revoked certificates. The sessions that were closed for it
@@ -11,27 +12,21 @@ export function exposeRevocation(
   revocation: Revocation,
   follower: Follower,
 ): void {
-  const registers = [register]
-  const gauge = (name: string, help: string, read: () => number): Gauge =>
-    new Gauge({
-      name: `fleetroot_broker_revocation_${name}`,
-      help,
-      registers,
-      collect() {
-        this.set(read())
-      },
-    })
-
-  gauge(
-    'age_seconds',
+  const { now, labelled } = onRequest(register)
+  now(
+    'revocation_age_seconds',
     'Time since revocation data was known to be complete; NaN before it ever was',
     () => (revocation.status().ageMs ?? Number.NaN) / 1000,
   )
-  gauge('stale', '1 while that is longer ago than allowed', () => Number(revocation.status().isStale))
-  gauge('closed', '1 while nobody passes for it', () => Number(revocation.status().isClosed))
-  gauge('stream_connected', '1 while the event stream is open', () => Number(follower.counts().isConnected))
-  gauge(
-    'last_event_id',
+  now('revocation_stale', '1 while that is longer ago than allowed', () =>
+    Number(revocation.status().isStale),
+  )
+  now('revocation_closed', '1 while nobody passes for it', () => Number(revocation.status().isClosed))
+  now('revocation_stream_connected', '1 while the event stream is open', () =>
+    Number(follower.counts().isConnected),
+  )
+  now(
+    'revocation_last_event_id',
     'Last event up to which everything is known',
     () => follower.counts().lastEventId ?? 0,
   )
@@ -44,19 +39,14 @@ export function exposeRevocation(
       for (const [issuer, size] of revocation.status().entries) this.set({ issuer }, size)
     },
   })
-  const feed = new Counter({
-    name: 'fleetroot_broker_revocation_feed_total',
-    help: 'Events received, repeated and unreadable ones, gaps, polls of the lists, failures',
-    labelNames: ['what'],
-    registers: [],
-    collect() {
-      this.reset()
-      const { events, repeated, unreadable, gaps, polls, failures } = follower.counts()
-      for (const [what, value] of Object.entries({ events, repeated, unreadable, gaps, polls, failures })) {
-        this.inc({ what }, value)
-      }
-    },
-  })
   register.registerMetric(entries)
-  register.registerMetric(feed)
+  labelled(
+    'revocation_feed',
+    'Events received, repeated and unreadable ones, gaps, polls of the lists, failures',
+    ['what'],
+    () => {
+      const { events, repeated, unreadable, gaps, polls, failures } = follower.counts()
+      return new Map(Object.entries({ events, repeated, unreadable, gaps, polls, failures }))
+    },
+  )
 }

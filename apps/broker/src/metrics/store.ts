@@ -1,33 +1,13 @@
-import { Counter, Gauge, type Operations } from '@fleetroot/service'
+import type { Operations } from '@fleetroot/service'
 import type { StoreCounts } from '../store/counts.ts'
+import { onRequest } from './on-request.ts'
 
 /**
  * Shows at `/metrics` what the store keeps, what it costs and what it has dropped; read when somebody asks. Of several
  * workers each knows all stored sessions and retained messages, which are therefore not added up, and the queues of its own.
  */
 export function exposeStore(register: Operations['register'], counts: StoreCounts): void {
-  const registers = [register]
-  const now = (name: string, help: string, read: () => number, aggregator: 'sum' | 'max' = 'sum'): Gauge =>
-    new Gauge({
-      aggregator,
-      name: `fleetroot_broker_${name}`,
-      help,
-      registers,
-      collect() {
-        this.set(read())
-      },
-    })
-  const total = (name: string, help: string, read: () => number): Counter =>
-    new Counter({
-      name: `fleetroot_broker_${name}_total`,
-      help,
-      registers,
-      collect() {
-        this.reset()
-        this.inc(read())
-      },
-    })
-
+  const { now, total, labelled } = onRequest(register)
   now('stored_sessions', 'Sessions that outlive their connection', () => counts.sessions, 'max')
   now('queued_messages', 'Messages that wait for sessions, once for each', () => counts.queued)
   now('queued_bytes', 'The same in bytes', () => counts.queuedBytes)
@@ -42,14 +22,5 @@ export function exposeStore(register: Operations['register'], counts: StoreCount
   total('store_groups', 'Groups of changes written with one fsync each', () => counts.groups)
   total('store_changes', 'Changes in these groups', () => counts.changes)
   total('store_failures', 'Groups that could not be written', () => counts.failures)
-  const dropped = new Counter({
-    name: 'fleetroot_broker_dropped_total',
-    help: 'Messages dropped that a session would have received',
-    labelNames: ['reason'],
-    registers,
-    collect() {
-      dropped.reset()
-      for (const [reason, messages] of counts.dropped) dropped.inc({ reason }, messages)
-    },
-  })
+  labelled('dropped', 'Messages dropped that a session would have received', ['reason'], () => counts.dropped)
 }

@@ -1,28 +1,13 @@
-import { Counter, Gauge, type Operations } from '@fleetroot/service'
+import { Gauge, type Operations } from '@fleetroot/service'
 import type { BrokerCounts } from './counts.ts'
 import type { Workers } from '../workers/workers.ts'
+import { onRequest } from './on-request.ts'
 
 /** Shows at `/metrics` how many workers serve, and how often one had to be started again. */
 export function exposeWorkers(register: Operations['register'], workers: Workers): void {
-  const serving = new Gauge({
-    name: 'fleetroot_broker_workers',
-    help: 'Workers that serve',
-    registers: [],
-    collect() {
-      this.set(workers.serving)
-    },
-  })
-  const restarts = new Counter({
-    name: 'fleetroot_broker_worker_restarts_total',
-    help: 'Workers that ended and were started again',
-    registers: [],
-    collect() {
-      this.reset()
-      this.inc(workers.restarted)
-    },
-  })
-  register.registerMetric(serving)
-  register.registerMetric(restarts)
+  const { now, total } = onRequest(register)
+  now('workers', 'Workers that serve', () => workers.serving)
+  total('worker_restarts', 'Workers that ended and were started again', () => workers.restarted)
 }
 
 /** Shows how many connections this worker has: whether the kernel gives each its share. */

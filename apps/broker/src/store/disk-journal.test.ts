@@ -2,7 +2,7 @@ import { rename, writeFile } from 'node:fs/promises'
 import { readdirSync } from 'node:fs'
 import { temporaryFolder } from '@fleetroot/harness'
 import { createLogger } from '@fleetroot/service'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { identity, startBenchEngine } from '../testing/bench-engine.ts'
 import { StoreCounts } from './counts.ts'
 import { DiskJournal } from './disk-journal.ts'
@@ -123,12 +123,18 @@ describe('the journal on disk', () => {
     const { store } = await open()
     const { journal, counts } = store
     const turn = () => new Promise((resolve) => setImmediate(resolve))
+    // The patience of the journal goes by this clock: however long a turn takes, it does not end by itself.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
     const before = counts.groups
     for (let n = 0; n < 5; n++) {
       journal.put(Buffer.from(`a${n}`), Buffer.from('x'))
       await turn()
     }
     expect(counts.groups).toBe(before)
+    vi.advanceTimersByTime(49)
+    expect(vi.getTimerCount()).toBe(1)
+    vi.advanceTimersByTime(1)
     await expect.poll(() => counts.groups).toBe(before + 1)
 
     const { group } = journal

@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { writeCaKeys } from '@fleetroot/harness'
 import { type DataDirectory, openDataDirectory } from '@fleetroot/service'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openAuthorities } from './authorities.ts'
 import type { Authority } from './authority.ts'
 
 const now = new Date()
+const ours = 'a passphrase for tests'
 let folder: string
 let data: DataDirectory
 beforeEach(async () => {
@@ -22,7 +24,7 @@ class Killed extends Error {}
 async function open(
   options: { passphrase?: string; killAfter?: number; made?: string[] } = {},
 ): Promise<Authority> {
-  const { passphrase = 'a passphrase for tests', killAfter = Infinity, made = [] } = options
+  const { passphrase = ours, killAfter = Infinity, made = [] } = options
   const authorities = await openAuthorities(data, {
     passphrase,
     algorithm: 'P-256',
@@ -82,6 +84,8 @@ describe('the first start', () => {
 })
 
 describe('a later start', () => {
+  beforeEach(() => writeCaKeys(folder, ours))
+
   it('makes nothing and needs no key of the root', async () => {
     const first = await open()
     await rename(data.file('ca/root.key'), join(folder, 'safe'))
@@ -179,6 +183,7 @@ describe('a file of the hierarchy', () => {
   it.each(['ca/devices.crt', 'ca/devices.key', 'ca/root.crt', 'ca/authorities.json'])(
     '%s that is damaged is named, with what to do',
     async (file) => {
+      writeCaKeys(folder, ours)
       await open()
       if (file.endsWith('.crt')) await rm(data.file('ca/authorities.json'))
       await writeFile(data.file(file), 'not PEM', { mode: 0o600 })
@@ -192,6 +197,7 @@ describe('a file of the hierarchy', () => {
   it.each(['ca/devices.key', 'ca/services.key', 'ca/passphrase', 'ca/authorities.json'])(
     '%s that others can read is refused',
     async (file) => {
+      writeCaKeys(folder)
       const start = () => openAuthorities(data, { algorithm: 'P-256', now, made: () => {} })
       await start()
       await chmod(data.file(file), 0o644)

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { writeCaKeys } from '@fleetroot/harness'
 import { type DataDirectory, openDataDirectory } from '@fleetroot/service'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Authorities, openAuthorities } from './authorities.ts'
@@ -13,6 +14,7 @@ import { succeedIssuing, succeedRoot } from './successor.ts'
 import { verifyHierarchy } from './verify.ts'
 
 const now = new Date()
+const passphrase = 'a passphrase for tests'
 const wish = { atMs: now.getTime(), introduceForMs: 60_000 }
 let folder: string
 let data: DataDirectory
@@ -22,12 +24,13 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** A hierarchy in a folder of its own; the first generation, whose keys are slow to encrypt, is the same in all. */
+/** A hierarchy in a folder of its own; the first generation is the same in all but `other`. */
 async function open(name: string, made: (file: string) => void = () => {}): Promise<Authorities> {
   const [first, path] = [join(folder, 'first'), join(folder, name)]
   if (name !== 'first' && name !== 'other' && !existsSync(path)) await cp(first, path, { recursive: true })
   data = await openDataDirectory(path)
-  return openAuthorities(data, { passphrase: 'a passphrase for tests', algorithm: 'P-256', now, made })
+  if (!existsSync(data.file('ca'))) writeCaKeys(path, passphrase)
+  return openAuthorities(data, { passphrase, algorithm: 'P-256', now, made })
 }
 
 const succeed = (kind: CaKind) => (hierarchy: Hierarchy, files: Parameters<typeof succeedRoot>[1]) =>

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type App, startApp } from '@fleetroot/harness'
+import { type App, startApp, writeCaKeys } from '@fleetroot/harness'
 import { parseCertificate } from '@fleetroot/pki'
 import { type AuditRecord, verifyAuditChain } from '@fleetroot/service'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -15,6 +15,7 @@ const processes: App[] = []
 const clients: { close(): void }[] = []
 beforeEach(async () => {
   data = await mkdtemp(join(tmpdir(), 'fleetroot-rotation-'))
+  writeCaKeys(data)
 })
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close()

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type App, startApp } from '@fleetroot/harness'
+import { type App, startApp, writeCaKeys } from '@fleetroot/harness'
 import { type AuditRecord, verifyAuditChain } from '@fleetroot/service'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { certificateIn, csrFor } from '../testing/enroll.ts'
@@ -13,6 +13,7 @@ let client: ReturnType<typeof createRequester>
 let operator: Identity
 beforeEach(async () => {
   data = await mkdtemp(join(tmpdir(), 'fleetroot-approval-'))
+  writeCaKeys(data)
   await start()
 })
 afterEach(async () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type App, startApp } from '@fleetroot/harness'
+import { type App, startApp, writeCaKeys } from '@fleetroot/harness'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sandboxOf } from './sandbox.ts'
 
@@ -33,6 +33,7 @@ describe('the process', () => {
   const processes: App[] = []
   beforeEach(async () => {
     data = await mkdtemp(join(tmpdir(), 'fleetroot-sandbox-'))
+    writeCaKeys(data)
   })
   afterEach(async () => {
     for (const started of processes.splice(0)) await started.stop('SIGKILL')

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { writeCaKeys } from '@fleetroot/harness'
 import { type Config, createLogger, createOperations, openDataDirectory } from '@fleetroot/service'
 import type { settings } from '../config/settings.ts'
 import { createMetrics } from '../server/metrics.ts'
@@ -82,6 +83,7 @@ export async function openTestbed(
 ): Promise<Testbed> {
   const folder = sharing?.file() ?? (await mkdtemp(join(tmpdir(), 'fleetroot-enrollment-')))
   const data = await openDataDirectory(folder)
+  if (!sharing) writeCaKeys(folder, defaults.caPassphrase)
   const closers: (() => Promise<void>)[] = []
   const lines: Record<string, unknown>[] = []
   const decisions: string[] = []

@@ -8,7 +8,8 @@ import { certificateIdentity } from '../identity/index.ts'
 import { generateKeyPair, type KeyAlgorithm, keySigner } from '../key/index.ts'
 import { defaultProfiles, type Profile } from '../profile/index.ts'
 import { newSerial, parseSerial } from '../serial.ts'
-import { pump7, testAuthority, testKeyPair, testNow } from '../testing/authority.ts'
+import { pump7, testAuthority, testNow } from '../testing/authority.ts'
+import { testKeyPair } from '../testing/key-pair.ts'
 import { issueCertificate, type Issuer, parseCertificate } from './index.ts'
 
 let root: Issuer

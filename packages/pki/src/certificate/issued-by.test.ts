@@ -3,7 +3,8 @@ import { altered } from '../testing/altered.ts'
 import { type KeyAlgorithm, keyAlgorithms, keySigner } from '../key/index.ts'
 import { defaultProfiles } from '../profile/defaults.ts'
 import { newSerial } from '../serial.ts'
-import { pump7, testAuthority, testKeyPair, testNow } from '../testing/authority.ts'
+import { pump7, testAuthority, testNow } from '../testing/authority.ts'
+import { testKeyPair } from '../testing/key-pair.ts'
 import {
   type Certificate,
   createRootCertificate,

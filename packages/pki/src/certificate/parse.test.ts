@@ -7,7 +7,8 @@ import { encodeSignatureAlgorithm } from '../key/index.ts'
 import { toPem } from '../pem.ts'
 import { defaultProfiles } from '../profile/index.ts'
 import { newSerial } from '../serial.ts'
-import { pump7, testAuthority, testKeyPair, testNow } from '../testing/authority.ts'
+import { pump7, testAuthority, testNow } from '../testing/authority.ts'
+import { testKeyPair } from '../testing/key-pair.ts'
 import { type Certificate, issueCertificate, parseCertificate, parseCertificates } from './index.ts'
 
 let leaf: Certificate

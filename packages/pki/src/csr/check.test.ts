@@ -8,7 +8,7 @@ import {
   encodeKeyUsage,
   extensionOids,
 } from '../extension/index.ts'
-import { generateKeyPair, type KeyAlgorithm } from '../key/index.ts'
+import type { KeyAlgorithm } from '../key/index.ts'
 import { encodeName, type Name, nameOf, type SubjectAltName } from '../name/index.ts'
 import { defaultProfiles } from '../profile/defaults.ts'
 import type { ExtendedKeyUsage, KeyUsage, Profile } from '../profile/profile.ts'
@@ -16,6 +16,7 @@ import { checkCsr, judgeCsr } from './check.ts'
 import { createCsr, type CsrOptions } from './create.ts'
 import type { Csr } from './csr.ts'
 import { parseCsr } from './parse.ts'
+import { testKeyPair } from '../testing/key-pair.ts'
 
 const { device, service, issuing } = defaultProfiles
 const id = parseDeviceId('pump-7')
@@ -25,15 +26,13 @@ const admittedService: AdmittedSubject = {
   dns: ['Broker.example'],
   ip: ['127.0.0.1', '0:0:0:0:0:0:0:1'],
 }
-const keys = new Map<KeyAlgorithm, ReturnType<typeof generateKeyPair>>()
 
 async function csrOf(
   options: Omit<CsrOptions, 'privateKey'>,
   algorithm: KeyAlgorithm = 'P-256',
 ): Promise<Csr> {
-  const pair = keys.get(algorithm) ?? generateKeyPair(algorithm)
-  keys.set(algorithm, pair)
-  return parseCsr(createCsr({ privateKey: pair.privateKey, ...options }))
+  const { privateKey } = testKeyPair(algorithm, 'leaf')
+  return parseCsr(createCsr({ privateKey, ...options }))
 }
 
 const extension = (oid: string, value: Buffer, critical = false) => ({ oid, critical, value })

@@ -10,15 +10,16 @@ import {
   encodeKeyUsage,
   extensionOids,
 } from '../extension/index.ts'
-import { encodeSignatureAlgorithm, generateKeyPair } from '../key/index.ts'
+import { encodeSignatureAlgorithm } from '../key/index.ts'
 import { encodeName } from '../name/index.ts'
 import { createCsr } from './create.ts'
 import type { Csr } from './csr.ts'
 import { readCsr } from './parse.ts'
+import { testKeyPair } from '../testing/key-pair.ts'
 
 const samples = (['P-256', 'Ed25519', 'RSA-2048'] as const).map((algorithm) =>
   createCsr({
-    privateKey: generateKeyPair(algorithm).privateKey,
+    privateKey: testKeyPair(algorithm, 'leaf').privateKey,
     commonName: 'pump-7',
     subjectAltNames: [
       { type: 'uri', value: 'spiffe://fleet.example/device/pump-7' },

@@ -25,6 +25,7 @@ import {
 import { encodeName, formatName, nameOf } from '../name/index.ts'
 import { createCsr } from './create.ts'
 import { maxCsrBytes, parseCsr } from './parse.ts'
+import { testKeyPair } from '../testing/key-pair.ts'
 
 const { privateKey, publicKey } = generateKeyPair('P-256')
 const subject = encodeName(nameOf({ commonName: 'pump-7' }))
@@ -68,7 +69,7 @@ describe('a CSR', () => {
   })
 
   it.each(keyAlgorithms)('made with a key of kind %s is parsed to what went in', async (kind) => {
-    const pair = generateKeyPair(kind)
+    const pair = testKeyPair(kind, 'leaf')
     const keyUsage = {
       oid: extensionOids.keyUsage,
       critical: true,
@@ -191,7 +192,7 @@ describe.each(['pool', 'calling'] as const)('proof of possession, verified on th
   it.each(keyAlgorithms)(
     'fails for a key of kind %s when one bit of the content was changed',
     async (kind) => {
-      const der = createCsr({ privateKey: generateKeyPair(kind).privateKey, commonName: 'pump-7' })
+      const der = createCsr({ privateKey: testKeyPair(kind, 'leaf').privateKey, commonName: 'pump-7' })
       der[der.indexOf('pump-7')] = 'b'.charCodeAt(0)
       expect((await refusal(der, { thread })).code).toBe('csr-signature-invalid')
     },

@@ -5,13 +5,14 @@ import { refusalOf } from '../testing/refusal.ts'
 import { keyAlgorithms } from './algorithm.ts'
 import { generateKeyPair } from './generate.ts'
 import { exportPrivateKey, importPrivateKey } from './private-key.ts'
+import { testKeyPair } from '../testing/key-pair.ts'
 
 const { privateKey, publicKey } = generateKeyPair('P-256')
 const encrypted = exportPrivateKey(privateKey, 'correct horse')
 
 describe('a private key in PEM', () => {
   it.each(keyAlgorithms)('of %s goes out and in, plain and encrypted', (algorithm) => {
-    const { privateKey } = generateKeyPair(algorithm)
+    const { privateKey } = testKeyPair(algorithm, 'leaf')
     expect(importPrivateKey(exportPrivateKey(privateKey)).equals(privateKey)).toBe(true)
     const pem = exportPrivateKey(privateKey, 'pässword')
     expect(importPrivateKey(pem, 'pässword').equals(privateKey)).toBe(true)
@@ -36,7 +37,7 @@ describe('a private key in PEM', () => {
     const sec1 = privateKey.export({ format: 'pem', type: 'sec1' })
     const parameters = toPem('CERTIFICATE', Buffer.of(0x30, 0)).replaceAll('CERTIFICATE', 'EC PARAMETERS')
     expect(importPrivateKey(`${parameters}${sec1}`).equals(privateKey)).toBe(true)
-    const rsa = generateKeyPair('RSA-2048').privateKey
+    const rsa = testKeyPair('RSA-2048', 'leaf').privateKey
     expect(importPrivateKey(rsa.export({ format: 'pem', type: 'pkcs1' })).equals(rsa)).toBe(true)
   })
 

@@ -16,6 +16,7 @@ import { newSerial } from '../serial.ts'
 export { altered } from './altered.ts'
 export { fuzzing } from './fuzzing.ts'
 export { collectGarbage } from './garbage.ts'
+export { testKeyPair } from './key-pair.ts'
 
 /** How a CA of a test is made. */
 export interface CaWish {

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectPublishing, startSystem, type System } from '@fleetroot/harness'
 
 let system: System
+/** The audit as it stands in the database, before anybody edited anything. */
+let all: Row[]
 /** Noted down before anybody edited anything. */
 let head: AuditHead
 
@@ -12,6 +14,8 @@ beforeAll(async () => {
   system = await startSystem()
   for (const id of ['kept', 'lost']) await expectPublishing(await system.device(id))
   await system.change('/v1/devices/lost/revoke', { reason: 'keyCompromise' })
+  // So that the revocation is not the end of the chain.
+  await system.admin.token('later')
   head = ((await system.admin.call('GET', '/v1/audit?limit=1')).body as { head: AuditHead }).head
 })
 afterAll(() => system[Symbol.asyncDispose]())
@@ -38,22 +42,17 @@ interface Row {
 async function edited(edit: (database: DatabaseSync, victim: Row) => void): Promise<AuditRecord[]> {
   await system.server.stop('SIGKILL')
   const database = new DatabaseSync(join(system.data, 'registry.db'))
-  const all = database.prepare('SELECT seq, record, hash FROM audit ORDER BY seq').all() as unknown as Row[]
+  all ??= database.prepare('SELECT seq, record, hash FROM audit ORDER BY seq').all() as unknown as Row[]
+  // As it was before the edit of another test.
+  database.exec('DELETE FROM audit')
+  const insert = database.prepare('INSERT INTO audit (seq, record, hash) VALUES (?, ?, ?)')
+  for (const { seq, record, hash } of all) insert.run(seq, record, hash)
   const victim = all.find(({ record }) => record.includes('"type":"revoked"'))
   if (victim === undefined) throw new Error('no record of the revocation')
   edit(database, victim)
   database.close()
   await system.restartServer()
-  const records = await read()
-  // As it was, for the next edit.
-  await system.server.stop('SIGKILL')
-  const restored = new DatabaseSync(join(system.data, 'registry.db'))
-  restored.exec('DELETE FROM audit')
-  const insert = restored.prepare('INSERT INTO audit (seq, record, hash) VALUES (?, ?, ?)')
-  for (const { seq, record, hash } of all) insert.run(seq, record, hash)
-  restored.close()
-  await system.restartServer()
-  return records
+  return read()
 }
 
 describe('an audit that somebody edited', () => {

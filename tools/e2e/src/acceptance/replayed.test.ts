@@ -34,7 +34,7 @@ beforeAll(async () => {
   await system.change('/v1/devices/held/suspend')
   await system.change('/v1/devices/revoked/revoke', { reason: 'keyCompromise' })
   await Promise.all([held.waitFor(/^offline/m, from), revoked.waitFor(/^offline/m)])
-}, 120_000)
+})
 afterAll(async () => {
   await system[Symbol.asyncDispose]()
   await forger.close()

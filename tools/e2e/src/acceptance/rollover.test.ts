@@ -11,6 +11,7 @@ import {
   startApp,
   startDevice,
   temporaryFolder,
+  writeCaKeys,
 } from '@fleetroot/harness'
 import { isIssuedBy, parseCertificate, parseCertificates } from '@fleetroot/pki'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -143,6 +144,7 @@ const anchorsIn = async (file: string): Promise<string[]> => {
 }
 
 beforeAll(async () => {
+  writeCaKeys(data)
   env = {
     FLEETROOT_DATA: data,
     FLEETROOT_LOG_LEVEL: 'info',
@@ -162,7 +164,7 @@ beforeAll(async () => {
   await copyFile(join(data, 'public/root.crt'), pinFile)
   broker = start('broker', [])
   brokerUrl = await broker.ready()
-}, 60_000)
+})
 
 afterAll(async () => {
   await Promise.all(processes.map((process) => process.stop('SIGKILL')))

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type App, operator, type Operator, startApp, temporaryFolder } from '@fleetroot/harness'
+import { type App, operator, type Operator, startApp, temporaryFolder, writeCaKeys } from '@fleetroot/harness'
 import { runCommandLine } from '../cli.ts'
 import { rememberedTerminal } from './terminal.ts'
 
@@ -52,6 +52,7 @@ export async function startSession(
 ): Promise<Session> {
   const folder = temporaryFolder()
   const data = join(folder.path, 'data')
+  writeCaKeys(data)
   const server = startApp('enrollment-server', args, { FLEETROOT_DATA: data, ...more })
   try {
     const url = (await server.ready()).replace('127.0.0.1', 'localhost')

@@ -7,7 +7,7 @@ import {
   type KeyPair,
   type Signer,
 } from '@fleetroot/pki'
-import { issueFor, makeIssuing, makeRoot } from '@fleetroot/pki/testing'
+import { issueFor, makeIssuing, makeRoot, testKeyPair } from '@fleetroot/pki/testing'
 import type { KeyObject } from 'node:crypto'
 
 /** A root and an issuing CA with keys of one algorithm. */
@@ -17,19 +17,24 @@ export interface Authority {
   readonly issuer: Issuer
 }
 
+/** Keys of an algorithm; those of RSA, which take seconds, are made once for each role. */
+export function keysOf(algorithm: KeyAlgorithm, role: 'root' | 'issuer' | 'leaf'): KeyPair {
+  return algorithm.startsWith('RSA') ? testKeyPair(algorithm, role) : generateKeyPair(algorithm)
+}
+
 /** Makes one; the names are for those who must take it for another, the keys for those who made them before. */
 export async function makeAuthority(
   algorithm: KeyAlgorithm,
   {
     names = { root: 'Interop Root', issuer: 'Interop CA' },
-    keys = generateKeyPair(algorithm),
+    keys = keysOf(algorithm, 'issuer'),
   }: {
     names?: { root: string; issuer: string }
     keys?: KeyPair
   } = {},
 ): Promise<Authority> {
   const now = new Date()
-  const root = await makeRoot({ commonName: names.root, keys: generateKeyPair(algorithm), now })
+  const root = await makeRoot({ commonName: names.root, keys: keysOf(algorithm, 'root'), now })
   const issuer = await makeIssuing(root, { commonName: names.issuer, keys, now })
   return { root: root.certificate, rootSigner: root.signer, issuer }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
 import { run, succeed } from '../run.ts'
-import { issueLeaf, makeAuthority } from './authority.ts'
+import { issueLeaf, keysOf, makeAuthority } from './authority.ts'
 
 judgedBy(['openssl'], 'certificates, judged by openssl', () => {
   test.each(keyAlgorithms)(
@@ -13,7 +13,7 @@ judgedBy(['openssl'], 'certificates, judged by openssl', () => {
     async (algorithm) => {
       using folder = temporaryFolder()
       const authority = await makeAuthority(algorithm)
-      const { publicKey } = generateKeyPair(algorithm)
+      const { publicKey } = keysOf(algorithm, 'leaf')
       const names = { dns: ['broker.example'], ip: ['192.0.2.7', '2001:db8::7'] }
       const leaves = {
         device: await issueLeaf(authority, 'device', publicKey),
@@ -71,7 +71,7 @@ judgedBy(['certtool'], 'certificates, judged by GnuTLS certtool', () => {
   test.each(keyAlgorithms)('certtool verifies a chain of %s keys', async (algorithm) => {
     using folder = temporaryFolder()
     const authority = await makeAuthority(algorithm)
-    const leaf = await issueLeaf(authority, 'device', generateKeyPair(algorithm).publicKey)
+    const leaf = await issueLeaf(authority, 'device', keysOf(algorithm, 'leaf').publicKey)
     const trust = join(folder.path, 'root.pem')
     writeFileSync(trust, authority.root.pem)
     const { text } = await succeed('certtool', ['--verify', '--load-ca-certificate', trust], {

@@ -17,7 +17,7 @@ import type { TLSSocket } from 'node:tls'
 import { expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
 import { run, succeed } from '../run.ts'
-import { issueLeaf, makeAuthority } from './authority.ts'
+import { issueLeaf, keysOf, makeAuthority } from './authority.ts'
 
 const password = 'correct-horse-7'
 
@@ -52,7 +52,7 @@ judgedBy(['openssl', 'keytool'], 'PKCS#12, judged by openssl and Java', () => {
     'openssl opens our file with a %s key, and not with another password',
     async (algorithm) => {
       const authority = await makeAuthority('P-256')
-      const { publicKey, privateKey } = generateKeyPair(algorithm)
+      const { publicKey, privateKey } = keysOf(algorithm, 'leaf')
       const certificate = await issueLeaf(authority, 'device', publicKey)
       const chain = [authority.issuer.certificate]
       const file = writePkcs12({ privateKey, certificate, chain, password, friendlyName: 'pump-7' })

@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
 import { run, succeed } from '../run.ts'
+import { keysOf } from './authority.ts'
 
 const opensslKeys: Record<string, string[]> = {
   'P-256': ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'],
@@ -27,7 +28,7 @@ judgedBy(['openssl'], 'CSRs, judged by openssl', () => {
     'openssl verifies our CSR of a %s key, with names and challenge password',
     async (algorithm) => {
       const csr = createCsr({
-        privateKey: generateKeyPair(algorithm).privateKey,
+        privateKey: keysOf(algorithm, 'leaf').privateKey,
         commonName: 'pump-7',
         subjectAltNames: [{ type: 'dns', value: 'pump-7.example' }],
         challengePassword: 'dGxzLXVuaXF1ZQ==',
@@ -114,7 +115,7 @@ judgedBy(['certtool'], 'CSRs, judged by GnuTLS certtool', () => {
   test.each(keyAlgorithms)(
     'certtool reads our CSR of a %s key and finds its self signature good',
     async (algorithm) => {
-      const csr = createCsr({ privateKey: generateKeyPair(algorithm).privateKey, commonName: 'pump-7' })
+      const csr = createCsr({ privateKey: keysOf(algorithm, 'leaf').privateKey, commonName: 'pump-7' })
       const { text } = await succeed('certtool', ['--crq-info', '--inder'], { input: csr })
       expect(text).toMatch(/Subject: CN=pump-7/)
       expect(text).toMatch(/Self signature: verified/)
@@ -126,7 +127,7 @@ judgedBy(['openssl', 'certtool'], 'private keys, judged by openssl and certtool'
   test.each(keyAlgorithms)(
     'openssl and certtool open our encrypted PKCS#8 file of a %s key',
     async (algorithm) => {
-      const { privateKey } = generateKeyPair(algorithm)
+      const { privateKey } = keysOf(algorithm, 'leaf')
       const pem = exportPrivateKey(privateKey, 'correct horse')
       expect(pem).toMatch(/BEGIN ENCRYPTED PRIVATE KEY/)
       await succeed('openssl', ['pkey', '-passin', 'pass:correct horse', '-check', '-noout'], { input: pem })

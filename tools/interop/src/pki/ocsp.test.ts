@@ -26,14 +26,14 @@ import { buffer } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
 import { run, succeed } from '../run.ts'
-import { issueLeaf, makeAuthority } from './authority.ts'
+import { issueLeaf, keysOf, makeAuthority } from './authority.ts'
 
 const hour = 3_600_000
 
 /** A CA, a responder that it appointed, one good, one held and one unknown certificate; files for the judges. */
 async function makeScene(folder: string, algorithm: KeyAlgorithm) {
   const authority = await makeAuthority(algorithm)
-  const keys = generateKeyPair(algorithm)
+  const keys = keysOf(algorithm, 'leaf')
   const certificate = await issueLeaf(authority, 'ocsp', keys.publicKey)
   const responder: Issuer = { certificate, signer: keySigner(keys.privateKey) }
   const device = generateKeyPair('P-256').publicKey

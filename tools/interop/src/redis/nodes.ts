@@ -13,6 +13,7 @@ import {
   temporaryFolder,
   type RedisServer,
   startRedis,
+  writeCaKeys,
 } from '@fleetroot/harness'
 import { createCsr, exportPrivateKey, generateKeyPair, toPem } from '@fleetroot/pki'
 import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
@@ -70,6 +71,7 @@ export async function startNodes(
 ): Promise<Nodes> {
   const folder = temporaryFolder()
   const data = join(folder.path, 'data')
+  writeCaKeys(data)
   const policyFile = join(folder.path, 'policy.yaml')
   const redis = await startRedis(redisArgs)
   const apps: App[] = []

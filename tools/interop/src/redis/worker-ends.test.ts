@@ -17,7 +17,7 @@ judgedBy(['redis-server'], 'a node with several workers', () => {
     port = await freePort()
     const limits = [`--message-rate=${rate}`, `--message-burst=${burst}`]
     node = await nodes.start({ args: ['--workers=4', `--port=${port}`, ...limits] })
-  }, 60_000)
+  })
   afterAll(() => nodes[Symbol.asyncDispose]())
 
   /** The processes of its workers, by number, those that are gone included. */
@@ -65,7 +65,7 @@ roles:
     // Without a common bucket it would be four times as many.
     expect(4 * burst + 1.25 * rate * seconds).toBeLessThan(4 * (burst + rate * seconds) * 0.6)
     await Promise.all(clients.map((client) => client.leave('abruptly')))
-  }, 30_000)
+  })
 
   test('starts a worker again that is killed, and its clients lose nothing', async () => {
     const dial = await nodes.dial('exact', 'device', () => node)
@@ -138,7 +138,7 @@ roles:
     expect(await node.operations('/metrics')).toContain('fleetroot_broker_worker_restarts_total 2')
     // What those had counted that are gone is still counted.
     expect(await admitted()).toBeGreaterThan(admittedBefore)
-  }, 60_000)
+  })
 
   test('leaves no worker and no port behind when it is killed', async () => {
     await node.app.stop('SIGKILL')
@@ -148,12 +148,12 @@ roles:
     )
     node = await nodes.start({ args: ['--workers=2', `--port=${port}`] })
     expect(node.url.port).toBe(String(port))
-  }, 30_000)
+  })
 
   test('has its ports for itself', async () => {
     const other = nodes.start({ args: ['--workers=2', `--port=${port}`] })
     await expect(other).rejects.toThrow(/another program has that port/)
-  }, 30_000)
+  })
 
   test('starts a worker again that hangs', async () => {
     const from = node.app.output().length
@@ -169,7 +169,7 @@ roles:
       () => isReady(node),
       () => node.app.output(),
     )
-  }, 60_000)
+  })
 
   test('that cannot serve says why, once', async () => {
     const mute = nodes.start({ args: ['--workers=2', '--redis=redis://127.0.0.1:1', '--wait=1s'] })
@@ -180,7 +180,7 @@ roles:
     const sentences = why.match(/^broker: (?!waiting).*$/gm)
     expect(sentences).toHaveLength(1)
     expect(sentences![0]).toMatch(/no connection to Redis at redis:\/\/127\.0\.0\.1:1.*waited 1s/)
-  }, 30_000)
+  })
 
   test('drains all workers at SIGTERM, and ends at once at a second one', async () => {
     const client = await nodes.client(node, 'last')
@@ -205,7 +205,7 @@ roles:
       () => areGone(node),
       () => 'workers live on',
     )
-  }, 30_000)
+  })
 
   test('gives up when a worker ends at once, again and again', async () => {
     node = await nodes.start({ args: ['--workers=2', `--port=${port}`] })
@@ -231,5 +231,5 @@ roles:
       /worker 1 has ended soon after its start 6 times in a row and is not started again; the last time it ended by SIGKILL/,
     )
     expect(areGone(node)).toBe(true)
-  }, 60_000)
+  })
 })
