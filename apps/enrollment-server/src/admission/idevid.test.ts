@@ -31,3 +31,35 @@ it('all manufacturers together cost a request twelve signatures, and what is not
   expect(proofWith(5)).toMatchObject({ ok: false })
   expect(proofWith(6)).toMatchObject({ ok: false })
 })
+
+it('is of the manufacturer whose CA is nearest, in whatever order they are configured', () => {
+  const [{ root, issuing }] = factories as [(typeof factories)[number], ...typeof factories]
+  const device = factoryCertificate(issuing, { serialNumber: 'SN 1' })
+  const chain = [device, issuing].map(({ pem }) => parseCertificate(pem).der)
+  const above = { name: 'above', anchors: [parseCertificate(root.pem)], identifier: 'serialNumber' } as const
+  const below = { ...above, name: 'below', anchors: [parseCertificate(issuing.pem)] }
+  for (const configured of [
+    [above, below],
+    [below, above],
+  ])
+    expect(proveIdevid(chain, configured, new Date())).toMatchObject({ ok: true, manufacturer: 'below' })
+})
+
+it('is of the one of two with the same CA whose attribute it has, and of none where it has both', () => {
+  const [{ root, issuing }] = factories as [(typeof factories)[number], ...typeof factories]
+  const anchors = [parseCertificate(root.pem)]
+  const configured = [
+    { name: 'by-number', anchors, identifier: 'serialNumber' },
+    { name: 'by-name', anchors, identifier: 'commonName' },
+  ] as const
+  const proofOf = (subject: { serialNumber?: string; commonName?: string }) => {
+    const chain = [factoryCertificate(issuing, subject), issuing].map(({ pem }) => parseCertificate(pem).der)
+    return proveIdevid(chain, configured, new Date())
+  }
+  expect(proofOf({ serialNumber: 'SN 1' })).toMatchObject({ ok: true, manufacturer: 'by-number' })
+  expect(proofOf({ commonName: 'SN 1' })).toMatchObject({ ok: true, manufacturer: 'by-name' })
+  expect(proofOf({ serialNumber: 'SN 1', commonName: 'SN 2' })).toEqual({
+    ok: false,
+    detail: 'it may be of by-number and by-name, which are configured with the same CA',
+  })
+})

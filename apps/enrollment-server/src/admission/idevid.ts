@@ -45,16 +45,38 @@ export function proveIdevid(
   const [leaf, ...intermediates] = certificates
   if (!leaf) return refuse('there is none')
   const reasons: { readonly detail: string; readonly isNamed: boolean }[] = []
+  const vouching: { readonly manufacturer: Manufacturer; readonly distance: number }[] = []
   // What strangers send is verified on the thread that enrolls for everybody.
   const budget = { signatures: mostSignatures }
   for (const manufacturer of manufacturers) {
     const path = validatePath(leaf, { intermediates, anchors: manufacturer.anchors, now, budget })
-    if (path.ok) return identify(leaf, manufacturer)
-    reasons.push(path)
+    if (path.ok) vouching.push({ manufacturer, distance: path.issuers.length })
+    else reasons.push(path)
   }
+  // Before anything counts: whoever is nearer might not have been found.
+  if (budget.signatures < 1)
+    return refuse('too many signatures would have to be verified; send only the CAs above it')
+  if (vouching.length > 0) return identifyNearest(leaf, vouching)
   // Of several manufacturers, the one that it says it is of.
   const reason = reasons.find(({ isNamed }) => isNamed) ?? reasons[0]
   return refuse(reason?.detail ?? 'no manufacturer is configured')
+}
+
+/** Where the CA of one manufacturer is above that of another, it is of the other one. */
+function identifyNearest(
+  leaf: Certificate,
+  vouching: readonly { readonly manufacturer: Manufacturer; readonly distance: number }[],
+): IdevidProof {
+  const nearest = Math.min(...vouching.map(({ distance }) => distance))
+  const proofs = vouching
+    .filter(({ distance }) => distance === nearest)
+    .map(({ manufacturer }) => identify(leaf, manufacturer))
+  const good = proofs.filter((proof) => proof.ok)
+  if (good.length > 1) {
+    const names = good.map(({ manufacturer }) => manufacturer).join(' and ')
+    return refuse(`it may be of ${names}, which are configured with the same CA`)
+  }
+  return good[0] ?? proofs[0] ?? refuse('no manufacturer is configured')
 }
 
 function identify(leaf: Certificate, { name, identifier }: Manufacturer): IdevidProof {

@@ -8,7 +8,8 @@ export type AuthorizationAnswer =
 export const mostAnswerBytes = 4096
 
 const longestReason = 200
-const yes = /^\s*\{\s*"allow"\s*:\s*true\s*\}\s*$/
+// White space is that of JSON (RFC 8259, section 2).
+const yes = /^[ \t\r\n]*\{[ \t\r\n]*"allow"[ \t\r\n]*:[ \t\r\n]*true[ \t\r\n]*\}[ \t\r\n]*$/
 
 /**
  * Reads an answer. Yes is status 200 and exactly `{"allow": true}`: with any other field, or the same one twice, nobody knows

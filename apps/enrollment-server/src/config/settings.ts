@@ -158,7 +158,7 @@ export const settings = {
   }),
   failedTokenLimit: setting(z.int().min(1).default(120), {
     env: 'FLEETROOT_FAILED_TOKEN_LIMIT',
-    help: 'invalid tokens a minute from one client address, after which its tokens are not looked at',
+    help: 'invalid tokens, and refused manufacturer certificates, a minute from one client address; then no more of them are looked at',
   }),
 }
 

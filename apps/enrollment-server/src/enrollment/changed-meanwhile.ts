@@ -9,6 +9,7 @@ export const changedMeanwhile = {
   'certificate-inactive': 'client certificate: it was revoked',
   'renewals-limited':
     'client certificate: its device has 100 that are valid; use one of them until others expire',
+  'claim-exists': 'id: another request has made this claim; read it, or choose another id',
   'claim-exhausted': 'claim: others have used up what was left of it',
   'claim-not-for-device': 'csr: its CN is not a device of the batch of this claim',
   'approval-unknown': 'approval: it is over, or was taken back; ask again',

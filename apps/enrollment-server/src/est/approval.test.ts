@@ -78,6 +78,29 @@ describe('a device that nobody knows', () => {
     )
   })
 
+  it.each(['the device', 'many devices'])(
+    'that was approved and has not asked since gets nothing once %s are revoked, which is in the audit',
+    async (how) => {
+      const { id, key, csr } = stranger()
+      await ask(csr)
+      await decide(key, 'approve')
+      const revoked =
+        how === 'the device'
+          ? await command(testbed, `/v1/devices/${id}/revoke`, {})
+          : await command(testbed, '/v1/certificates/revocations', { deviceIds: [id] })
+      expect(revoked.status).toBe(200)
+      const answer = await ask(csr)
+      expect(answer.status).not.toBe(200)
+      expect((await listed()).filter((item) => item['id'] === key && item['state'] === 'approved')).toEqual(
+        [],
+      )
+      const { json } = await testbed.request('/v1/audit?limit=1000', { identity: testbed.operator })
+      expect((json['items'] as { record: object }[]).map(({ record }) => record)).toContainEqual(
+        expect.objectContaining({ type: 'revoked', deviceId: id, approvals: 1 }),
+      )
+    },
+  )
+
   it('polls in REST as it does in EST', async () => {
     const { id, key, csr } = stranger()
     expect(await askRest(csr)).toMatchObject({

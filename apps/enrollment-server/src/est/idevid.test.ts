@@ -270,3 +270,30 @@ describe('without a configured manufacturer', () => {
     await closed.close()
   })
 })
+
+describe('certificates that are refused', () => {
+  it('are counted for their address, and so many are the last that are looked at; tokens go on', async () => {
+    const strict = await openTestbed({
+      manufacturers: { acme: { trust: acme.trust, identifier: 'serialNumber' } },
+      failedTokenLimit: 3,
+    })
+    try {
+      const stranger = factoryCertificate(undefined, { serialNumber: 'SN 1' })
+      const present = (identity: Identity) =>
+        strict.request(simple, { method: 'POST', headers, body: csrFor('pump-1'), identity })
+      for (let n = 0; n < 3; n++) {
+        expect(await present(stranger)).toMatchObject({
+          body: expect.stringMatching(/^idevid-refused: /) as string,
+        })
+      }
+      expect(await present(stranger)).toMatchObject({
+        status: 429,
+        headers: { 'retry-after': expect.stringMatching(/^\d+$/) as string },
+        body: 'attempts-limited: address: at most 3 refused manufacturer certificates in a minute\n',
+      })
+      certificateIn(await simpleEnroll(strict, 'pump-1', await strict.token('pump-1'), csrFor('pump-1')))
+    } finally {
+      await strict.close()
+    }
+  })
+})

@@ -11,6 +11,7 @@ import { type Operation, resource } from '../http/resource.ts'
 import { RequestRefused } from '../problem/refusal.ts'
 import { decodeCsrBody, encodeBody } from './body.ts'
 import { wantedAttributes } from './csr-attributes.ts'
+import { refuseMatch } from '../rest/entity-tag.ts'
 
 /** What EST serves from. */
 export interface EstDependencies {
@@ -97,6 +98,7 @@ async function enroll(
   dependencies: EstDependencies,
   keygen: { serverKey?: true } = {},
 ): Promise<Extract<EnrollmentOutcome, { ok: true }>> {
+  refuseMatch(request.headers['if-match'])
   const profile = labelled(request, dependencies)
   const { credential, body } = request
   if (!credential)

@@ -11,6 +11,7 @@ import type { Registry } from '../registry/registry.ts'
 import { readAuthorization } from '../token/authorization.ts'
 import { tokenHash } from '../token/token.ts'
 import { type Bootstrap, presentedWithoutToken } from './bootstrap.ts'
+import type { Attempt } from './attempts.ts'
 import type { PeerReader } from './peer.ts'
 
 /**
@@ -41,9 +42,9 @@ export interface AccessGate {
   readonly readPeer: PeerReader
   readonly bootstrap: Bootstrap
   readonly now: () => Date
-  /** Throws when this address has sent too many tokens that failed. */
-  readonly checkAttempts: (request: FastifyRequest) => Promise<void>
-  readonly countFailure: (request: FastifyRequest) => Promise<void>
+  /** Throws when this address has made too many of these attempts that failed. */
+  readonly checkAttempts: (request: FastifyRequest, attempt: Attempt) => Promise<void>
+  readonly countFailure: (request: FastifyRequest, attempt: Attempt) => Promise<void>
   /** Told every refusal of the gate, for log and metrics. */
   readonly refused: (request: FastifyRequest, code: string) => void
 }
@@ -67,20 +68,19 @@ export function guardRoutes(app: FastifyInstance, gate: AccessGate): void {
       throw error
     }
   })
-  // Whoever found out that the token is none, the gate or enrollment.
+  // Whoever found out that it is none, the gate or enrollment.
   app.addHook('onError', async (request, _reply, error) => {
-    if (error instanceof RequestRefused && tokenFailures.has(error.refusal.code)) {
-      await gate.countFailure(request)
-    }
+    const attempt = error instanceof RequestRefused && failures.get(error.refusal.code)
+    if (attempt) await gate.countFailure(request, attempt)
   })
 }
 
-const tokenFailures: ReadonlySet<string> = new Set<ProblemCode>([
-  'credential-malformed',
-  'token-invalid',
-  'token-expired',
-  'token-used',
-  'idevid-refused',
+const failures: ReadonlyMap<string, Attempt> = new Map<ProblemCode, Attempt>([
+  ['credential-malformed', 'token'],
+  ['token-invalid', 'token'],
+  ['token-expired', 'token'],
+  ['token-used', 'token'],
+  ['idevid-refused', 'idevid'],
 ])
 
 async function admitCaller(
@@ -92,17 +92,9 @@ async function admitCaller(
     case 'public':
       return undefined
     case 'basic-token':
-      return (
-        presentedClaim(request, gate) ??
-        presentedWithoutToken(request, gate) ??
-        presentedToken(request, gate, 'basic')
-      )
+      return presentedToEnroll(request, gate, 'basic')
     case 'bearer-token':
-      return (
-        presentedClaim(request, gate) ??
-        presentedWithoutToken(request, gate) ??
-        presentedToken(request, gate, 'bearer')
-      )
+      return presentedToEnroll(request, gate, 'bearer')
     case 'renewal':
       return callerByCertificate(request, gate, { mayBeLate: true })
     case 'service':
@@ -131,6 +123,18 @@ async function admitCaller(
   }
 }
 
+async function presentedToEnroll(
+  request: FastifyRequest,
+  gate: AccessGate,
+  scheme: 'basic' | 'bearer',
+): Promise<PresentedCredential> {
+  const claim = await presentedClaim(request, gate)
+  if (claim) return claim
+  const stranger = presentedWithoutToken(request, gate)
+  if (stranger?.kind === 'idevid') await gate.checkAttempts(request, 'idevid')
+  return stranger ?? presentedToken(request, gate, scheme)
+}
+
 /** A claim counts where no token is sent: libest sends its certificate along with a token, too. */
 function presentedClaim(request: FastifyRequest, gate: AccessGate): Promise<PresentedCredential> | undefined {
   if (request.headers.authorization !== undefined) return undefined
@@ -153,7 +157,7 @@ async function presentedToken(
   const sent = readAuthorization(request.headers.authorization, scheme)
   // libest asks once without credentials to hear what to send: that is no attempt.
   if (!sent.ok && sent.code === 'credential-missing') throw new RequestRefused(sent)
-  await gate.checkAttempts(request)
+  await gate.checkAttempts(request, 'token')
   if (!sent.ok) throw new RequestRefused(sent)
   return {
     kind: 'token',

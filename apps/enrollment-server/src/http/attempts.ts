@@ -3,27 +3,39 @@ import { RequestRefused } from '../problem/refusal.ts'
 import type { AccessGate } from './access.ts'
 import type { RateLimits } from './limits.ts'
 
+/** What a stranger may try. */
+export type Attempt = 'token' | 'idevid'
+
+const named: Readonly<Record<Attempt, string>> = {
+  token: 'failed tokens',
+  idevid: 'refused manufacturer certificates',
+}
+
 /**
- * Counts tokens that failed, for each client address and minute. 256 bits cannot be guessed: the limit keeps
- * a device that retries a dead token, or a scanner, from filling the log and the registry's queue.
+ * Counts what failed, for each client address and minute, and each kind by itself. 256 bits cannot be guessed: the limit keeps
+ * a device that retries a dead token, or a scanner, from filling the log and the registry's queue, and certificates that lead nowhere
+ * from taking the time of the thread that enrolls for everybody.
  */
 export function createAttempts(
   app: FastifyInstance,
-  { failedTokensPerMinute }: RateLimits,
+  { failedTokensPerMinute: max }: RateLimits,
 ): Pick<AccessGate, 'checkAttempts' | 'countFailure'> {
-  const failures = app.createRateLimit({ max: failedTokensPerMinute, timeWindow: 60_000 })
+  const failures = {
+    token: app.createRateLimit({ max, timeWindow: 60_000 }),
+    idevid: app.createRateLimit({ max, timeWindow: 60_000 }),
+  }
   return {
-    checkAttempts: async (request: FastifyRequest) => {
-      const state = await failures(request, { increment: false })
+    checkAttempts: async (request: FastifyRequest, attempt) => {
+      const state = await failures[attempt](request, { increment: false })
       if (state.isAllowed || state.remaining > 0) return
       throw new RequestRefused({
         code: 'attempts-limited',
-        detail: `address: at most ${failedTokensPerMinute} failed tokens in a minute`,
+        detail: `address: at most ${max} ${named[attempt]} in a minute`,
         retryAfterSeconds: state.ttlInSeconds,
       })
     },
-    countFailure: async (request) => {
-      await failures(request)
+    countFailure: async (request, attempt) => {
+      await failures[attempt](request)
     },
   }
 }

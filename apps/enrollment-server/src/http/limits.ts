@@ -22,6 +22,6 @@ export const bodyTimeoutMs = 20_000
 /** How often one client address may ask within a minute. */
 export interface RateLimits {
   readonly requestsPerMinute: number
-  /** Of these, requests with a token that is not valid. */
+  /** Of these, requests with a token that is not valid, and as many with a manufacturer certificate that is refused. */
   readonly failedTokensPerMinute: number
 }

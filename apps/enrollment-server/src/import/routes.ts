@@ -9,6 +9,7 @@ import type { Registry } from '../registry/registry.ts'
 import { actorOf } from '../rest/actor.ts'
 import { securityOf } from '../rest/endpoint.ts'
 import { type ImportFormat, importDevices } from './import.ts'
+import { refuseMatch } from '../rest/entity-tag.ts'
 
 /** What imports are served from. */
 export interface ImportDependencies {
@@ -45,6 +46,7 @@ export async function importRoutes(app: FastifyInstance, dependencies: ImportDep
         security: securityOf.operator,
       } as FastifySchema,
       handler: async (request, reply) => {
+        refuseMatch(request.headers['if-match'])
         const isDry = readDryRun(request)
         const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
         const format = formats[type]

@@ -19,8 +19,8 @@ export const issuanceProblemKinds = {
   },
   'linking-wrong': {
     status: 403,
-    title: 'The challengePassword of the CSR is not that of this TLS connection.',
-    fix: 'Make the CSR for the connection that it is sent over, with the channel binding that `detail` names, or leave the challengePassword out.',
+    title: 'The challengePassword, or estIdentityLinking, of the CSR is not that of this TLS connection.',
+    fix: 'Make the CSR for the connection that it is sent over, with the channel binding that `detail` names, or leave the attribute out.',
   },
   'linking-required': {
     status: 403,

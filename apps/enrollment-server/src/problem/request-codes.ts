@@ -74,8 +74,8 @@ export const requestProblemKinds = {
   },
   'attempts-limited': {
     status: 429,
-    title: 'Too many failed tokens from this address.',
-    fix: 'Wait as long as `Retry-After` says, and check the token.',
+    title: 'Too many failed tokens, or refused manufacturer certificates, from this address.',
+    fix: 'Wait as long as `Retry-After` says, and check the token or certificate.',
   },
   'renewals-limited': {
     status: 429,

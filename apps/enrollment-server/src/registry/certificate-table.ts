@@ -104,6 +104,14 @@ export function certificateOperations(
       if (device.state === 'suspended' || device.state === 'retired') {
         return { outcome: 'refused', code: 'device-inactive' }
       }
+      // An operator makes a claim once: of several requests that make it at the same time, one.
+      if (input.by !== undefined && device.certificate !== null) {
+        const winner = bySerial.get(device.certificate)
+        const made = winner && certificateFromRow(winner)
+        return made?.publicKey === publicKey
+          ? { outcome: 'repeated', certificate: made }
+          : { outcome: 'refused', code: 'claim-exists' }
+      }
       if (renews !== undefined && (reasonOf.get(renews)?.['reason'] ?? null) !== null) {
         return { outcome: 'refused', code: 'certificate-inactive' }
       }

@@ -97,11 +97,18 @@ export function lifecycleOperations(
   )
 
   // A token that was made before must not undo what is decided now, not even by a request that came before and is
-  // still being worked on: that one compares with the time at which it began.
+  // still being worked on: that one compares with the time at which it began. Nor must an approval that has no certificate yet.
   const endTokens = database.prepare(
     'UPDATE tokens SET expires_at = 0 WHERE device_id = ? AND used_at IS NULL AND expires_at > ?',
   )
-  const endedTokens = (id: DeviceId, atMs: number): number => Number(endTokens.run(id, atMs).changes)
+  const endApprovals = database.prepare(
+    `UPDATE approvals SET expires_at = 0
+     WHERE device_id = ? AND state = 'approved' AND certificate IS NULL AND expires_at > ?`,
+  )
+  const endUnused = (id: DeviceId, atMs: number): Ended => ({
+    tokens: Number(endTokens.run(id, atMs).changes),
+    approvals: Number(endApprovals.run(id, atMs).changes),
+  })
 
   function write(
     type: DeviceEventType,
@@ -109,7 +116,7 @@ export function lifecycleOperations(
     rows: readonly CertificateRow[],
     reason: RevocationReason | undefined,
     { atMs, by }: { atMs: number; by: Actor },
-    tokens = 0,
+    ended: Ended = none,
   ): void {
     const certificates: EventCertificate[] = rows.map(({ issuer, serial }) => ({
       issuer,
@@ -125,7 +132,8 @@ export function lifecycleOperations(
       deviceId,
       event,
       certificates: certificates.map((one) => ({ ...one })),
-      ...(tokens > 0 && { tokens }),
+      ...(ended.tokens > 0 && { tokens: ended.tokens }),
+      ...(ended.approvals > 0 && { approvals: ended.approvals }),
     }
     appendAudit({ type, atMs, by, about })
   }
@@ -142,14 +150,14 @@ export function lifecycleOperations(
 
       const all = ofDevice.all(id, atMs) as unknown as CertificateRow[]
       const affected = all.filter((one) => isAffected(one, next.certificates))
-      const tokens = next.certificates === 'revoke' ? endedTokens(id, atMs) : 0
-      if (next.state === device.state && affected.length === 0 && tokens === 0)
+      const ended = next.certificates === 'revoke' ? endUnused(id, atMs) : none
+      if (next.state === device.state && affected.length === 0 && !isAny(ended))
         return { ok: true, changed: false, device, certificates: 0 }
       if (next.state !== device.state) {
         setState.run(next.state, next.state === 'suspended' ? device.state : null, id)
       }
       const given = { hold: 'certificateHold', revoke: reason, release: undefined, keep: undefined } as const
-      write(eventTypes[change], id, affected, given[next.certificates], request, tokens)
+      write(eventTypes[change], id, affected, given[next.certificates], request, ended)
       return {
         ok: true,
         changed: true,
@@ -169,19 +177,19 @@ export function lifecycleOperations(
         affected.set(row.device_id, rows.set(row.serial, row))
         return true
       }
-      const tokens = new Map<DeviceId, number>()
+      const unused = new Map<DeviceId, Ended>()
       for (const id of request.deviceIds) {
         const rows = deviceById.get(id) && (ofDevice.all(id, request.atMs) as unknown as CertificateRow[])
         if (rows === undefined) {
           devices.set(id, 'device-unknown')
           continue
         }
-        const ended = endedTokens(id, request.atMs)
-        if (ended > 0) {
-          tokens.set(id, ended)
+        const ended = endUnused(id, request.atMs)
+        if (isAny(ended)) {
+          unused.set(id, ended)
           affected.set(id, affected.get(id) ?? new Map<string, CertificateRow>())
         }
-        const isChanged = rows.filter(take).length > 0 || ended > 0
+        const isChanged = rows.filter(take).length > 0 || isAny(ended)
         if (isChanged || !devices.has(id)) devices.set(id, isChanged ? 'revoked' : 'unchanged')
       }
       for (const serial of request.serials) {
@@ -190,7 +198,7 @@ export function lifecycleOperations(
       }
       let certificates = 0
       for (const [id, rows] of affected) {
-        write('revoked', id, [...rows.values()], request.reason, request, tokens.get(id))
+        write('revoked', id, [...rows.values()], request.reason, request, unused.get(id))
         certificates += rows.size
       }
       return { certificates, serials, devices }
@@ -204,6 +212,18 @@ export function lifecycleOperations(
       return 'revoked'
     },
   }
+}
+
+/** What a device had to get a certificate with, and has no more. */
+interface Ended {
+  readonly tokens: number
+  readonly approvals: number
+}
+
+const none: Ended = { tokens: 0, approvals: 0 }
+
+function isAny({ tokens, approvals }: Ended): boolean {
+  return tokens + approvals > 0
 }
 
 function isAffected({ reason }: CertificateRow, what: 'revoke' | 'hold' | 'release' | 'keep'): boolean {

@@ -92,6 +92,7 @@ export type RecordOutcome =
         | 'key-in-use'
         | 'approval-unknown'
         | 'device-revoked'
+        | 'claim-exists'
         | 'claim-exhausted'
         | 'claim-not-for-device'
         | 'device-enrolled'

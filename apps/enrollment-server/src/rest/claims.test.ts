@@ -65,10 +65,44 @@ describe('a claim', () => {
 
   it('whose making was interrupted is made by the same request again', async () => {
     const body = { id: 'half', batch: 'b', quota: 1 }
-    await command(testbed, '/v1/claims', { ...body, csr: csrFor('another') })
+    const { privateKey } = generateKeyPair('P-256')
+    await simpleEnroll(testbed, 'copied', await testbed.token('copied'), csrFor('copied', { privateKey }))
+    expect(
+      await command(testbed, '/v1/claims', { ...body, csr: csrFor('half', { privateKey }) }),
+    ).toMatchObject({
+      json: { code: 'key-in-use' },
+    })
     expect(await claim('half')).toMatchObject({ state: 'unfinished' })
     const answer = await command(testbed, '/v1/claims', { ...body, csr: csrFor('half') })
     expect(answer).toMatchObject({ status: 201, json: { state: 'usable' } })
+  })
+})
+
+describe('making a claim', () => {
+  it('of many requests at once makes one certificate, which is the one that is shown', async () => {
+    const body = { id: 'line-at-once', batch: 'b', quota: 1 }
+    const keys = Array.from({ length: 8 }, () => generateKeyPair('P-256'))
+    const answers = await Promise.all(
+      keys.map(({ privateKey }) =>
+        command(testbed, '/v1/claims', { ...body, csr: csrFor(body.id, { privateKey }) }),
+      ),
+    )
+    const [made, ...more] = answers.filter(({ status }) => status === 201)
+    expect(more).toEqual([])
+    for (const answer of answers) if (answer !== made) expect(answer.json['code']).toBe('claim-exists')
+    const { serial } = parseCertificate(made?.json['certificate'] as string)
+    expect(made?.json['serial']).toBe(serial)
+    const { json } = await read(`/v1/certificates?deviceId=${body.id}`)
+    expect((json['items'] as { serial: string }[]).map((one) => one.serial)).toEqual([serial])
+  })
+
+  it('with a CSR that may not be leaves nothing behind: the id can be had with a good one', async () => {
+    const body = { id: 'line-mended', batch: 'b', quota: 1 }
+    const bad = await command(testbed, '/v1/claims', { ...body, csr: csrFor('another') })
+    expect(bad).toMatchObject({ status: 403, json: { code: 'csr-common-name-other' } })
+    expect((await read('/v1/claims/line-mended')).status).toBe(404)
+    const good = await command(testbed, '/v1/claims', { ...body, quota: 5, csr: csrFor(body.id) })
+    expect(good).toMatchObject({ status: 201, json: { quota: 5 } })
   })
 })
 

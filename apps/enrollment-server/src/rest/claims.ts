@@ -1,4 +1,4 @@
-import { type Csr, defaultProfiles, parseCsr, PkiError, toPem } from '@fleetroot/pki'
+import { type Csr, defaultProfiles, judgeCsr, parseCsr, PkiError, type Profile, toPem } from '@fleetroot/pki'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { isManagedId } from '../admission/inventory.ts'
@@ -69,11 +69,22 @@ export function claimRoutes(
     registry: Registry
     enroll: Enroll
     authorities: Pick<Authorities, 'current'>
+    profiles: ReadonlyMap<string, Profile>
+    trustDomain: string
     now: () => Date
     once: Once
   },
 ): void {
-  const { registry, enroll, authorities, now, once } = options
+  const { registry, enroll, authorities, profiles, trustDomain, now, once } = options
+
+  /** Looked at before anything is written, so that a CSR that may not be leaves no claim behind. */
+  async function readCsr(text: string, id: ClaimRecord['id']): Promise<Csr> {
+    const csr = await parseText(text)
+    const profile = profiles.get(defaultProfiles.claim.name) ?? defaultProfiles.claim
+    const { refusal, fields } = judgeCsr(csr, profile, { id, trustDomain, dns: [], ip: [] })
+    if (refusal) throw new RequestRefused({ ...refusal, csr: { fields } })
+    return csr
+  }
   async function find(id: ClaimRecord['id']): Promise<ClaimRecord> {
     const found = await registry.findClaim(id)
     if (found) return found
@@ -135,7 +146,7 @@ export function claimRoutes(
         if (isManagedId(id)) {
           throw new RequestRefused({ code: 'device-managed', detail: `id: ${id} is the server's own` })
         }
-        const csr = await readCsr(body.csr)
+        const csr = await readCsr(body.csr, id)
         const what = { request, asked: { ...body, csr: csr.publicKeyFingerprint }, atMs: now().getTime() }
         const made = await once(what, (since) => makeClaim({ ...body, csr }, request, since !== undefined))
         reply.header('location', `/v1/claims/${id}`)
@@ -199,8 +210,7 @@ export function claimRoutes(
   })
 }
 
-/** Looked at before anything is written, so that a bad CSR leaves no claim behind. */
-async function readCsr(text: string): Promise<Csr> {
+async function parseText(text: string): Promise<Csr> {
   const decoded = decodeCsrBody(Buffer.from(text, 'latin1'))
   if (!decoded.ok) throw new RequestRefused(decoded)
   try {

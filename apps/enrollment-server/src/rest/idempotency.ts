@@ -7,7 +7,7 @@ import type { OnceOutcome, RequestName } from '../registry/request-table.ts'
 import { actorOf } from './actor.ts'
 
 // A string of RFC 9651 in its quotes, as the draft asks, or bare, as most clients send it.
-const grammar = /^"?([\x21\x23-\x5b\x5d-\x7e]{1,255})"?$/
+const grammar = /^(?:"([\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x5b\x5d-\x7e]{1,255}))$/
 
 /**
  * What names a request with an `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header); undefined without one. A key is good for
@@ -16,13 +16,14 @@ const grammar = /^"?([\x21\x23-\x5b\x5d-\x7e]{1,255})"?$/
 export function requestName(request: FastifyRequest, asked: AuditValue): RequestName | undefined {
   const header = request.headers['idempotency-key']
   if (header === undefined) return undefined
-  const [, key] = grammar.exec(String(header)) ?? []
+  const [, quoted, key = quoted] = grammar.exec(String(header)) ?? []
   if (key === undefined) {
     const detail = 'Idempotency-Key: must be 1 to 255 printable characters without blanks, such as a UUID'
     throw new RequestRefused({ code: 'field-invalid', detail })
   }
   const { kind, id } = actorOf(request)
-  const path = request.url.split('?', 1)[0] ?? ''
+  // As it was understood: a path can be written in several ways.
+  const path = [request.routeOptions.url ?? '', request.params as Record<string, string>]
   return { key: sha256([kind, id, request.method, path, key]), request: sha256(asked) }
 }
 
@@ -54,7 +55,8 @@ export function createOnce(registry: Pick<Registry, 'beginOnce' | 'finishOnce' |
       await registry.finishOnce({ key, answer: JSON.stringify(answer) })
       return answer
     } catch (error) {
-      if (error instanceof RequestRefused) await registry.forgetOnce(key)
+      // What another process is at is not this one's to forget.
+      if (error instanceof RequestRefused && outcome === 'begun') await registry.forgetOnce(key)
       throw error
     }
   }

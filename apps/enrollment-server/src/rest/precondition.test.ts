@@ -108,6 +108,20 @@ describe('If-Match', () => {
       ['/v1/ca/devices/activate', {}],
     ]
     for (const [path, body] of requests) expect(await post(path, '*', body)).toMatchObject(failed)
+    const sent = { method: 'POST', headers: { 'if-match': '*', 'content-type': 'text/csv' } }
+    const file = { ...sent, body: 'id\npump-3\n', identity: testbed.operator }
+    expect(await testbed.request('/v1/devices/import', file)).toMatchObject(failed)
+    const token = await testbed.token('pump-5')
+    const headers = {
+      'if-match': '*',
+      'content-type': 'application/pkcs10',
+      authorization: `Basic ${Buffer.from(`pump-5:${token}`).toString('base64')}`,
+    }
+    const asked = { method: 'POST', headers, body: csrFor('pump-5') }
+    expect(await testbed.request('/.well-known/est/simpleenroll', asked)).toMatchObject({
+      status: 412,
+      body: expect.stringMatching(/^precondition-failed: If-Match: /) as string,
+    })
     expect((await get('/v1/devices/pump-3')).status).toBe(404)
     expect((await get('/v1/claims/line-3')).status).toBe(404)
   })

@@ -49,6 +49,8 @@ const mutualTls = {
 export async function restRoutes(app: FastifyInstance, dependencies: RestDependencies): Promise<void> {
   const { authorities, registry, enroll, profiles, trustDomain, tokenLifetimeMs, version, now } = dependencies
   useEndpoints(app)
+  // JSON or nothing: fastify reads this one by itself.
+  app.removeContentTypeParser('text/plain')
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -76,7 +78,7 @@ export async function restRoutes(app: FastifyInstance, dependencies: RestDepende
   deviceChangeRoutes(app, { registry, now })
   tokenRoutes(app, { registry, now, lifetimeMs: tokenLifetimeMs })
   auditRoutes(app, dependencies)
-  claimRoutes(app, { registry, enroll, authorities, now, once })
+  claimRoutes(app, { registry, enroll, authorities, profiles, trustDomain, now, once })
   revocationRoutes(app, { registry, now })
   activationRoutes(app, { registry, now })
   approvalRoutes(app, { registry, now, lifetimeMs: dependencies.approvalLifetimeMs })
