@@ -21,6 +21,7 @@ const sent = [
   'hscan',
   'subscribe',
   'publish',
+  'ping',
 ]
 
 /** Commands in the scripts. */
