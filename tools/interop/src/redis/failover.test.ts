@@ -1,4 +1,4 @@
-import { type Link, openLink, type RedisServer, startRedis } from '@fleetroot/harness'
+import { freePort, type Link, openLink, type RedisServer, startRedis } from '@fleetroot/harness'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Address, openAddress } from './address.ts'
 import { judgedBy } from '../judged-by.ts'
@@ -171,6 +171,35 @@ judgedBy(['redis-server'], 'when a replica takes the place of the master', () =>
     await reader.until(() => reader.messages.length === 1)
     expect(reader.texts()).toEqual(['all of it'])
     await reader.leave()
+  })
+
+  test('and gives it back while nobody looks, brokers do not take it for the one that they knew', async () => {
+    const begun = ({ app }: Node): number => app.output().split('it ends its sessions and begins anew').length
+    const before = [one, two].map(begun)
+    for (const way of [address, otherWay]) {
+      way.lead(await freePort())
+      way.cut()
+    }
+    for (const [master, replica] of [
+      [second, first],
+      [first, second],
+    ] as const) {
+      await caughtUp(replica, master)
+      await master.ask('FAILOVER')
+      await until(
+        async () => (await say(master, 'master_link_status')) === 'up',
+        () => 'no failover',
+      )
+    }
+    lead(second.port)
+    for (const [n, node] of [one, two].entries()) {
+      await until(
+        () => begun(node) > before[n]!,
+        () => 'it goes on as if nothing had happened',
+      )
+    }
+    await areReady()
+    expect((await nodes.client(one, 'meter')).connack.returnCode).toBe(0)
   })
 
   test('and the old one goes on for somebody, it keeps nothing there (min-replicas-to-write), and a session moves', async () => {
