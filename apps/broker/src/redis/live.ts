@@ -14,11 +14,16 @@ export interface LiveOptions {
   readonly onMessage: (message: PeerMessage) => void
 }
 
+/** How often the connection is asked whether anything would be heard on it; who has not answered by the next time is left. */
+const askEveryMs = 2_000
+
 /** Messages of quality of service 0, from each node to all others. Nobody waits for them, and what is lost with a connection is lost. */
 export class Live {
   readonly #options: LiveOptions
   readonly #channel: string
   readonly #connection: Redis
+  readonly #asking: NodeJS.Timeout
+  #isDue = false
 
   constructor(options: LiveOptions) {
     const { address, self, onMessage } = options
@@ -32,6 +37,8 @@ export class Live {
         if (failure === undefined) subscribe()
       },
     })
+    this.#asking = setInterval(() => this.#ask(), askEveryMs)
+    this.#asking.unref()
     this.#connection.on('messageBuffer', (_channel: Buffer, bytes: Buffer) => {
       const end = 1 + bytes[0]!
       if (bytes.toString('utf8', 1, end) === self()) return
@@ -56,6 +63,18 @@ export class Live {
   }
 
   close(): void {
+    clearInterval(this.#asking)
     this.#connection.disconnect()
+  }
+
+  /** On a connection that only listens nobody notices by itself that the other end is gone. */
+  #ask(): void {
+    if (this.#connection.status !== 'ready') return
+    if (this.#isDue) return this.reconnect()
+    this.#isDue = true
+    const answered = (): void => {
+      this.#isDue = false
+    }
+    this.#connection.ping().then(answered, answered)
   }
 }

@@ -63,6 +63,9 @@ export class RedisNode {
   /** Since when an answer is due. */
   #askedMs: number | undefined
   #losing: NodeJS.Timeout | undefined
+  readonly #tickMs: number
+  #tickedMs = performance.now()
+  #wasLate = false
   #redisRun = ''
   #isLost = false
   #isClosed = false
@@ -83,7 +86,8 @@ export class RedisNode {
       onPause: member.onPause,
     })
     this.#liveness = new Liveness(timeoutMs)
-    this.#ticking = setInterval(() => this.#tick(), Math.min(1_000, timeoutMs / 4))
+    this.#tickMs = Math.min(1_000, timeoutMs / 4)
+    this.#ticking = setInterval(() => this.#tick(), this.#tickMs)
   }
 
   /** The connection for commands. */
@@ -216,7 +220,11 @@ export class RedisNode {
 
   #tick(): void {
     const now = performance.now()
-    const silence = this.#silence(now)
+    // Who has stood still itself may have answers that it has not looked at.
+    const isLate = !this.#wasLate && now - this.#tickedMs > 1.5 * this.#tickMs
+    this.#tickedMs = now
+    this.#wasLate = isLate
+    const silence = isLate ? undefined : this.#silence(now)
     if (silence !== undefined) {
       this.#askedMs = undefined
       this.#fall(new Error(`Redis at ${this.#options.address.url} ${silence}`))

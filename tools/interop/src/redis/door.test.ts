@@ -21,6 +21,7 @@ const sent = [
   'hscan',
   'subscribe',
   'publish',
+  'ping',
 ]
 
 /** Commands in the scripts. */
@@ -45,7 +46,8 @@ judgedBy(['redis-server'], 'a Redis that wants TLS, certificates and a user', ()
       FLEETROOT_BROKER_TICKET_SECRET: 'what both nodes know and Redis does not know',
     }
     nodes = await startNodes(0, undefined, { args: redis.flags, env })
-    ;[one, two] = await Promise.all([nodes.start(), nodes.start()])
+    const withWorkers = { args: [...redis.flags, '--workers=2'], env }
+    ;[one, two] = await Promise.all([nodes.start(), nodes.start(withWorkers)])
   })
   afterAll(async () => {
     await nodes[Symbol.asyncDispose]()

@@ -1,4 +1,4 @@
-import { type Link, openLink, type RedisServer, startRedis } from '@fleetroot/harness'
+import { freePort, type Link, openLink, type RedisServer, startRedis } from '@fleetroot/harness'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Address, openAddress } from './address.ts'
 import { judgedBy } from '../judged-by.ts'
@@ -29,7 +29,8 @@ judgedBy(['redis-server'], 'when a replica takes the place of the master', () =>
     address = await openAddress(first.port)
     otherWay = await openAddress(first.port)
     nodes = await startNodes(0)
-    const start = (way: Address): Promise<Node> => nodes.start({ args: [`--redis=${way.url}`] })
+    const env = { FLEETROOT_BROKER_TICKET_SECRET: 'what both nodes know and Redis does not know' }
+    const start = (way: Address): Promise<Node> => nodes.start({ args: [`--redis=${way.url}`], env })
     ;[one, two] = await Promise.all([start(address), start(otherWay)])
   })
   afterAll(async () => {
@@ -172,6 +173,35 @@ judgedBy(['redis-server'], 'when a replica takes the place of the master', () =>
     await reader.leave()
   })
 
+  test('and gives it back while nobody looks, brokers do not take it for the one that they knew', async () => {
+    const begun = ({ app }: Node): number => app.output().split('it ends its sessions and begins anew').length
+    const before = [one, two].map(begun)
+    for (const way of [address, otherWay]) {
+      way.lead(await freePort())
+      way.cut()
+    }
+    for (const [master, replica] of [
+      [second, first],
+      [first, second],
+    ] as const) {
+      await caughtUp(replica, master)
+      await master.ask('FAILOVER')
+      await until(
+        async () => (await say(master, 'master_link_status')) === 'up',
+        () => 'no failover',
+      )
+    }
+    lead(second.port)
+    for (const [n, node] of [one, two].entries()) {
+      await until(
+        () => begun(node) > before[n]!,
+        () => 'it goes on as if nothing had happened',
+      )
+    }
+    await areReady()
+    expect((await nodes.client(one, 'meter')).connack.returnCode).toBe(0)
+  })
+
   test('and the old one goes on for somebody, it keeps nothing there (min-replicas-to-write), and a session moves', async () => {
     for (const name of ['min-replicas-to-write', 'min-replicas-max-lag']) {
       expect(await second.ask('CONFIG', 'SET', name, '1')).toBe('+OK\r\n')
@@ -197,8 +227,9 @@ judgedBy(['redis-server'], 'when a replica takes the place of the master', () =>
     expect(there.connack).toMatchObject({ returnCode: 0, sessionPresent: true })
     await there.publish('devices/torn/t', 'on the new one')
 
+    // While the node is trying to go on with it, it stands still.
+    second.freeze()
     otherWay.lead(first.port)
-    otherWay.cut()
     await areReady()
     const last = await nodes.client(two, 'torn', { clean: false })
     await there.closed

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
+import { openAddress } from './address.ts'
 import { Client } from './client.ts'
 import { openLateLog } from './late-log.ts'
 import { serviceNamesake } from './namesake.ts'
@@ -103,6 +104,26 @@ judgedBy(['redis-server'], 'two brokers with one Redis', () => {
       await device.leave()
     }
     await slow.app.stop()
+  })
+
+  test('hear each other also when a connection to Redis is dead and nobody has said so', async () => {
+    await using address = await openAddress(nodes.redis.port)
+    const third = await nodes.start({ args: [`--redis=${address.url}`] })
+    const reader = await nodes.client(third, 'listener', { profile: 'service', clean: false })
+    await reader.subscribe('devices/talker/#')
+    const device = await nodes.client(one, 'talker')
+    for (const name of ['fleetroot-broker-log', 'fleetroot-broker-live']) address.mute(name)
+    await device.publish('devices/talker/t', 'kept')
+    await reader.until(() => reader.texts().includes('kept'))
+    const isHeard = async (): Promise<boolean> => {
+      await device.publish('devices/talker/t', 'live', { qos: 0 })
+      return reader.texts().includes('live')
+    }
+    await until(isHeard, () => 'messages that nobody keeps are not heard')
+    expect(third.app.output()).toContain('does not answer where the log is read')
+    expect([reader.isClosed, device.isClosed]).toEqual([false, false])
+    for (const client of [reader, device]) await client.leave()
+    await third.app.stop()
   })
 
   test('queue for a session what its owner may receive now, not what it could when it subscribed', async () => {
