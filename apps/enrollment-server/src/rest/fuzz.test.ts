@@ -106,6 +106,7 @@ function someRequest(operation: string) {
       : oneOf(['text/plain', 'application/json; charset=utf-16', 'text/csv', '/', 'application/x-ndjson']),
     ...(random(3) ? {} : { 'idempotency-key': oneOf(['a', 'b', '"', 'x'.repeat(300)]) }),
     ...(random(4) ? {} : { 'if-none-match': oneOf(['*', '"', 'W/', ',,,', '"x"']) }),
+    ...(random(8) ? {} : { 'if-match': oneOf(['*', '"', 'W/', ',,,', '"x"', 'x'.repeat(5000)]) }),
     ...(random(4) ? {} : { authorization: oneOf(['Bearer', `Bearer ${'A'.repeat(43)}`, 'Basic !', 'x']) }),
   }
   return { method, path: withId(path) + query(), headers, ...(method === 'GET' ? {} : { body }) }
@@ -140,7 +141,9 @@ it(
       const end = performance.now() + seconds * 1000
       const statuses = new Map<number, number>()
       let baseline: number | undefined
-      for (let sent = 0; performance.now() < end; sent += 1) {
+      // However slow the machine is, it gets through, and not only to refusals.
+      const isThrough = (): boolean => [200, 201, 400].every((status) => statuses.has(status))
+      for (let sent = 0; performance.now() < end || !isThrough(); sent += 1) {
         const { path, ...asked } = someRequest(oneOf(names))
         const identity = oneOf(identities)
         const answer = await testbed.request(path, { ...asked, ...(identity && { identity }) })
@@ -150,8 +153,6 @@ it(
         statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
         if (sent === 200) baseline = used()
       }
-      // It got through, and not only to refusals.
-      expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 201, 400]))
       const grown = baseline === undefined ? 0 : used() - baseline
       expect(grown).toBeLessThan(64 * 1024 * 1024)
       expect((await testbed.request('/v1/ca')).status).toBe(200)
