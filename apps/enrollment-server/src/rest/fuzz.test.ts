@@ -108,6 +108,7 @@ function someRequest(operation: string) {
       : oneOf(['text/plain', 'application/json; charset=utf-16', 'text/csv', '/', 'application/x-ndjson']),
     ...(random(3) ? {} : { 'idempotency-key': oneOf(['a', 'b', '"', 'x'.repeat(300)]) }),
     ...(random(4) ? {} : { 'if-none-match': oneOf(['*', '"', 'W/', ',,,', '"x"']) }),
+    ...(random(8) ? {} : { 'if-match': oneOf(['*', '"', 'W/', ',,,', '"x"', 'x'.repeat(5000)]) }),
     ...(random(4) ? {} : { authorization: oneOf(['Bearer', `Bearer ${'A'.repeat(43)}`, 'Basic !', 'x']) }),
   }
   return { method, path: withId(path) + query(), headers, ...(method === 'GET' ? {} : { body }) }
