@@ -29,6 +29,8 @@ export interface NodeOptions {
   readonly log: Logger
   /** After this long without a sign of life a node is dead to the others, in milliseconds. */
   readonly timeoutMs: number
+  /** Bytes of the log that the slowest node may be behind. */
+  readonly maxBehindBytes: number
   /** Hears why nothing can be kept, and when it can be again (undefined), the first time included. */
   readonly onHealth: (failure: BrokerError | undefined) => void
   readonly member: NodeMember
@@ -236,12 +238,13 @@ export class RedisNode {
   }
 
   async #beat(): Promise<void> {
-    const { member } = this.#options
+    const { member, maxBehindBytes } = this.#options
     this.#beatSentMs = performance.now()
     const [nodes, left] = (await this.#scripts.run('beat', this.id, [
       (this.#beats += 1),
       this.#log.position,
       maxBehind,
+      maxBehindBytes,
     ])) as [Buffer[], number]
     this.#beatSentMs = undefined
     const signs = new Map<string, string>()
