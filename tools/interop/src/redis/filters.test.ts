@@ -56,6 +56,7 @@ judgedBy(['redis-server'], 'topic filters that change at another node', () => {
       },
       () => slow.app.output(),
     )
+    expect(again.isClosed).toBe(false)
     await again.leave('abruptly')
   })
 
