@@ -151,6 +151,11 @@ export const settings = {
       help: 'how long a broker may show no sign of life until the others that share its store take over',
     },
   ),
+  // Ten seconds, after which a node that stands still is dead anyway, at 50 MB a second.
+  redisLogSize: setting(
+    byteSize('512MiB').refine((bytes) => bytes >= 1024 ** 2, { error: 'must be at least 1MiB' }),
+    { help: 'what a broker may be behind the others that share its store until they give it up' },
+  ),
   ticketSecret: setting(z.string().min(32, { error: 'must have at least 32 characters' }).optional(), {
     env: 'FLEETROOT_BROKER_TICKET_SECRET',
     help: 'the same random text on all nodes: TLS sessions resume on each; left out: on the node that they began on',

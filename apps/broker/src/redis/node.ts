@@ -30,6 +30,8 @@ export interface NodeOptions {
   readonly log: Logger
   /** After this long without a sign of life a node is dead to the others, in milliseconds. */
   readonly timeoutMs: number
+  /** Bytes of the log that the slowest node may be behind. */
+  readonly maxBehindBytes: number
   /** Hears why nothing can be kept, and when it can be again (undefined), the first time included. */
   readonly onHealth: (failure: BrokerError | undefined) => void
   readonly member: NodeMember
@@ -269,10 +271,10 @@ export class RedisNode {
   }
 
   async #beat(): Promise<void> {
-    const { member } = this.#options
+    const { member, maxBehindBytes } = this.#options
     const sentMs = performance.now()
     this.#askedMs = sentMs
-    const words = [(this.#beats += 1), this.#log.position, maxBehind]
+    const words = [(this.#beats += 1), this.#log.position, maxBehind, maxBehindBytes]
     const answered = this.#scripts.run('beat', this.id, words).finally(() => (this.#askedMs = undefined))
     const [nodes, left] = (await answered) as [Buffer[], number]
     this.#aliveMs = sentMs

@@ -23,6 +23,8 @@ export interface OpenRedisStoreOptions {
   readonly now: () => number
   /** After this long without a sign of life a node is dead to the others, in milliseconds. */
   readonly timeoutMs: number
+  /** Bytes of the log that the slowest node may be behind. */
+  readonly maxBehindBytes: number
   /** Hears why nothing can be kept (the first time: not yet), and when it can be (undefined). */
   readonly onHealth: (failure: BrokerError | undefined) => void
 }
@@ -38,7 +40,8 @@ export interface OpenedRedisStore {
 
 /** Opens the store that all brokers share that name this Redis and this prefix. */
 export function openRedisStore(options: OpenRedisStoreOptions): OpenedRedisStore {
-  const { address, limits, counts, log, now, timeoutMs, maxUnacknowledged, onHealth } = options
+  const { address, limits, counts, log, now, timeoutMs, maxBehindBytes, maxUnacknowledged, onHealth } =
+    options
   const first = Promise.withResolvers<void>()
   const journal = new RedisJournal({
     counts,
@@ -57,6 +60,7 @@ export function openRedisStore(options: OpenRedisStoreOptions): OpenedRedisStore
     address,
     log,
     timeoutMs,
+    maxBehindBytes,
     onHealth: (failure) => {
       const wasFailing = counts.isFailing
       counts.isFailing = failure !== undefined

@@ -60,3 +60,26 @@ test('when one of the calls fails whoever waits is told, and what is not known t
   await resumed
   expect(calls.slice(3).map((call) => call.names)).toEqual([names(1_000, 2_000), names(2_000, 2_500)])
 })
+
+test('what was written after something that failed is written again after it, once', async () => {
+  const { journal, calls, state } = startJournal()
+  for (const name of ['first', 'second', 'third']) {
+    journal.add('filter', name)
+    void journal.flushed()!.catch(() => undefined)
+  }
+  calls[0]!.answer()
+  calls[1]!.fail(new Error('OOM'))
+  calls[2]!.answer()
+  await turn()
+  state.failure = undefined
+  for (const expected of [['second', 'third'], []]) {
+    const before = calls.length
+    const resumed = journal.resume()
+    for (const n of expected.keys()) {
+      await turn()
+      calls[before + n]!.answer()
+    }
+    await resumed
+    expect(calls.slice(before).map((call) => call.names[0])).toEqual(expected)
+  }
+})

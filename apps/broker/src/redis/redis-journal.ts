@@ -39,8 +39,9 @@ export class RedisJournal implements Journal {
   readonly #options: RedisJournalOptions
   #gathering: Change[] = []
   #isScheduled = false
-  /** Groups that Redis has not confirmed, in their order. */
+  /** Groups that Redis has not confirmed, in their order, and those after them whether it has or not: they are to have the last word. */
   #underWay = new Set<readonly Change[]>()
+  #confirmed = new WeakSet<readonly Change[]>()
   #last: Promise<unknown> | undefined
 
   constructor(options: RedisJournalOptions) {
@@ -106,6 +107,7 @@ export class RedisJournal implements Journal {
 
   /** Writes again what nobody knows to be written; resolves when it is. */
   async resume(): Promise<void> {
+    for (const changes of this.#underWay) this.#confirmed.delete(changes)
     for (const changes of this.#underWay) await this.#attempt(changes)
   }
 
@@ -134,7 +136,11 @@ export class RedisJournal implements Journal {
   async #attempt(changes: readonly Change[]): Promise<void> {
     const { write, counts, onWritten } = this.#options
     const [before, after] = (await write(changes.flat())) as [Buffer, Buffer]
-    this.#underWay.delete(changes)
+    this.#confirmed.add(changes)
+    for (const group of this.#underWay) {
+      if (!this.#confirmed.has(group)) break
+      this.#underWay.delete(group)
+    }
     counts.groups += 1
     counts.changes += changes.length
     onWritten(Number(before), Number(after))

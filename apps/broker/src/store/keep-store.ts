@@ -88,6 +88,7 @@ async function keepInRedis(
     address,
     maxUnacknowledged: config.maxUnacknowledged,
     timeoutMs: config.redisNodeTimeout,
+    maxBehindBytes: config.redisLogSize,
     onHealth: (next) => {
       const isNews = !isOpen || failure === undefined
       failure = next

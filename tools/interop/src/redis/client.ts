@@ -105,11 +105,15 @@ export class Client {
     return client
   }
 
-  /** Subscribes and resolves to the granted qualities of service. */
-  async subscribe(filter: string, qos: 0 | 1 | 2 = 1): Promise<void> {
+  /** Subscribes; resolves when the broker has answered. */
+  async subscribe(filter: string | readonly string[], qos: 0 | 1 | 2 = 1): Promise<void> {
     const messageId = this.#nextId()
     const answered = this.#answer('suback', messageId)
-    this.#send({ cmd: 'subscribe', messageId, subscriptions: [{ topic: filter, qos }] })
+    this.#send({
+      cmd: 'subscribe',
+      messageId,
+      subscriptions: [filter].flat().map((topic) => ({ topic, qos })),
+    })
     await answered
   }
 

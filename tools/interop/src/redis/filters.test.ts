@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
 import { openLateLog } from './late-log.ts'
-import { type Node, type Nodes, startNodes } from './nodes.ts'
+import { type Node, type Nodes, startNodes, until } from './nodes.ts'
 
 judgedBy(['redis-server'], 'topic filters that change at another node', () => {
   let nodes: Nodes
@@ -39,6 +39,25 @@ judgedBy(['redis-server'], 'topic filters that change at another node', () => {
     await Promise.all(flips)
     expect(reader.texts()).toEqual(Array.from({ length: 20 }, (_, n) => String(n)))
     for (const client of [...flippers, reader, calm]) await client.leave()
+  })
+
+  test('are counted for an identity at all nodes together', async () => {
+    const all = Array.from({ length: 100 }, (_, n) => `devices/greedy/commands/${n}`)
+    const greedy = await nodes.client(near, 'greedy')
+    for (let n = 0; n < 9; n++) await greedy.subscribe(all)
+    await greedy.leave()
+    const again = await nodes.client(slow, 'greedy')
+    for (let n = 0; n < 3; n++) await again.subscribe(all)
+    // 1,000 may be changed at once, and 20 a second.
+    await until(
+      async () => {
+        await again.publish('devices/greedy/t', 'x', { qos: 0 })
+        return /held_back_total\{limit="filter-rate"\} [1-9]/.test(await slow.operations('/metrics'))
+      },
+      () => slow.app.output(),
+    )
+    expect(again.isClosed).toBe(false)
+    await again.leave('abruptly')
   })
 
   describe('decide at once who gets a message', () => {

@@ -90,3 +90,34 @@ judgedBy(['redis-server'], 'while there is no Redis', () => {
     for (const client of [again, back, later]) await client.leave()
   })
 })
+
+judgedBy(['redis-server'], 'a node that stands still', () => {
+  test('is given up when what it has not read is too much, long before it is dead', async () => {
+    await using nodes = await startNodes(2, undefined, {
+      args: ['--redis-log-size=1MiB', '--redis-node-timeout=1h'],
+    })
+    const [still, other] = nodes.all as [Node, Node]
+    const known = async (): Promise<string> => nodes.redis.ask('HLEN', 'fleetroot:nodes')
+    expect(await known()).toBe(':2\r\n')
+    process.kill(still.app.pid, 'SIGSTOP')
+    const device = await nodes.client(other, 'pump')
+    for (let n = 0; n < 20; n++) await device.publish('devices/pump/t', 'x'.repeat(100_000))
+    await until(
+      async () => (await known()) === ':1\r\n',
+      () => other.app.output(),
+    )
+    // Nobody needs it any more.
+    await until(
+      async () => Number((await nodes.redis.ask('XLEN', 'fleetroot:log')).slice(1)) < 5,
+      () => other.app.output(),
+    )
+    process.kill(still.app.pid, 'SIGCONT')
+    await until(
+      () => still.app.output().includes('this node may have been given up by the others'),
+      () => still.app.output(),
+    )
+    await becomesReady(nodes)
+    await device.publish('devices/pump/t', 'and after')
+    await device.leave()
+  })
+})

@@ -1,5 +1,5 @@
--- A node lives. ARGV[2]: its beats, ARGV[3]: how far it has read the log, ARGV[4]: entries of the log that the slowest may be behind.
--- Returns all nodes, and whether a dead one owes anything.
+-- A node lives. ARGV[2]: its beats, ARGV[3]: how far it has read the log, ARGV[4], ARGV[5]: entries of the log that the slowest may be
+-- behind, and bytes. Returns all nodes, and whether a dead one owes anything.
 local refused = fenced()
 if refused then return refused end
 call('HSET', P .. 'nodes', me, ARGV[2] .. ' ' .. ARGV[3])
@@ -18,5 +18,6 @@ for i = 1, #nodes, 2 do
 end
 -- The entry at the position stays.
 call('XTRIM', P .. 'log', 'MINID', position)
-if call('XLEN', P .. 'log') > tonumber(ARGV[4]) then bury(slowest) end
+local bytes = call('MEMORY', 'USAGE', P .. 'log', 'SAMPLES', 1000) or 0
+if call('XLEN', P .. 'log') > tonumber(ARGV[4]) or bytes > tonumber(ARGV[5]) then bury(slowest) end
 return { nodes, call('HLEN', P .. 'left') }
