@@ -169,11 +169,15 @@ describe('a device with an identity', () => {
   })
 
   it('is renewed after it has expired, without a token, if the server allows that', async () => {
-    server.issue = { issuedAt: new Date(Date.now() - 86_400_000), lifetimeSeconds: 86_401 }
-    await enroll()
-    server.issue = {}
+    const issuedAt = new Date(Date.now() - 2 * 86_400_000)
+    const { authority } = server
+    const leaf = await authority.device('dev-1', { issuedAt, lifetimeSeconds: 86_400 })
+    await store.save({ ...leaf, chain: [authority.devices.certificate], obtainedAt: issuedAt })
+    await expect(enrollDevice({ id: 'dev-1', est, store })).rejects.toMatchObject({
+      code: 'credentials-exhausted',
+    })
     server.grace = true
-    const { how } = await enrollDevice({ id: 'dev-1', est, store, now: await after(1.01) })
+    const { how } = await enrollDevice({ id: 'dev-1', est, store })
     expect(how).toBe('renewed')
   })
 
