@@ -15,6 +15,7 @@ test('a claim that fails leaves nobody behind who waits for its session', async 
     address: { url: 'redis://127.0.0.1:9', prefix: 'test' },
     log,
     timeoutMs: 10_000,
+    maxBehindBytes: 1_000_000,
     onHealth: () => undefined,
     member: {
       begin: async () => undefined,
