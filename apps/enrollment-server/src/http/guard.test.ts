@@ -133,6 +133,7 @@ describe('a body', () => {
     [est, 'text/plain', 'text/plain; charset=utf-8'],
     ['/v1/enrollments', 'application/pkcs10', 'application/problem+json; charset=utf-8'],
     ['/v1/enrollments', 'text/html', 'application/problem+json; charset=utf-8'],
+    ['/v1/enrollments', 'text/plain', 'application/problem+json; charset=utf-8'],
     ['/v1/enrollments', 'multipart/form-data; boundary=x', 'application/problem+json; charset=utf-8'],
   ])('at %s that says %s is 415', async (path, type, answerType) => {
     const id = `typed-${Math.random().toString(36).slice(2)}`

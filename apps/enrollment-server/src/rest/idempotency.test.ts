@@ -50,6 +50,22 @@ describe('a request with an Idempotency-Key', () => {
     expect(answers[0]?.status).toBe(201)
   })
 
+  it('is known however its path is written, and its key with quotes or without, not with one of them', async () => {
+    await testbed.request('/v1/devices', { method: 'POST', json: { id: 'i1' }, identity: testbed.operator })
+    expect((await post('/v1/devices/i1/tokens', {}, 'key-q')).status).toBe(201)
+    for (const [path, key] of [
+      ['/v1/devices/i%31/tokens', 'key-q'],
+      ['/v1/devices/i1/tokens', '"key-q"'],
+    ] as const)
+      expect((await post(path, {}, key)).json['code']).toBe('idempotent-answer-secret')
+    for (const key of ['"key-q', 'key-q"']) {
+      expect(await post('/v1/devices/i1/tokens', {}, key)).toMatchObject({
+        status: 400,
+        json: { code: 'field-invalid' },
+      })
+    }
+  })
+
   it('is refused when the key was for another request', async () => {
     await post('/v1/devices', { id: 'once-3' }, 'key-3')
     expect(await post('/v1/devices', { id: 'once-4' }, 'key-3')).toMatchObject({
