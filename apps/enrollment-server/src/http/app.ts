@@ -11,6 +11,7 @@ import { type Refusal, RequestRefused } from '../problem/refusal.ts'
 import { drainBody } from './body-drain.ts'
 import { limitBodyTime } from './body-time.ts'
 import { bodyLimitBytes, type RateLimits, serverLimits } from './limits.ts'
+import { limitPipelining, mostUnanswered } from './pipelining.ts'
 import { createRefusalLog } from './refusal-log.ts'
 import { occurrence, sendRefusal } from './refuse.ts'
 
@@ -41,10 +42,16 @@ export async function createApp(options: {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     routerOptions: { maxParamLength: 128 },
-    serverFactory: (handler) =>
-      tls
-        ? createSecureServer({ ...tls, ...serverLimits }, handler)
-        : createPlainServer(serverLimits, handler),
+    serverFactory: (handler) => {
+      const limited = limitPipelining(handler, ({ remoteAddress: address }) => {
+        refused('rate-limited')
+        const detail = `connection: more than ${mostUnanswered} requests wait for their answers`
+        logRefusal({ code: 'rate-limited', detail }, { address })
+      })
+      return tls
+        ? createSecureServer({ ...tls, ...serverLimits }, limited)
+        : createPlainServer(serverLimits, limited)
+    },
     clientErrorHandler: (error, socket) => {
       const code = refuseMalformed(error, socket)
       if (!code) return
