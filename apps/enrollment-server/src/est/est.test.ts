@@ -53,7 +53,10 @@ describe('cacerts', () => {
 
 describe('csrattrs', () => {
   it('says without a label that any CSR will do', async () => {
-    expect((await testbed.request(`${est}/csrattrs`)).status).toBe(204)
+    expect(await testbed.request(`${est}/csrattrs`)).toMatchObject({
+      status: 204,
+      headers: { 'cache-control': 'no-store' },
+    })
   })
 
   it.each(['device', 'service'])(

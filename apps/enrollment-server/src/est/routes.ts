@@ -64,6 +64,8 @@ export async function estRoutes(app: FastifyInstance, dependencies: EstDependenc
       handler: async (request, reply) => {
         const profile = labelled(request, dependencies) ?? (await dependencies.profileOf(request))
         const wanted = wantedAttributes(profile, dependencies.profiles)
+        // It depends on the certificate of the caller.
+        reply.header('cache-control', 'no-store')
         if (!wanted) return reply.code(204).send()
         const body = encodeBody(wanted, request.headers['user-agent'])
         return reply.type('application/csrattrs').header('content-transfer-encoding', 'base64').send(body)

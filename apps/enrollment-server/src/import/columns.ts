@@ -18,7 +18,9 @@ export function readHeader(names: readonly string[]): Header {
   const columns = names.map((name) => name.trim())
   for (const [index, column] of columns.entries()) {
     const quoted = JSON.stringify(column.slice(0, 80))
-    const isLabel = column.startsWith(labelPrefix) && column.length > labelPrefix.length
+    // `__proto__` is no field like others in JavaScript; REST refuses it, too.
+    const isLabel =
+      column.startsWith(labelPrefix) && !['', '__proto__'].includes(column.slice(labelPrefix.length))
     if (!isLabel && !known.some((name) => name === column)) {
       if (columns.length === 1 && /[;\t]/.test(column))
         return refuse('the columns must be separated by commas')

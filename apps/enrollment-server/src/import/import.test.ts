@@ -121,6 +121,17 @@ describe('an import', () => {
     expect(await deviceOf('row-8')).toBeDefined()
   })
 
+  it('refuses a label that may not be called so, and drops none in silence', async () => {
+    const inCsv = await send('id,label.__proto__\nproto-1,x\n', 'text/csv')
+    expect(inCsv).toMatchObject({
+      status: 400,
+      json: { detail: expect.stringContaining('"label.__proto__"') as string },
+    })
+    const inJson = await send('{"id":"proto-1","labels":{"__proto__":"x"}}\n', 'application/x-ndjson')
+    expect(inJson.body).toContain('without a field __proto__')
+    expect(await deviceOf('proto-1')).toBeUndefined()
+  })
+
   it('refuses the second row of an id that differs, and leaves the device as it was', async () => {
     const { refused, last } = await ndjson([
       { id: 'two' },

@@ -10,9 +10,14 @@ export function ndjsonReader(): RecordReader<unknown> {
     if (text.trim() === '') return []
     if (text.length > longestRow) return [{ line, problem: `is longer than ${longestRow} characters` }]
     try {
-      return [{ line, value: JSON.parse(text) as unknown }]
+      return [{ line, value: JSON.parse(text, refuseProto) as unknown }]
     } catch {
-      return [{ line, problem: 'must be one JSON object; begin the next one on a new line' }]
+      return [
+        {
+          line,
+          problem: 'must be one JSON object, without a field __proto__; begin the next one on a new line',
+        },
+      ]
     }
   }
 
@@ -34,4 +39,10 @@ export function ndjsonReader(): RecordReader<unknown> {
       return read(last)
     },
   }
+}
+
+/** A field of this name would be dropped in silence: an object in JavaScript has something else under it. */
+function refuseProto(name: string, value: unknown): unknown {
+  if (name === '__proto__') throw new SyntaxError('__proto__')
+  return value
 }

@@ -72,6 +72,8 @@ export function endpoint<
       if (isRead) {
         const tag = entityTag(text)
         checkMatch(expected, tag)
+        // What depends on who asks is kept by nobody in between, and asked for again by whoever keeps it.
+        if (access !== 'public') reply.header('cache-control', 'private, no-cache')
         reply.header('etag', tag)
         if (isKnown(request.headers['if-none-match'], tag)) return reply.code(304).send()
       }

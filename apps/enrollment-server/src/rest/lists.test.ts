@@ -70,6 +70,8 @@ describe('an answer to a GET', () => {
       for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
         const again = await get(path, { 'if-none-match': known })
         expect([again.status, again.body, again.headers.etag]).toEqual([304, '', etag])
+        const isPublic = path === '/v1/ca'
+        expect(again.headers['cache-control']).toBe(isPublic ? undefined : 'private, no-cache')
       }
       expect((await get(path, { 'if-none-match': '"other"' })).status).toBe(200)
     }
