@@ -21,6 +21,7 @@ const deciding = [
 
 /** Codes that these files have for requests of other kinds: with a certificate, or with a label. */
 const ofOthers = [
+  'claim-exists',
   'key-encryption-unsupported',
   'profile-mismatch',
   'rate-limited',
