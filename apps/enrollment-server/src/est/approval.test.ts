@@ -48,6 +48,18 @@ async function audited(key: string): Promise<unknown[]> {
 }
 
 describe('a device that nobody knows', () => {
+  it('is approved as it asks, or the operator is told that nobody has asked: no approval is lost', async () => {
+    for (let n = 0; n < 100; n += 1) {
+      testbed.advance(60_000)
+      const { key, csr } = stranger()
+      const [, decided] = await Promise.all([ask(csr), decide(key, 'approve')])
+      if (decided.status === 200) expect(decided.json).toMatchObject({ state: 'approved' })
+      else expect(decided).toMatchObject({ status: 404, json: { code: 'approval-unknown' } })
+      expect((await decide(key, 'approve')).json).toMatchObject({ state: 'approved' })
+      expect((await ask(csr)).status).toBe(200)
+    }
+  })
+
   it('asks, waits, is approved, and gets its certificate for the same key, as often as it asks', async () => {
     const { id, key, csr, privateKey } = stranger()
     const first = await ask(csr)

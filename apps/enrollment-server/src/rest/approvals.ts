@@ -40,8 +40,7 @@ export function approvalRoutes(
   async function find(id: string): Promise<ApprovalRecord> {
     const record = await registry.findApproval({ publicKey: id, nowMs: now().getTime() })
     if (record) return record
-    const detail = 'id: no key with this SHA-256 has asked, or so long ago that it is forgotten'
-    throw new RequestRefused({ code: 'approval-unknown', detail })
+    throw unknownApproval()
   }
 
   resource(app, '/v1/approvals', {
@@ -101,6 +100,8 @@ export function approvalRoutes(
     const outcome = await registry.decideApproval(asked)
     if (outcome === 'precondition-failed') throw changedMeanwhile()
     const record = await find(id)
+    // It asked in between: nothing was decided about it.
+    if (outcome === 'unknown') throw unknownApproval()
     if (outcome === 'settled') {
       const detail = `id: it was approved; suspend or retire the device ${record.deviceId} instead`
       throw new RequestRefused({ code: 'approval-settled', detail })
@@ -138,6 +139,11 @@ export function approvalRoutes(
       handle: async ({ params: { id }, request }) => decide(request, id, { state: 'denied' }),
     }),
   })
+}
+
+function unknownApproval(): RequestRefused {
+  const detail = 'id: no key with this SHA-256 has asked, or so long ago that it is forgotten'
+  return new RequestRefused({ code: 'approval-unknown', detail })
 }
 
 function showApproval(record: ApprovalRecord): z.input<typeof approval> {
