@@ -24,13 +24,13 @@ const sent = [
   'ping',
 ]
 
-/** Commands in the scripts. */
+/** Commands in the scripts, as an ACL names them: of those that are many, the one that is used. */
 function scripted(): Set<string> {
   const folder = new URL('scripts/', source)
   const texts = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'))
   texts.push(readFileSync(new URL('ticket-ring.ts', source), 'utf8'))
-  const calls = texts.flatMap((text) => [...text.matchAll(/\bcall\('([A-Z]+)'/g)])
-  return new Set(calls.map(([, name]) => name!.toLowerCase()))
+  const calls = texts.flatMap((text) => [...text.matchAll(/\bcall\('([A-Z]+)'(?:, '([A-Z]+)')?/g)])
+  return new Set(calls.map(([, name, what]) => (name === 'MEMORY' ? `${name}|${what}` : name!).toLowerCase()))
 }
 
 judgedBy(['redis-server'], 'a Redis that wants TLS, certificates and a user', () => {

@@ -18,7 +18,10 @@ function library(): string {
   throw new Error('libfaketimeMT.so.1 is not below /usr/lib: apt-get install faketime')
 }
 
-/** The environment of a process whose clock differs: `-1h`, `+31d`, or begins at `@1970-01-02 00:00:00`. */
+/**
+ * The environment of a process whose clock differs: `-1h`, `+31d`, or begins at `@1970-01-02 00:00:00`. Not by the program
+ * `faketime`, which leaves a semaphore named by its process id behind, and fails where it finds one.
+ */
 export function clockAt(time: string): Record<string, string> {
   return { LD_PRELOAD: library(), FAKETIME: time, ...own }
 }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Fleet, startFleet } from '../fleet.ts'
 import { judgedBy } from '../judged-by.ts'
 import { run, succeed } from '../run.ts'
+import { clockAt } from './clock.ts'
 
 // What is signed now, judged by openssl and gnutls at other times.
 
@@ -40,8 +41,8 @@ judgedBy(['faketime', 'openssl', 'curl', 'ocsptool'], 'what the enrollment serve
   })
   afterAll(() => fleet[Symbol.asyncDispose]())
 
-  const at = async (time: string, ...command: string[]): Promise<string> =>
-    (await run('faketime', ['-f', time, ...command])).text
+  const at = async (time: string, program: string, ...args: string[]): Promise<string> =>
+    (await run(program, args, { env: clockAt(time) })).text
 
   test.each([
     ['-50m', /: OK/],
