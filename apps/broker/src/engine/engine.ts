@@ -101,7 +101,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       maxKeepaliveSeconds: limits.maxKeepaliveSeconds,
       forget: (client, filter) => void forget(client, filter).catch(storeFailed),
     }),
-    persistence: new StorePersistence(store, (client) => sessions.of(client)?.identity),
+    persistence: new StorePersistence(
+      store,
+      (client) => sessions.of(client)?.identity,
+      (client) => sessions.of(client)?.stored,
+    ),
     connectTimeout: limits.connectTimeoutMs,
     maxInflightInbound: limits.maxInflight,
     // No queue in the emitter. With one, messages to nobody are taken from it by recursion, so that a few thousand
@@ -145,9 +149,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return verdict?.allowed === true
   }
 
-  function leave({ outbox, stored, key }: Session): void {
+  function leave(session: Session): void {
+    const { outbox, stored, key } = session
     outbox?.close()
     if (stored !== undefined) store.leave(stored)
+    session.stored = undefined
     if (key !== undefined) peers?.release(key)
   }
 
