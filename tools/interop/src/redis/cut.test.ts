@@ -59,7 +59,7 @@ judgedBy(['redis-server'], 'a connection that is cut', () => {
     }
 
     const watcher = await nodes.client(one, 'watcher', { profile: 'service' })
-    await watcher.subscribe('fleet/presence/+')
+    await watcher.subscribe('fleet/presence/hasty')
     const device = await nodes.client(one, 'hasty', { clean: false })
     await device.subscribe('devices/hasty/commands/#')
     await watcher.until(() => watcher.messages.length === 1)
