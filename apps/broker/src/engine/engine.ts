@@ -77,7 +77,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const mayRetain: GateOptions['mayRetain'] = (identity, { topic, payload, qos = 0 }) =>
     (peers !== undefined && qos > 0) || store.retained.mayKeep(identity, topic, payload.length)
   const gates = createGates({ policy, revocation, counts, log, now, mayRetain, ...limits })
-  const presence = new Presence((message) => send(broker, message), now)
+  const presence = new Presence(
+    (message) => send(broker, message),
+    now,
+    peers && ((id) => retained(`${presenceTopic}/${id}`)),
+  )
   const sessions = new Sessions(counts, log, {
     entered: (session) => presence.entered(session),
     registered: (session) => presence.registered(session),
@@ -101,7 +105,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       maxKeepaliveSeconds: limits.maxKeepaliveSeconds,
       forget: (client, filter) => void forget(client, filter).catch(storeFailed),
     }),
-    persistence: new StorePersistence(store, (client) => sessions.of(client)?.identity),
+    persistence: new StorePersistence(
+      store,
+      (client) => sessions.of(client)?.identity,
+      (client) => sessions.of(client)?.stored,
+    ),
     connectTimeout: limits.connectTimeoutMs,
     maxInflightInbound: limits.maxInflight,
     // No queue in the emitter. With one, messages to nobody are taken from it by recursion, so that a few thousand
@@ -124,7 +132,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const retained = (topic: string): AsyncIterable<Retained> => broker.persistence.createRetainedStream(topic)
   // Of several brokers nobody knows alone who is not connected.
   if (peers === undefined) await presence.restart(retained(`${presenceTopic}/+`))
-  else followPeers(peers, { broker, publishing, sessions, presence, store, retained })
+  else followPeers(peers, { broker, publishing, sessions, presence, store })
   unsubscribeAtOnce(broker)
   follow(broker, sessions, storeFailed, equip, options.connected)
   const revoked = enforceRevocation(sessions, revocation)
@@ -145,9 +153,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return verdict?.allowed === true
   }
 
-  function leave({ outbox, stored, key }: Session): void {
+  function leave(session: Session): void {
+    const { outbox, stored, key } = session
     outbox?.close()
     if (stored !== undefined) store.leave(stored)
+    session.stored = undefined
     if (key !== undefined) peers?.release(key)
   }
 

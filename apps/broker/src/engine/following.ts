@@ -12,17 +12,14 @@ export interface FollowingOptions {
   readonly sessions: Sessions
   readonly presence: Presence
   readonly store: Store
-  readonly retained: (
-    topic: string,
-  ) => AsyncIterable<{ readonly topic: string; readonly payload: string | Uint8Array }>
 }
 
 /** Makes an engine one of several: what it hears passes the same gates, at delivery, as what it has accepted itself. */
 export function followPeers(peers: Peers, options: FollowingOptions): void {
-  const { broker, publishing, sessions, presence, store, retained } = options
+  const { broker, publishing, sessions, presence, store } = options
 
   async function settleAbsence(id: string, settles: string): Promise<void> {
-    const isSaid = await presence.absent(id, settles, retained(`${presenceTopic}/${id}`))
+    const isSaid = await presence.absent(id, settles)
     if (!isSaid) store.wills.settle(settles)
   }
 

@@ -38,7 +38,7 @@ export class Session {
   readonly stream: Duplex
   /** Resolves when nothing of this session is left in the engine: its subscriptions are off, its will is out. */
   readonly gone: Promise<void>
-  /** What of it outlives the connection; undefined with clean session 1, or before its CONNECT was admitted. */
+  /** What of it outlives the connection; undefined with clean session 1, before its CONNECT was admitted, and when it has ended. */
   stored: StoredSession | undefined
   /** Sends its queue, when it is stored. */
   outbox: Outbox | undefined

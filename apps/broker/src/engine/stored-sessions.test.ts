@@ -89,6 +89,19 @@ describe('the session store', () => {
     expect(givenUp).toEqual(['mine'])
   })
 
+  test('does nothing more for a connection that has ended while it waited for its turn', async () => {
+    const first = store.addSubscriptions(client, [{ topic: 'mine' }])
+    for (const work of [
+      store.removeSubscriptions(client, ['mine']),
+      store.addSubscriptions(client, [{ topic: 'mine' }]),
+      forget(client, 'mine'),
+    ])
+      void work.then(() => reached.push(['answered']))
+    void first.then(() => ended.add('x'))
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(reached).toEqual([['add', client, [{ topic: 'mine' }]]])
+  })
+
   test('says that a session is present when it has no filters', async () => {
     filters = []
     expect(await store.subscriptionsByClient(client)).toEqual([])

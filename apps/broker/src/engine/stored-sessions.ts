@@ -59,7 +59,7 @@ export interface StoreQuestions {
  * - of a SUBSCRIBE with several filters it stores all as soon as one is granted, and queues messages for the
  *   offline client by what is stored: here only granted filters are stored, and once, not once for each granted;
  * - it works on the SUBSCRIBE and UNSUBSCRIBE packets of a client at the same time, so that a filter may be on
- *   when its UNSUBSCRIBE has been answered: here each waits for the one before;
+ *   when its UNSUBSCRIBE has been answered: here each waits for the one before, and none outlives its connection;
  * - it stores and queues a message after it has acknowledged it, and sends what is queued beside what comes: here `Publishing` has done the one when aedes comes to it, and `Outbox` does the other;
  * - of two PUBLISH packets with one packet identifier that come at once it takes both for the first;
  * - it answers a PUBREL, a PUBREC and a SUBSCRIBE also when the store could not keep what it answers;
@@ -78,8 +78,12 @@ export function guardStore(store: SessionStore, questions: StoreQuestions): Forg
   const delWill = store.delWill.bind(store)
   const putWill = store.putWill.bind(store)
 
-  const inTurn = turns()
+  const next = turns()
   const underWay = new WeakMap<readonly StoredSubscription[], Promise<unknown>>()
+
+  /** What has waited until its connection had ended is not done: the session may be that of another one, here or elsewhere. */
+  const inTurn = (client: StoreClient, work: () => Promise<unknown>): Promise<unknown> =>
+    next(client, () => (questions.hasEnded(client) ? never() : work()))
 
   /** Without an answer to its packet a client sends it again, to whom can keep it. */
   async function kept(client: StoreClient, work: Promise<unknown>): Promise<unknown> {

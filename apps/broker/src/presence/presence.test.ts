@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parsePolicy } from '@fleetroot/policy'
+import { Session } from '../engine/session.ts'
 import { type BenchEngine, identity, startBenchEngine } from '../testing/bench-engine.ts'
+import { memoryConnection } from '../testing/memory-connection.ts'
 import type { WireClient } from '../testing/wire-client.ts'
 import { parseSerial } from '@fleetroot/pki'
 import { type OwnMessage, Presence, type PresenceState } from './presence.ts'
@@ -205,6 +207,38 @@ describe('presence', () => {
       ],
     ])
   })
+
+  test.each([
+    ['online, when another broker has handed it over', true, ['eve false connection-lost']],
+    ['offline', false, []],
+    ['not known', undefined, []],
+  ])(
+    'of a device whose connection ends before it is in says what is new: it was %s',
+    async (_, was, says) => {
+      const sent: string[] = []
+      const publish = async ({ topic, payload, presence: said }: OwnMessage): Promise<void> => {
+        const { online, reason } = JSON.parse(payload.toString()) as PresenceState
+        expect([topic, said]).toEqual(['fleet/presence/eve', { id: 'eve', online: false }])
+        sent.push(`${said!.id} ${online} ${reason}`)
+      }
+      const statesOf = async function* (id: string): AsyncGenerator<{ topic: string; payload: string }> {
+        const topic = `fleet/presence/${id}`
+        if (was !== undefined) yield { topic, payload: JSON.stringify({ online: was, version: 1 }) }
+      }
+      const several = new Presence(publish, () => 1_000, statesOf)
+      for (const role of ['device', 'service'] as const) {
+        const [stream] = memoryConnection()
+        const origin = { listener: 'mqtts', address: 'memory' }
+        const session = new Session(identity(role, 'eve'), origin, stream, () => undefined)
+        several.entered(session)
+        session.state = 'admitted'
+        several.left(session)
+        stream.destroy()
+      }
+      await several.settled()
+      expect(sent).toEqual(says)
+    },
+  )
 
   test('is published by nobody else, whatever the policy says', async () => {
     bench.policy = free

@@ -56,16 +56,22 @@ interface Record {
 export class Presence {
   readonly #publish: (message: OwnMessage) => Promise<void>
   readonly #now: () => number
+  readonly #statesOf: ((id: string) => RetainedStates) | undefined
   /** By role and id. */
   readonly #records = new Map<string, Record>()
   #version = 0
   #underWay = 0
   #whenSettled: (() => void)[] = []
 
-  /** `now` in milliseconds since 1970. */
-  constructor(publish: (message: OwnMessage) => Promise<void>, now: () => number) {
+  /** `now` in milliseconds since 1970; `statesOf`, where there are other brokers: what all of them have last said of a device, retained. */
+  constructor(
+    publish: (message: OwnMessage) => Promise<void>,
+    now: () => number,
+    statesOf?: (id: string) => RetainedStates,
+  ) {
     this.#publish = publish
     this.#now = now
+    this.#statesOf = statesOf
   }
 
   /** A CONNECT is admitted; the session may have to wait for an older one to go. */
@@ -103,7 +109,12 @@ export class Presence {
     if (record.isOnline) {
       record.isOnline = false
       this.#announce(session, record, this.#stateOf(session, false, reason))
-    } else this.#forget(name, record)
+      return
+    }
+    this.#forget(name, record)
+    // Another broker may have handed the device over to it: then "offline" was not true there, and nobody else will say it.
+    if (session.state === 'admitted' && session.identity.role === 'device')
+      void this.#neverCame(session.identity.id, reason)
   }
 
   /** Says of everybody whom an earlier run left online, as retained messages say, that they are not. */
@@ -128,15 +139,29 @@ export class Presence {
   }
 
   /** Says of a device whose broker is gone that it is not connected, and pays the debt that this is. Resolves to whether there was any need. */
-  async absent(id: string, settles: string, retained: RetainedStates): Promise<boolean> {
-    for await (const { topic, payload } of retained) {
+  async absent(id: string, settles: string): Promise<boolean> {
+    return this.#correct(id, 'broker-lost', { settles })
+  }
+
+  async #neverCame(id: string, reason: string): Promise<void> {
+    this.#begin()
+    try {
+      await this.#correct(id, reason)
+    } finally {
+      this.#end()
+    }
+  }
+
+  /** Says that a device is offline, if the last that was said is that it is online. Resolves to whether it was. */
+  async #correct(id: string, reason: string, more: Pick<OwnMessage, 'settles'> = {}): Promise<boolean> {
+    for await (const { topic, payload } of this.#statesOf?.(id) ?? []) {
       const state = parseState(payload)
       if (state?.online !== true) continue
       this.#version = Math.max(this.#version, state.version)
       const since = new Date(this.#now()).toISOString()
-      const offline = { ...state, online: false, since, reason: 'broker-lost', version: this.#nextVersion() }
+      const offline = { ...state, online: false, since, reason, version: this.#nextVersion() }
       const message = { topic, payload: Buffer.from(JSON.stringify(offline)), qos: 1, retain: true } as const
-      await this.#publish({ ...message, presence: { id, online: false }, settles })
+      await this.#publish({ ...message, presence: { id, online: false }, ...more })
       return true
     }
     return false

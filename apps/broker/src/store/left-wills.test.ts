@@ -21,6 +21,21 @@ afterEach(async () => {
   await first.close()
 })
 
+test('a left will that is found again before anybody takes it is there once', async () => {
+  const { wills } = first.opened.store
+  const owner = identity('device', 'pump')
+  const will = { topic: 't', payload: Buffer.alloc(0), qos: 0, retain: false } as const
+  for (let beat = 0; beat < 3; beat++)
+    for (const key of ['will device/pump/pump one', 'will device/pump/pump two'])
+      wills.leave({ key, owner, will })
+  expect(wills.left).toBe(2)
+  expect(wills.takeLeft().map(({ key }) => key)).toEqual([
+    'will device/pump/pump one',
+    'will device/pump/pump two',
+  ])
+  expect(wills.left).toBe(0)
+})
+
 describe('wills after a kill', () => {
   const will = { topic: 'devices/pump/state', payload: Buffer.from('lost'), qos: 1, retain: true } as const
 

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { openStore } from './open-store.ts'
 import { StorePersistence } from './persistence.ts'
 import { Store } from './store.ts'
+import type { StoredSession } from './stored-session.ts'
 
 /** What aedes-persistence's tests use of a `node:test` context. */
 interface Context {
@@ -40,7 +41,11 @@ for (const [name, open] of Object.entries(stores)) {
   describe(`the store ${name} passes the tests that aedes has for one:`, () => {
     suite({
       testAsync: true,
-      persistence: async () => new StorePersistence(await open(), () => undefined),
+      persistence: async () => {
+        const store = await open()
+        const heldBy = ({ id }: { id: string }): StoredSession => store.session(id)
+        return new StorePersistence(store, () => undefined, heldBy)
+      },
       test: (title, run) =>
         test(title, async () => {
           const context = { assert, plan: () => undefined, diagnostic: () => undefined }

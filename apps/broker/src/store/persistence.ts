@@ -55,11 +55,18 @@ export class StorePersistence {
   readonly store: Store
   broker: { readonly id: string } | undefined
   readonly #ownerOf: (client: Client) => Identity | undefined
+  readonly #heldBy: (client: Client) => StoredSession | undefined
   readonly #names = new WeakMap<QueuedMessage, Names>()
 
-  constructor(store: Store, ownerOf: (client: Client) => Identity | undefined) {
+  /** `heldBy`: the session that is this connection's, and no longer than it is. */
+  constructor(
+    store: Store,
+    ownerOf: (client: Client) => Identity | undefined,
+    heldBy: (client: Client) => StoredSession | undefined,
+  ) {
     this.store = store
     this.#ownerOf = ownerOf
+    this.#heldBy = heldBy
   }
 
   async setup(broker: { readonly id: string }): Promise<void> {
@@ -90,8 +97,9 @@ export class StorePersistence {
     return this.createRetainedStreamCombi([filter])
   }
 
-  async addSubscriptions({ id }: Client, subscriptions: readonly Subscribe[]): Promise<void> {
-    const session = this.store.session(id)
+  async addSubscriptions(client: Client, subscriptions: readonly Subscribe[]): Promise<void> {
+    const session = this.#heldBy(client)
+    if (session === undefined) return
     for (const { topic, qos, rh, rap, nl, subscriptionIdentifier } of subscriptions) {
       const all = { qos, rh, rap, nl, subscriptionIdentifier }
       const known = Object.entries(all).filter(([, value]) => value !== undefined)
@@ -101,8 +109,8 @@ export class StorePersistence {
     await this.store.journal.flushed()
   }
 
-  async removeSubscriptions({ id }: Client, topics: readonly string[]): Promise<void> {
-    const session = this.store.sessions.get(id)
+  async removeSubscriptions(client: Client, topics: readonly string[]): Promise<void> {
+    const session = this.#heldBy(client)
     if (session === undefined) return
     for (const topic of topics) this.store.unsubscribe(session, topic)
     this.store.save(session)

@@ -29,7 +29,7 @@ export interface LeftWill {
 export class Wills {
   readonly #journal: Journal
   readonly #wills = new Map<string, Will>()
-  #left: LeftWill[] = []
+  #left = new Map<string, LeftWill>()
 
   constructor(journal: Journal) {
     this.#journal = journal
@@ -56,20 +56,20 @@ export class Wills {
     return this.#wills.values()
   }
 
-  /** Adds what the disk still has at the start. */
+  /** Adds what the disk still has at the start, or a dead node owes; the same one again as often as it is found. */
   leave(will: LeftWill): void {
-    this.#left.push(will)
+    this.#left.set(will.key, will)
   }
 
   /** How many there are. */
   get left(): number {
-    return this.#left.length
+    return this.#left.size
   }
 
   /** Takes all that were left: each is to be published and settled, or settled alone. */
   takeLeft(): LeftWill[] {
-    const left = this.#left
-    this.#left = []
+    const left = [...this.#left.values()]
+    this.#left.clear()
     return left
   }
 

@@ -16,7 +16,10 @@ if id ~= '' then call('SADD', P .. 'online:' .. id, key) end
 local sequence = call('GET', P .. 'sequence') or '0'
 if not isStored then return { 'ok', last(), sequence, '', {}, {} } end
 local sent = call('HGET', P .. 'state:' .. key, 'sent') or '0'
-call('HSET', P .. 'state:' .. key, 'left', '', 'sent', 'all')
+-- Of a session that is not there yet nothing is kept before its node opens it.
+if call('HEXISTS', P .. 'sessions', key) == 1 then
+  call('HSET', P .. 'state:' .. key, 'left', '', 'sent', 'all')
+end
 local order, queue = call('ZRANGE', P .. 'order:' .. key, 0, -1, 'WITHSCORES'), {}
 for i = 1, #order, 2 do
   queue[#queue + 1] = order[i + 1]

@@ -126,6 +126,12 @@ local function free(node, key)
     call('HSET', P .. 'held:' .. heir, key, id)
   else
     call('HDEL', P .. 'holders', key)
+    -- Of who is gone before its node knew what to write, or with it.
+    local state = P .. 'state:' .. key
+    if call('HEXISTS', P .. 'sessions', key) == 1 and (call('HGET', state, 'left') or '') == '' then
+      local now = call('TIME')
+      call('HSET', state, 'left', string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)))
+    end
     if id then call('SREM', P .. 'online:' .. id, key) end
   end
   return id
@@ -134,14 +140,10 @@ end
 -- Whatever a node held is free, and what it owes is left to the others.
 local function bury(dead)
   call('HDEL', P .. 'nodes', dead)
-  local held, now = call('HGETALL', P .. 'held:' .. dead), call('TIME')
-  local nowMs = now[1] * 1000 + math.floor(now[2] / 1000)
+  local held = call('HGETALL', P .. 'held:' .. dead)
   for i = 1, #held, 2 do
     local key, id = held[i], held[i + 1]
     free(dead, key)
-    if call('HEXISTS', P .. 'sessions', key) == 1 then
-      call('HSET', P .. 'state:' .. key, 'left', string.format('%.0f', nowMs))
-    end
     if id ~= '' and call('SCARD', P .. 'online:' .. id) == 0 then
       call('HSET', P .. 'left', 'presence ' .. id, '')
     end

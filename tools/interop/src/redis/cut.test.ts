@@ -1,0 +1,95 @@
+import { generate } from 'mqtt-packet'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { judgedBy } from '../judged-by.ts'
+import { openLateLog } from './late-log.ts'
+import { type Node, type Nodes, startNodes, until } from './nodes.ts'
+
+judgedBy(['redis-server'], 'a connection that is cut', () => {
+  let nodes: Nodes
+  let one: Node
+  let two: Node
+
+  beforeAll(async () => {
+    nodes = await startNodes(2)
+    ;[one, two] = nodes.all as [Node, Node]
+  })
+  afterAll(() => nodes[Symbol.asyncDispose]())
+
+  test('with filters on their way leaves those of its session as they are acknowledged elsewhere', async () => {
+    const wanted = 'devices/cut/commands/wanted'
+    const old = await nodes.client(one, 'cut', { clean: false })
+    await old.subscribe(wanted)
+    // Each waits for Redis and for the one before.
+    const row = Array.from({ length: 60 }, (_, n) => old.subscribe(`devices/cut/commands/${n}`))
+    row.push(old.unsubscribe(wanted))
+    const answers = Promise.allSettled(row)
+    await row[0]
+    await old.leave('abruptly')
+    await answers
+    const back = await nodes.client(two, 'cut', { clean: false })
+    await back.subscribe(wanted)
+    const sender = await nodes.client(one, 'cut-sender', { profile: 'service' })
+    const topics = Array.from({ length: 40 }, (_, n) => `${n}`)
+    for (const text of topics) await sender.publish(wanted, text)
+    await back.until(() => back.texts().includes(topics.at(-1)!))
+    expect(back.texts()).toEqual(topics)
+    for (const client of [back, sender]) await client.leave()
+  })
+
+  /** So late a node hears of the others: its clients are neither in nor out meanwhile. */
+  const lateMs = 1_000
+
+  test('before it is in leaves its device offline, its session to expire, and nothing where there was none', async () => {
+    await using log = await openLateLog(nodes.redis.port, lateMs)
+    const late = await nodes.start({ args: [`--redis=${log.url}`, '--redis-node-timeout=20s'] })
+    const ask = async (...words: string[]): Promise<string> => (await nodes.redis.ask(...words)).trim()
+    const holder = async (id: string): Promise<string> =>
+      ask('HGET', 'fleetroot:holders', `device/${id}/${id}`)
+    const left = async (id: string): Promise<string> =>
+      ask('HGET', `fleetroot:state:device/${id}/${id}`, 'left')
+    const nobody = '$-1'
+    const empty = '$0'
+    /** Sends CONNECT to the late node, and no more. Returns what cuts it. */
+    const knock = async (clientId: string): Promise<() => void> => {
+      const socket = await (await nodes.dial(clientId, 'device', () => late))()
+      socket.on('error', () => undefined)
+      const version = { protocolId: 'MQTT', protocolVersion: 4 } as const
+      socket.write(generate({ cmd: 'connect', ...version, clean: false, keepalive: 60, clientId }))
+      return () => socket.destroy()
+    }
+
+    const watcher = await nodes.client(one, 'watcher', { profile: 'service' })
+    await watcher.subscribe('fleet/presence/hasty')
+    const device = await nodes.client(one, 'hasty', { clean: false })
+    await device.subscribe('devices/hasty/commands/#')
+    await watcher.until(() => watcher.messages.length === 1)
+    const before = await holder('hasty')
+    const cut = await knock('hasty')
+    await device.closed
+    await until(
+      async () => (await holder('hasty')) !== before && (await left('hasty')) === empty,
+      () => 'its session is not claimed',
+    )
+    cut()
+    await watcher.until(
+      () => watcher.messages.length > 1 && watcher.texts().at(-1)!.includes('"online":false'),
+    )
+    expect(await holder('hasty')).toBe(nobody)
+    expect(await left('hasty')).toMatch(/^\$13\r\n\d{13}$/)
+
+    const cutFirst = await knock('new')
+    await until(
+      async () => (await holder('new')) !== nobody,
+      () => 'it is not claimed',
+    )
+    cutFirst()
+    await until(
+      async () => (await holder('new')) === nobody,
+      () => 'it is still claimed',
+    )
+    const isStored = await ask('HEXISTS', 'fleetroot:sessions', 'device/new/new')
+    expect(await ask('EXISTS', 'fleetroot:state:device/new/new')).toBe(isStored)
+    await watcher.leave()
+    await late.app.stop('SIGKILL')
+  })
+})
