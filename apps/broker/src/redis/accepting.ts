@@ -1,3 +1,11 @@
+import { Turns } from './turns.ts'
+
+/**
+ * As many are under way at the same time. Redis takes some 0.1 ms for each, and whatever else the node has to say, its sign
+ * of life first of all, goes on the same connection behind them.
+ */
+export const maxUnderWay = 500
+
 /** A message on its way into the store. */
 interface Item<Work> {
   readonly work: Work
@@ -16,9 +24,13 @@ export interface AcceptingOptions<Work> {
 }
 
 /**
- * Messages on their way into the store, many at the same time and in their order. When Redis says of one that its receivers were
- * computed from what is no longer true, it says so of all that were sent after it, too, by their round: they are sent once
- * more, in the same order, when the node knows better. That Redis says so seldom, and not for ever, is for `send` to see to.
+ * Messages on their way into the store, many at the same time, and those of one owner in their order. When Redis says of one that its
+ * receivers were computed from what is no longer true, it says so of all that were sent after it, too, by their round: they are sent
+ * once more, in the same order, when the node knows better. That Redis says so seldom, and not for ever, is for `send` to see to.
+ *
+ * What is too much waits, and owners take turns. How much waits is bounded elsewhere: of a client that is to be acknowledged (QoS 1
+ * and 2) no more is read until all that was read at once is, 64 KiB or so for each connection; at QoS 0, where nobody waits for
+ * what is retained, it is bounded by the rates of an identity alone.
  */
 export class Accepting<Work> {
   readonly #options: AcceptingOptions<Work>
@@ -26,29 +38,32 @@ export class Accepting<Work> {
   #underWay = 0
   #isHeld = false
   #stale: Item<Work>[] = []
-  #waiting: Item<Work>[] = []
+  readonly #waiting = new Turns<Item<Work>>()
   #version = 0
 
   constructor(options: AcceptingOptions<Work>) {
     this.#options = options
   }
 
-  /** Resolves to the answer of the script `accept`. */
-  add(work: Work): Promise<readonly unknown[]> {
+  /** Resolves to the answer of the script `accept`. `owner`: for whom it is, whose messages keep their order. */
+  add(work: Work, owner: string): Promise<readonly unknown[]> {
     return new Promise((resolve, reject) => {
-      const item = { work, resolve, reject, attempts: 0 }
-      if (this.#isHeld) this.#waiting.push(item)
-      else void this.#send(item)
+      this.#waiting.add(owner, { work, resolve, reject, attempts: 0 })
+      this.#serve()
     })
+  }
+
+  #serve(): void {
+    while (!this.#isHeld && this.#underWay < maxUnderWay && this.#waiting.size > 0)
+      void this.#send(this.#waiting.take()!)
   }
 
   async #send(item: Item<Work>): Promise<void> {
     this.#underWay += 1
     try {
-      const answer = (await this.#options.send(item.work, this.#round, item.attempts++)) as [
-        Buffer,
-        ...unknown[],
-      ]
+      // Also what is thrown at once is heard of later: not in the middle of `#serve`.
+      const sent = Promise.try(this.#options.send, item.work, this.#round, item.attempts++)
+      const answer = (await sent) as [Buffer, ...unknown[]]
       if (answer[0].toString() === 'stale') {
         this.#isHeld = true
         this.#stale.push(item)
@@ -59,25 +74,28 @@ export class Accepting<Work> {
     }
     this.#underWay -= 1
     // All answers are there: what has come too early goes again, then what has waited.
-    if (this.#isHeld && this.#underWay === 0) void this.#sendAgain()
+    if (!this.#isHeld) this.#serve()
+    else if (this.#underWay === 0) void this.#sendAgain()
   }
 
   async #sendAgain(): Promise<void> {
     try {
       await this.#options.known(this.#version)
     } catch (error) {
-      for (const { reject } of this.#take()) reject(error)
+      for (const { reject } of this.#takeStale()) reject(error)
+      while (this.#waiting.size > 0) this.#waiting.take()!.reject(error)
       return
     }
     this.#round += 1
-    for (const item of this.#take()) void this.#send(item)
+    // No more than were under way before.
+    for (const item of this.#takeStale()) void this.#send(item)
+    this.#serve()
   }
 
-  #take(): Item<Work>[] {
-    const all = [...this.#stale, ...this.#waiting]
+  #takeStale(): Item<Work>[] {
+    const stale = this.#stale
     this.#stale = []
-    this.#waiting = []
     this.#isHeld = false
-    return all
+    return stale
   }
 }

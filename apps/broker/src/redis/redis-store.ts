@@ -200,8 +200,7 @@ export class RedisStore extends Store implements Peers {
   }
 
   async #accept(work: Work): Promise<unknown> {
-    this.journal.send()
-    const answer = await this.#accepting.add(work)
+    const answer = await this.#accepting.add(work, behind(work))
     const [verdict, ...dropped] = answer.map(String)
     for (let n = 0; n < dropped.length; n += 2) this.#report(dropped[n]!, dropped[n + 1] as DropReason)
     if (verdict === 'lost') throw new BrokerError('store-failed', 'the session is held by another node')
@@ -210,6 +209,8 @@ export class RedisStore extends Store implements Peers {
 
   /** What is thrown before Redis is asked is an error of ours about this message: it is refused, and no other one is. */
   #send(work: Work, round: number, attempt: number): Promise<unknown> {
+    // What the node has changed is in Redis before a message that was judged by it.
+    this.journal.send()
     return this.#node.run('accept', this.#words(work, round, attempt)).catch((error: unknown) => {
       if (isOwnFault(error)) throw error
       this.#node.fail(error)
@@ -264,4 +265,12 @@ export class RedisStore extends Store implements Peers {
     session.isOverfull = true
     this.#log.warn({ session: key, reason }, 'messages for a session are dropped from now on')
   }
+}
+
+/** Whose messages a message comes after: those of its publisher; of the device, of which the broker says that it is connected; of who has asked. */
+function behind(work: Work): string {
+  if ('session' in work) return work.session.owner === undefined ? '' : ownerName(work.session.owner)
+  const { owner, presence } = work.publication
+  if (presence !== undefined) return ownerName({ role: 'device', id: presence.id })
+  return owner === undefined ? '' : ownerName(owner)
 }
