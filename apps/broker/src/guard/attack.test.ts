@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { parsePolicy } from '@fleetroot/policy'
 import { generate } from 'mqtt-packet'
 import { afterEach, describe, expect, test } from 'vitest'
 import { expectSoon } from '../testing/followed-broker.ts'
@@ -21,6 +22,14 @@ function knock(transport: Transport, localAddress = '127.0.0.1'): Promise<unknow
   socket.on('error', () => undefined)
   return new Promise((resolve) => socket.once('close', resolve))
 }
+
+const anyClientId = parsePolicy(
+  `version: 1
+roles:
+  device: { clientIds: any, publish: ['devices/\${id}/#'], subscribe: ['devices/\${id}/#'] }
+`,
+  'policy.yaml',
+)
 
 const publish = (topic: string, payload: string | Buffer = ''): Buffer =>
   generate({ cmd: 'publish', topic, payload, qos: 0, retain: false, dup: false })
@@ -186,6 +195,32 @@ describe.each<Transport>(['mqtts', 'wss'])('a device with a valid certificate ov
     expect(live.broker.counts.ended.get('message-rate')).toBe(1)
     await expect(live.join('device', 'eve', { identity, transport })).rejects.toThrow('ended before connack')
     expect(live.broker.counts.ended.get('message-rate')).toBe(2)
+  })
+})
+
+describe.each<Transport>(['mqtts', 'wss'])('an identity with many connections over %s', (transport) => {
+  test('that floods all of them at once has one of them read, and not each', async () => {
+    // What is owed here is not paid while the test runs.
+    live = await startLiveBroker({ filterRate: { perSecond: 0.001, burst: 100 } }, { policy: anyClientId })
+    const identity = await live.issue('device', 'eve')
+    const all: WireClient[] = []
+    for (let n = 0; n < 10; n++) {
+      const client = await live.open(identity, { transport })
+      expect((await client.connect({ clientId: `eve-${n}` })).returnCode).toBe(0)
+      all.push(client)
+    }
+    const bob = await live.join('device', 'bob', { transport })
+    const filters = Array.from({ length: 75 }, (_, n) => ({ topic: `devices/eve/${n}`, qos: 1 as const }))
+    const flood = [1, 2].map((messageId) => generate({ cmd: 'subscribe', messageId, subscriptions: filters }))
+    for (const client of all) client.send(Buffer.concat(flood))
+    const granted = (): number =>
+      all.flatMap(({ waiting }) => waiting).filter(({ cmd }) => cmd === 'suback').length * filters.length
+    await expectSoon(() => granted() >= 150)
+    // The others are as near to the broker: what it reads of them it has read when somebody else has had its turn again and again.
+    for (let n = 0; n < 50; n++) await bob.ping()
+    expect(granted()).toBe(150)
+    expect([...live.broker.counts.heldBack]).toEqual([['filter-rate', 1]])
+    expect([...live.broker.counts.ended]).toEqual([])
   })
 })
 

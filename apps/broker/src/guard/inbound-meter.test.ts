@@ -58,3 +58,33 @@ test('whoever pauses in between is never an abuser', () => {
     now += holdMs + 2_000
   }
 })
+
+test('what is owed is said without a charge, and is over when it is paid', () => {
+  const meter = new InboundMeter(limits)
+  meter.charge({ messages: 20, bytes: 5_000, filters: 100 }, 0)
+  expect(meter.owedMs(0)).toBe(0)
+  meter.charge({ messages: 5, bytes: 1_000, filters: 0 }, 0)
+  expect(meter.owedMs(0)).toBe(1_000)
+  expect(meter.owedMs(400)).toBe(600)
+  expect(meter.owedMs(1_000)).toBe(0)
+})
+
+test('who waits is called in turn, each when what the one before it has sent is paid', async () => {
+  const meter = new InboundMeter({ ...limits, filterRate: { perSecond: 1_000, burst: 1 } })
+  const send = (): void => void meter.charge({ messages: 0, bytes: 0, filters: 20 }, performance.now())
+  const order: string[] = []
+  send()
+  await new Promise<void>((resolve) => {
+    const come = (name: string): void =>
+      meter.wait(() => {
+        expect(meter.owedMs(performance.now())).toBe(0)
+        order.push(name)
+        if (order.length >= 6) return resolve()
+        send()
+        // It comes again at once, as who floods does.
+        return come(name)
+      })
+    for (const name of ['one', 'two', 'three']) come(name)
+  })
+  expect(order.slice(0, 6)).toEqual(['one', 'two', 'three', 'one', 'two', 'three'])
+})

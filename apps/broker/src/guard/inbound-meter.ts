@@ -41,6 +41,8 @@ export function ratesOf({
 
 /** Who comes back within this time after it was held back has not paused. */
 const pauseMs = 1_000
+/** Node's timers do not wait for longer. */
+const maxTimerMs = 2 ** 31 - 1
 
 const free: MeterVerdict = { holdMs: 0, isAbuse: false }
 
@@ -52,8 +54,13 @@ export class InboundMeter {
   protected readonly rates: Readonly<Record<keyof Inbound, Rate>>
   readonly #maxHeldBackMs: number
   readonly #fullAt: Measures = { messages: 0, bytes: 0, filters: 0 }
+  /** Until when something is owed, so that to ask is to compare two numbers. */
+  #owesUntil = Number.NEGATIVE_INFINITY
   #heldSince = 0
   #heldUntil = Number.NEGATIVE_INFINITY
+  /** Who waits until nothing is owed, in the order in which they came; made with the first one. */
+  #waiting: (() => void)[] | undefined
+  #timer: NodeJS.Timeout | undefined
 
   constructor(limits: MeterLimits) {
     this.rates = ratesOf(limits)
@@ -63,6 +70,50 @@ export class InboundMeter {
   /** A bucket is full in so many milliseconds at the earliest, whoever has emptied it. */
   protected owe(name: keyof Inbound, ms: number, now: number): void {
     this.#fullAt[name] = Math.max(this.#fullAt[name], now + ms)
+    this.#note(name, now)
+  }
+
+  /** For how long nothing more is to be read, in milliseconds: whoever is to be read owes, too, what the other sessions have sent. */
+  owedMs(now: number): number {
+    return now >= this.#owesUntil ? 0 : this.#owesUntil - now
+  }
+
+  /**
+   * Calls `resume` when nothing is owed any more, by `performance.now`. Who has waited for longer comes first, and the others wait on for what
+   * that one sends: sessions of one identity take turns, and each time it is one.
+   */
+  wait(resume: () => void): void {
+    this.#waiting ??= []
+    this.#waiting.push(resume)
+    this.#wake()
+  }
+
+  #wake(): void {
+    const now = performance.now()
+    this.#holdBack(now)
+    if (this.#timer !== undefined) return
+    const ms = Math.min(Math.ceil(this.owedMs(now)), maxTimerMs)
+    this.#timer = setTimeout(() => this.#serve(), ms).unref()
+  }
+
+  #serve(): void {
+    this.#timer = undefined
+    const waiting = this.#waiting!
+    while (waiting.length > 0) {
+      if (this.owedMs(performance.now()) > 0) return this.#wake()
+      waiting.shift()!()
+    }
+  }
+
+  #note(name: keyof Inbound, now: number): void {
+    const overdraft = overdraftMs(this.#fullAt[name], now, this.rates[name])
+    if (overdraft > 0) this.#owesUntil = Math.max(this.#owesUntil, now + overdraft)
+  }
+
+  /** Somebody is kept waiting: without a pause, if it was so a moment ago. */
+  #holdBack(now: number): void {
+    if (now > this.#heldUntil + pauseMs) this.#heldSince = now
+    this.#heldUntil = Math.max(this.#heldUntil, this.#owesUntil)
   }
 
   /** Charges what was read at `now`, in milliseconds of a clock that never goes back. */
@@ -78,8 +129,8 @@ export class InboundMeter {
       limit = itsLimit
     }
     if (limit === undefined) return free
-    if (now > this.#heldUntil + pauseMs) this.#heldSince = now
-    this.#heldUntil = Math.max(this.#heldUntil, now + holdMs)
+    this.#owesUntil = Math.max(this.#owesUntil, now + holdMs)
+    this.#holdBack(now)
     return { holdMs, limit, isAbuse: now - this.#heldSince > this.#maxHeldBackMs }
   }
 }

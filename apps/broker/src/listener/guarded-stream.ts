@@ -18,7 +18,8 @@ export interface StreamMeter {
  * Until `read` is called, Node holds at most the stream's high-water mark (64 KiB) of unread bytes.
  *
  * With a meter, a client that sends more than it may finds nobody reading for as long as it is in debt: its bytes stay
- * in its own send buffer, and what has been read already is not lost.
+ * in its own send buffer, and what has been read already is not lost. The debt is that of its identity: in none of its
+ * sessions more than the CONNECT is read before it is paid, or each of many would have one reading for nothing.
  *
  * `read()` also returns all that is there, as it did before Node 26 (nodejs/node#60441: one buffer at a time).
  * aedes 1.2.0 reads once for each `readable` event: when two TLS records or WebSocket frames came together
@@ -41,26 +42,30 @@ export function guardStream(
     return Buffer.concat(chunks)
   }
 
-  function hold(ms: number): void {
+  function hold(meter: InboundMeter): null {
     isHeld = true
-    setTimeout(() => {
+    meter.wait(() => {
       isHeld = false
       if (!stream.destroyed) stream.emit('readable')
-    }, Math.ceil(ms)).unref()
+    })
+    return null
   }
 
   stream.read = (size?: number) => {
     if (isHeld) return null
+    const now = performance.now()
+    // Others of the same identity may have sent too much. A CONNECT is read all the same: it has to come in time.
+    if (metered !== undefined && metered.meter.owedMs(now) > 0 && guard.hasConnect) return hold(metered.meter)
     const first = read(size)
     if (first === null || stream.destroyed) return null
     const bytes = readAll(first)
     const refusal = guard.inspect(bytes)
     if (refusal === undefined) {
-      const verdict = metered?.meter.charge({ ...guard.takeCounts(), bytes: bytes.length }, performance.now())
+      const verdict = metered?.meter.charge({ ...guard.takeCounts(), bytes: bytes.length }, now)
       if (verdict?.limit === undefined) return bytes
       metered?.onLimit(verdict)
       if (verdict.isAbuse) return null
-      hold(verdict.holdMs)
+      if (guard.hasConnect) hold(metered!.meter)
       return bytes
     }
     onRefusal(refusal)

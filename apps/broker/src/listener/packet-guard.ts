@@ -101,6 +101,11 @@ export class PacketGuard {
     this.#limits = limits
   }
 
+  /** Has a whole CONNECT come? */
+  get hasConnect(): boolean {
+    return this.#connected && (this.#type !== connect || (this.#header === 0 && this.#body === 0))
+  }
+
   /** Looks at the next bytes. After a refusal the connection must be ended; the guard is of no more use. */
   inspect(chunk: Uint8Array): GuardRefusal | undefined {
     let at = 0
