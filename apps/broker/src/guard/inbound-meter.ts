@@ -56,6 +56,7 @@ export class InboundMeter {
   readonly #fullAt: Measures = { messages: 0, bytes: 0, filters: 0 }
   /** Until when something is owed, so that to ask is to compare two numbers. */
   #owesUntil = Number.NEGATIVE_INFINITY
+  #owedLimit: NonNullable<MeterVerdict['limit']> = 'message-rate'
   #heldSince = 0
   #heldUntil = Number.NEGATIVE_INFINITY
   /** Who waits until nothing is owed, in the order in which they came; made with the first one. */
@@ -76,6 +77,11 @@ export class InboundMeter {
   /** For how long nothing more is to be read, in milliseconds: whoever is to be read owes, too, what the other sessions have sent. */
   owedMs(now: number): number {
     return now >= this.#owesUntil ? 0 : this.#owesUntil - now
+  }
+
+  /** What the debt is about that is paid last. */
+  get owedLimit(): NonNullable<MeterVerdict['limit']> {
+    return this.#owedLimit
   }
 
   /**
@@ -107,7 +113,13 @@ export class InboundMeter {
 
   #note(name: keyof Inbound, now: number): void {
     const overdraft = overdraftMs(this.#fullAt[name], now, this.rates[name])
-    if (overdraft > 0) this.#owesUntil = Math.max(this.#owesUntil, now + overdraft)
+    if (overdraft > 0) this.#oweUntil(now + overdraft, measures.find(([measured]) => measured === name)![1])
+  }
+
+  #oweUntil(until: number, limit: NonNullable<MeterVerdict['limit']>): void {
+    if (until <= this.#owesUntil) return
+    this.#owesUntil = until
+    this.#owedLimit = limit
   }
 
   /** Somebody is kept waiting: without a pause, if it was so a moment ago. */
@@ -129,7 +141,7 @@ export class InboundMeter {
       limit = itsLimit
     }
     if (limit === undefined) return free
-    this.#owesUntil = Math.max(this.#owesUntil, now + holdMs)
+    this.#oweUntil(now + holdMs, limit)
     this.#holdBack(now)
     return { holdMs, limit, isAbuse: now - this.#heldSince > this.#maxHeldBackMs }
   }

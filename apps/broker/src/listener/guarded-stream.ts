@@ -55,7 +55,11 @@ export function guardStream(
     if (isHeld) return null
     const now = performance.now()
     // Others of the same identity may have sent too much. A CONNECT is read all the same: it has to come in time.
-    if (metered !== undefined && metered.meter.owedMs(now) > 0 && guard.hasConnect) return hold(metered.meter)
+    if (metered !== undefined && metered.meter.owedMs(now) > 0 && guard.hasConnect) {
+      const { meter, onLimit } = metered
+      onLimit({ holdMs: meter.owedMs(now), limit: meter.owedLimit, isAbuse: false })
+      return hold(meter)
+    }
     const first = read(size)
     if (first === null || stream.destroyed) return null
     const bytes = readAll(first)
