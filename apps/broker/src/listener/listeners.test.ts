@@ -80,11 +80,15 @@ test('a strict listener beside a compatible one speaks TLS 1.3 alone', async () 
 
 test('a listener on IPv6 serves, and counts a /64 as one address', async () => {
   live = await startLiveBroker(
-    { acceptRatePerAddress: { perSecond: 0.001, burst: 1 } },
+    // Not one: another program on this machine may look for something of its own at this port of localhost.
+    { acceptRatePerAddress: { perSecond: 0.001, burst: 8 } },
     { listeners: [plan('six', { host: '::1' }), plan('four')] },
   )
   await (await live.join('device', 'eve', { listener: 'six' })).ping()
-  await expect(live.join('device', 'bob', { listener: 'six' })).rejects.toThrow(/ECONNRESET|disconnected/)
+  const knock = async (): Promise<void> => {
+    for (let n = 0; n < 8; n++) await live.join('device', 'bob', { listener: 'six' })
+  }
+  await expect(knock()).rejects.toThrow(/ECONNRESET|disconnected/)
   await (await live.join('device', 'bob', { listener: 'four' })).ping()
   expect(live.log.find((entry) => entry.includes('certificate admitted'))).toContain('"address":"::1"')
 })
