@@ -208,6 +208,29 @@ describe('presence', () => {
     ])
   })
 
+  test('of a device whose connection ends before it is in says nothing while the store cannot be read, and goes on', async () => {
+    // oxlint-disable-next-line require-yield -- it fails before it has anything
+    const statesOf = async function* (): AsyncGenerator<{ topic: string; payload: string }> {
+      throw new Error('no connection to Redis')
+    }
+    const sent: string[] = []
+    const presence = new Presence(
+      async ({ topic }) => void sent.push(topic),
+      () => 1_000,
+      statesOf,
+    )
+    const [stream] = memoryConnection()
+    const origin = { listener: 'mqtts', address: 'memory' }
+    const session = new Session(identity('device', 'eve'), origin, stream, () => undefined)
+    presence.entered(session)
+    session.state = 'admitted'
+    // What nobody catches ends the process, and this test.
+    presence.left(session)
+    stream.destroy()
+    await presence.settled()
+    expect(sent).toEqual([])
+  })
+
   test.each([
     ['online, when another broker has handed it over', true, ['eve false connection-lost']],
     ['offline', false, []],

@@ -147,6 +147,8 @@ export class Presence {
     this.#begin()
     try {
       await this.#correct(id, reason)
+    } catch {
+      // The store cannot say what was said. It has told that it failed, and whoever was connected there is gone as well.
     } finally {
       this.#end()
     }
