@@ -30,7 +30,8 @@ export function followPeers(peers: Peers, options: FollowingOptions): void {
     },
     onAsked: (key) => sessions.giveWay(key),
     onAbsent: (id, settles) => {
-      void settleAbsence(id, settles)
+      // What a store that has failed could not say stays owed, and is told again.
+      settleAbsence(id, settles).catch(() => undefined)
     },
     onLost: async () => {
       const open = [...sessions.open]
