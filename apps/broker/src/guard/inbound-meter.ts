@@ -79,6 +79,11 @@ export class InboundMeter {
     return now >= this.#owesUntil ? 0 : this.#owesUntil - now
   }
 
+  /** Has anything ever been owed? Most never do, and are not asked the time for it. */
+  get hasOwed(): boolean {
+    return this.#owesUntil !== Number.NEGATIVE_INFINITY
+  }
+
   /** What the debt is about that is paid last. */
   get owedLimit(): NonNullable<MeterVerdict['limit']> {
     return this.#owedLimit

@@ -53,19 +53,21 @@ export function guardStream(
 
   stream.read = (size?: number) => {
     if (isHeld) return null
-    const now = performance.now()
     // Others of the same identity may have sent too much. A CONNECT is read all the same: it has to come in time.
-    if (metered !== undefined && metered.meter.owedMs(now) > 0 && guard.hasConnect) {
+    if (metered?.meter.hasOwed === true && guard.hasConnect) {
       const { meter, onLimit } = metered
-      onLimit({ holdMs: meter.owedMs(now), limit: meter.owedLimit, isAbuse: false })
-      return hold(meter)
+      const holdMs = meter.owedMs(performance.now())
+      if (holdMs > 0) {
+        onLimit({ holdMs, limit: meter.owedLimit, isAbuse: false })
+        return hold(meter)
+      }
     }
     const first = read(size)
     if (first === null || stream.destroyed) return null
     const bytes = readAll(first)
     const refusal = guard.inspect(bytes)
     if (refusal === undefined) {
-      const verdict = metered?.meter.charge({ ...guard.takeCounts(), bytes: bytes.length }, now)
+      const verdict = metered?.meter.charge(guard.takeCounts(bytes.length), performance.now())
       if (verdict?.limit === undefined) return bytes
       metered?.onLimit(verdict)
       if (verdict.isAbuse) return null

@@ -123,7 +123,7 @@ test('the packet guard tells how many packets and filters have begun since it wa
         sum.filters += filters
       }
       expect(sum).toEqual({ messages: 3, filters: 5 })
-      expect(guard.takeCounts()).toEqual({ messages: 0, filters: 0 })
+      expect(guard.takeCounts()).toEqual({ messages: 0, bytes: 0, filters: 0 })
     }),
   )
 })

@@ -1,3 +1,4 @@
+import type { Inbound } from '../guard/inbound-meter.ts'
 import { FilterCounter } from './filter-counter.ts'
 
 /** Limits of the packet guard; sizes in bytes of a whole packet, fixed header included. */
@@ -127,10 +128,10 @@ export class PacketGuard {
 
   /**
    * What has begun since the last call: packets that ask for something, PUBLISH, SUBSCRIBE, UNSUBSCRIBE and PINGREQ, and the topic
-   * filters in them. What a client sends in answer to us is not its own doing.
+   * filters in them; with the `bytes` that were read. What a client sends in answer to us is not its own doing.
    */
-  takeCounts(): { readonly messages: number; readonly filters: number } {
-    const counts = { messages: this.#requests, filters: this.#filtersBegun }
+  takeCounts(bytes = 0): Inbound {
+    const counts = { messages: this.#requests, bytes, filters: this.#filtersBegun }
     this.#requests = 0
     this.#filtersBegun = 0
     return counts
