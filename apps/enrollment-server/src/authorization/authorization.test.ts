@@ -167,6 +167,7 @@ describe('a service that says no', () => {
 describe('a service whose answer does not count', () => {
   const answers: [string, (response: ServerResponse) => unknown][] = [
     ['says yes and more', (response) => response.end('{"allow": true, "note": "ok"}')],
+    ['says yes after a space that JSON does not know', (response) => response.end('\u{a0}{"allow": true}')],
     ['says yes and no', (response) => response.end('{"allow": false, "allow": true}')],
     ['says "true"', (response) => response.end('{"allow": "true"}')],
     ['says 1', (response) => response.end('{"allow": 1}')],

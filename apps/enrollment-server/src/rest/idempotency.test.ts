@@ -1,8 +1,13 @@
 import { DatabaseSync } from 'node:sqlite'
 import { createCsr, generateKeyPair } from '@fleetroot/pki'
+import type { FastifyRequest } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { csrFor } from '../testing/enroll.ts'
 import type { Answer } from '../testing/request.ts'
+import { RequestRefused } from '../problem/refusal.ts'
+import { openDatabase } from '../registry/database.ts'
+import { createLocalRegistry } from '../registry/local-registry.ts'
+import { createOnce } from './idempotency.ts'
 import { openTestbed, type Testbed } from '../testing/testbed.ts'
 
 const day = 24 * 60 * 60 * 1000
@@ -48,6 +53,32 @@ describe('a request with an Idempotency-Key', () => {
     )
     expect(new Set(answers.map(({ status, body }) => `${status} ${body}`)).size).toBe(1)
     expect(answers[0]?.status).toBe(201)
+  })
+
+  it('that another process is at is not forgotten by this one, whose work is refused meanwhile', async () => {
+    using database = openDatabase(testbed.file('registry.db'))
+    const registry = createLocalRegistry(database)
+    const [one, other] = [createOnce(registry), createOnce(registry)]
+    const request = {
+      credential: { kind: 'certificate', id: 'operator', role: 'operator' },
+      headers: { 'idempotency-key': 'key-two' },
+      method: 'POST',
+      params: {},
+      routeOptions: { url: '/v1/ca/rotations' },
+    } as unknown as FastifyRequest
+    const asking = { request, asked: {}, atMs: Date.now() }
+    const done = Promise.withResolvers<string>()
+    const begun = Promise.withResolvers<void>()
+    const answered = one(asking, () => {
+      begun.resolve()
+      return done.promise
+    })
+    await begun.promise
+    const refusal = new RequestRefused({ code: 'rotation-pending', detail: 'a CA is introduced already' })
+    await expect(other(asking, () => Promise.reject(refusal))).rejects.toBe(refusal)
+    done.resolve('made')
+    expect(await answered).toBe('made')
+    expect(await other(asking, () => Promise.reject(refusal))).toBe('made')
   })
 
   it('is known however its path is written, and its key with quotes or without, not with one of them', async () => {
