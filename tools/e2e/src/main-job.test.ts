@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { temporaryFolder } from '@fleetroot/harness'
+import { isFree, temporaryFolder } from '@fleetroot/harness'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Environment, ownEnvironment, portVariables } from './environment.ts'
 
@@ -61,17 +61,6 @@ function simulatorServe(flags: string[], env: Environment): Job {
 
 /** Resolves when nothing listens on a port of `env` any more, which is so when its three processes are gone. */
 async function expectPortsFree(env: Environment): Promise<void> {
-  const isFree = async (port: number): Promise<boolean> => {
-    const server = createServer().listen(port, '127.0.0.1')
-    try {
-      await once(server, 'listening')
-    } catch {
-      return false
-    }
-    server.close()
-    await once(server, 'close')
-    return true
-  }
   for (const name of portVariables) {
     await expect.poll(() => isFree(Number(env[name])), { message: name }).toBe(true)
   }

@@ -10,7 +10,7 @@ export { temporaryFolder } from './folder.ts'
 export { type Link, type LinkState, openLink } from './link.ts'
 export { operator, type Operator } from './operator.ts'
 export { type Dial, ExactPublisher, ExactSubscriber } from './mqtt/exact-clients.ts'
-export { freePort } from './port.ts'
+export { freePort, isFree } from './port.ts'
 export { openServers, type Servers } from './servers.ts'
 export { type RedisServer, startRedis } from './redis-server.ts'
 export {

@@ -30,7 +30,8 @@ async function isClaimed(port: number): Promise<boolean> {
   return true
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Does nothing listen on this port of loopback? */
+export async function isFree(port: number): Promise<boolean> {
   const server = createServer()
   try {
     server.listen(port, '127.0.0.1')

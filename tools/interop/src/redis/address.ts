@@ -11,6 +11,8 @@ export interface Address extends AsyncDisposable {
   cut(): void
   /** On those that stand and call themselves so nothing is heard any more; they stay open. */
   mute(name: string): void
+  /** Whoever calls itself so hears everything this much later. */
+  delay(name: string, ms: number): void
 }
 
 /** Opens an address that leads to a port of loopback; `await using` or the test closes it. */
@@ -18,14 +20,22 @@ export async function openAddress(port: number): Promise<Address> {
   let target = port
   const sockets = new Set<Socket>()
   const names = new Map<Socket, string>()
+  const lateMs = new Map<string, number>()
+  const muted = new Set<Socket>()
   const server = createServer((near) => {
     const far = connect(target, '127.0.0.1')
     near.pipe(far)
-    far.pipe(near)
     near.on('data', (bytes: Buffer) => {
       const name = /setname\r\n\$\d+\r\n(\S+)\r\n/i.exec(bytes.toString('latin1'))?.[1]
       if (name !== undefined) names.set(far, name)
     })
+    far.on('data', (bytes: Buffer) => {
+      if (muted.has(far)) return
+      const ms = lateMs.get(names.get(far) ?? '')
+      if (ms === undefined) near.write(bytes)
+      else setTimeout(() => near.write(bytes), ms)
+    })
+    far.once('end', () => near.end())
     for (const [socket, other] of [
       [near, far],
       [far, near],
@@ -35,6 +45,7 @@ export async function openAddress(port: number): Promise<Address> {
       socket.once('close', () => {
         sockets.delete(socket)
         names.delete(socket)
+        muted.delete(socket)
         other.destroy()
       })
     }
@@ -53,15 +64,20 @@ export async function openAddress(port: number): Promise<Address> {
     mute: (name) => {
       const found = [...names].filter(([, each]) => each === name)
       if (found.length === 0) throw new Error(`no connection calls itself ${name}`)
-      for (const [far] of found) {
-        far.unpipe()
-        far.resume()
-      }
+      for (const [far] of found) muted.add(far)
     },
+    delay: (name, ms) => void lateMs.set(name, ms),
     [Symbol.asyncDispose]: async () => {
       server.close()
       cut()
       await once(server, 'close')
     },
   }
+}
+
+/** An address at which a node hears of what others have done this much later than it is told of what it has done itself. */
+export async function openLateLog(port: number, ms: number): Promise<Address> {
+  const address = await openAddress(port)
+  address.delay('fleetroot-broker-log', ms)
+  return address
 }

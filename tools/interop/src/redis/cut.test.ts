@@ -1,7 +1,7 @@
 import { generate } from 'mqtt-packet'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
-import { openLateLog } from './late-log.ts'
+import { openLateLog } from './address.ts'
 import { type Node, type Nodes, startNodes, until } from './nodes.ts'
 
 judgedBy(['redis-server'], 'a connection that is cut', () => {

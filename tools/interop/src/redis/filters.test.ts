@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
-import { openLateLog } from './late-log.ts'
+import { openLateLog } from './address.ts'
 import { type Node, type Nodes, startNodes, until } from './nodes.ts'
 
 judgedBy(['redis-server'], 'topic filters that change at another node', () => {

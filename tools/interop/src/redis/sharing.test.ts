@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
-import { openAddress } from './address.ts'
+import { openAddress, openLateLog } from './address.ts'
 import { Client } from './client.ts'
-import { openLateLog } from './late-log.ts'
 import { serviceNamesake } from './namesake.ts'
 import { type Node, type Nodes, policy, startNodes, until } from './nodes.ts'
 
