@@ -1,3 +1,5 @@
+// Before anything else: see there.
+import './quiet.ts'
 import { type AppContext, openDataDirectory, runApp } from '@fleetroot/service'
 import packageFile from '../package.json' with { type: 'json' }
 import { policyRoutes } from './admin/policy-routes.ts'

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openServers, type Servers } from '@fleetroot/harness'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { joined } from './testing/joined.ts'
 
 let servers: Servers
 let folder: string
@@ -11,7 +12,10 @@ beforeEach(async () => {
   servers = await openServers()
   ;({ folder, start } = servers)
 })
-afterEach(() => servers.end())
+afterEach(() => {
+  vi.unstubAllEnvs()
+  return servers.end()
+})
 
 describe('the broker as a process', () => {
   test('waits for the enrollment server, enrolls, serves, and starts again without it', async () => {
@@ -148,5 +152,20 @@ describe('the broker as a process', () => {
     expect(broker.output()).not.toContain('the new policy is in force')
     writeFileSync(policy, 'version: 1\nroles: {}\n')
     await broker.waitFor(/the new policy is in force/)
+  })
+
+  test('says nothing of what it is sent to whoever has set DEBUG, and neither do its libraries', async () => {
+    vi.stubEnv('DEBUG', '*')
+    start('enrollment-server')
+    const broker = start('broker')
+    const url = await broker.ready()
+    const pump = await joined(url, servers.root(), await servers.enrolled('pump'), {
+      clientId: 'pump',
+      username: 'pump',
+      password: Buffer.from('a secret'),
+    })
+    await pump.publish('devices/pump/telemetry/t', 'a secret')
+    await broker.stop()
+    expect(broker.output()).not.toMatch(/mqtt-packet|ioredis|a secret/)
   })
 })

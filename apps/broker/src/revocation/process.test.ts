@@ -1,12 +1,11 @@
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect } from 'node:tls'
 import { type App, openServers, type Servers } from '@fleetroot/harness'
-import { clientTlsOptions, type KeyAndCertificate } from '@fleetroot/tls-config'
+import type { KeyAndCertificate } from '@fleetroot/tls-config'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { expectSoon } from '../testing/followed-broker.ts'
-import { WireClient } from '../testing/wire-client.ts'
+import { joined } from '../testing/joined.ts'
+import type { WireClient } from '../testing/wire-client.ts'
 
 let servers: Servers
 let enrolled: Servers['enrolled']
@@ -22,17 +21,8 @@ afterEach(() => servers.end())
 const startServer = (): App => servers.start('enrollment-server')
 const startBroker = (): App => servers.start('broker', servers.metricsFlag)
 
-/** A device that is connected; rejects when the broker does not let it in. */
-async function joined(url: string, id: string, identity: KeyAndCertificate): Promise<WireClient> {
-  const { hostname, port } = new URL(url)
-  const tls = clientTlsOptions({ trust: [servers.root()], identity, mode: 'compatible' })
-  const socket = connect({ ...tls, host: hostname, port: Number(port) })
-  const client = new WireClient(socket)
-  await once(socket, 'secureConnect')
-  const { returnCode } = await client.connect({ clientId: id })
-  if (returnCode !== 0) throw new Error(`CONNACK ${returnCode}`)
-  return client
-}
+const enter = (url: string, id: string, identity: KeyAndCertificate): Promise<WireClient> =>
+  joined(url, servers.root(), identity, { clientId: id })
 
 describe('the broker and the enrollment server as processes', () => {
   test('a device that is suspended, resumed and revoked is out, in and out, also when only the broker comes back', async () => {
@@ -42,17 +32,17 @@ describe('the broker and the enrollment server as processes', () => {
     const url = await broker.ready()
     expect(await operations('/readyz')).toBe('{"status":"ready"}')
     const [pump, lamp] = await Promise.all([enrolled('pump'), enrolled('lamp')])
-    const [first, other] = await Promise.all([joined(url, 'pump', pump), joined(url, 'lamp', lamp)])
+    const [first, other] = await Promise.all([enter(url, 'pump', pump), enter(url, 'lamp', lamp)])
 
     await change('pump', 'suspend')
     await first.closed
-    await expect(joined(url, 'pump', pump)).rejects.toThrow('ended')
+    await expect(enter(url, 'pump', pump)).rejects.toThrow('ended')
     const heard = broker.output().length
     await change('pump', 'resume')
     // A release counts when the signed list says so.
     await broker.waitFor(/"list":"devices".*revocation list in use/, heard)
     let again: WireClient | undefined
-    while (again === undefined) again = await joined(url, 'pump', pump).catch(() => undefined)
+    while (again === undefined) again = await enter(url, 'pump', pump).catch(() => undefined)
     await change('pump', 'revoke')
     await again.closed
     await other.ping()
@@ -72,8 +62,8 @@ describe('the broker and the enrollment server as processes', () => {
     await server.stop()
     const second = startBroker()
     const secondUrl = await second.ready()
-    await joined(secondUrl, 'lamp', lamp)
-    await expect(joined(secondUrl, 'pump', pump)).rejects.toThrow('ended')
+    await enter(secondUrl, 'lamp', lamp)
+    await expect(enter(secondUrl, 'pump', pump)).rejects.toThrow('ended')
     await second.waitFor(/"reason":"certificate-revoked"/)
     expect(await operations('/readyz')).toBe('{"status":"ready"}')
   })

@@ -1,3 +1,5 @@
+// Before anything else: see there.
+import '../quiet.ts'
 import { createReadiness, createRegister, metricsOf, openDataDirectory, runApp } from '@fleetroot/service'
 import packageFile from '../../package.json' with { type: 'json' }
 import { sessionRoutes } from '../admin/session-routes.ts'
