@@ -93,6 +93,8 @@ function connectionOptions(
     // A command more that the user in Redis would need the right to.
     disableClientInfo: true,
     autoResendUnfulfilledCommands: false,
+    // Nobody would hear that it was refused: not even ioredis, and a rejection that nobody hears ends the process.
+    autoResubscribe: false,
     // Rejects what was under way when a connection is lost; without it ioredis would leave it unanswered for good.
     maxRetriesPerRequest: 0,
     retryStrategy: retryMs,

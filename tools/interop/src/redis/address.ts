@@ -13,6 +13,8 @@ export interface Address extends AsyncDisposable {
   mute(name: string): void
   /** Whoever calls itself so hears everything this much later. */
   delay(name: string, ms: number): void
+  /** Ends the next connection on which this is sent, in small letters or others, instead of passing it on; resolves then. */
+  cutAt(words: string): Promise<void>
 }
 
 /** Opens an address that leads to a port of loopback; `await using` or the test closes it. */
@@ -22,13 +24,20 @@ export async function openAddress(port: number): Promise<Address> {
   const names = new Map<Socket, string>()
   const lateMs = new Map<string, number>()
   const muted = new Set<Socket>()
+  const traps = new Map<string, () => void>()
   const server = createServer((near) => {
     const far = connect(target, '127.0.0.1')
-    near.pipe(far)
     near.on('data', (bytes: Buffer) => {
-      const name = /setname\r\n\$\d+\r\n(\S+)\r\n/i.exec(bytes.toString('latin1'))?.[1]
+      const text = bytes.toString('latin1')
+      const name = /setname\r\n\$\d+\r\n(\S+)\r\n/i.exec(text)?.[1]
       if (name !== undefined) names.set(far, name)
+      const trap = [...traps.keys()].find((words) => text.toLowerCase().includes(words))
+      if (trap === undefined) return void far.write(bytes)
+      traps.get(trap)!()
+      traps.delete(trap)
+      near.destroy()
     })
+    near.once('end', () => far.end())
     far.on('data', (bytes: Buffer) => {
       if (muted.has(far)) return
       const ms = lateMs.get(names.get(far) ?? '')
@@ -67,6 +76,7 @@ export async function openAddress(port: number): Promise<Address> {
       for (const [far] of found) muted.add(far)
     },
     delay: (name, ms) => void lateMs.set(name, ms),
+    cutAt: (words) => new Promise((resolve) => traps.set(words, resolve)),
     [Symbol.asyncDispose]: async () => {
       server.close()
       cut()

@@ -1,7 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { generate } from 'mqtt-packet'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
-import { openLateLog } from './address.ts'
+import { type Address, openAddress, openLateLog } from './address.ts'
 import { type Node, type Nodes, startNodes, until } from './nodes.ts'
 
 judgedBy(['redis-server'], 'a connection that is cut', () => {
@@ -92,4 +93,57 @@ judgedBy(['redis-server'], 'a connection that is cut', () => {
     await watcher.leave()
     await late.app.stop('SIGKILL')
   })
+})
+
+judgedBy(['redis-server'], 'a connection to Redis that is cut', () => {
+  let nodes: Nodes
+  let one: Node
+  let two: Node
+  let address: Address
+
+  beforeAll(async () => {
+    nodes = await startNodes(1)
+    ;[two] = nodes.all as [Node]
+    address = await openAddress(nodes.redis.port)
+    const env = { FLEETROOT_BROKER_TICKET_SECRET: 'what both nodes know and Redis does not know' }
+    one = await nodes.start({ args: [`--redis=${address.url}`], env })
+  })
+  afterAll(async () => {
+    await nodes[Symbol.asyncDispose]()
+    await address[Symbol.asyncDispose]()
+  })
+
+  // What a broker sends on each of its connections as soon as they are there again.
+  describe.each(['setname', 'info', 'script', 'subscribe', 'xread', 'evalsha', 'eval\r\n', 'ping'])(
+    'again, just when the broker sends %j,',
+    (words) => {
+      test('is there once more, and messages go their ways', async () => {
+        const sprung = address.cutAt(words)
+        address.cut()
+        await sprung
+        // Clients that come before the broker has noticed are sent away.
+        await until(
+          async () => passes().catch(() => false),
+          () => one.app.output(),
+        )
+        expect(await one.operations('/readyz')).toBe('{"status":"ready"}')
+      })
+    },
+  )
+
+  /** Does a message of the other node arrive? */
+  async function passes(): Promise<boolean> {
+    const reader = await nodes.client(one, 'reader', { profile: 'service' })
+    const teller = await nodes.client(two, 'teller')
+    try {
+      await reader.subscribe('devices/teller/#')
+      await teller.publish('devices/teller/t', 'now', { qos: 0 })
+      return await Promise.race([
+        reader.until(() => reader.messages.length > 0).then(() => true),
+        delay(500, false),
+      ])
+    } finally {
+      for (const client of [reader, teller]) await client.leave()
+    }
+  }
 })
