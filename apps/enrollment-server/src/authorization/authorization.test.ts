@@ -138,7 +138,8 @@ describe('a service that says yes', () => {
 
 describe('a service that says no', () => {
   it('is obeyed: its reason goes to the device and into the audit, and the token stays good', async () => {
-    service.answer = (response) => response.end('{"allow": false, "reason": "not on the delivery note"}')
+    service.answer = (response) =>
+      response.end('{"id": 7, "allow": false, "reason": "not on the delivery note"}')
     const token = await testbed.token(id)
     const csr = csrFor(id)
     expect(await restEnroll(testbed, token, csr)).toMatchObject({
