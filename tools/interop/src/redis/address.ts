@@ -32,10 +32,12 @@ export async function openAddress(port: number): Promise<Address> {
       const name = /setname\r\n\$\d+\r\n(\S+)\r\n/i.exec(text)?.[1]
       if (name !== undefined) names.set(far, name)
       const trap = [...traps.keys()].find((words) => text.toLowerCase().includes(words))
-      if (trap === undefined) return void far.write(bytes)
-      traps.get(trap)!()
-      traps.delete(trap)
-      near.destroy()
+      if (trap === undefined) far.write(bytes)
+      else {
+        traps.get(trap)!()
+        traps.delete(trap)
+        near.destroy()
+      }
     })
     near.once('end', () => far.end())
     far.on('data', (bytes: Buffer) => {
