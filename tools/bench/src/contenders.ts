@@ -33,38 +33,57 @@ export async function startOurs(
   services: readonly string[],
   args: readonly string[] = openDoors,
 ): Promise<Contender> {
+  const { nodes, stop } = await startNodes(devices, services, [args])
+  return { ...nodes[0]!, stop }
+}
+
+/** Several of them, which know the same identities. `args`: the flags of each. */
+export async function startNodes(
+  devices: readonly string[],
+  services: readonly string[],
+  args: readonly (readonly string[])[],
+): Promise<{ readonly nodes: readonly Omit<Contender, 'stop'>[]; readonly stop: () => Promise<void> }> {
   const folder = temporaryFolder()
   const data = join(folder.path, 'data')
-  const server = startApp('enrollment-server', [], {
-    FLEETROOT_DATA: data,
-    FLEETROOT_RATE_LIMIT: '100000000',
-  })
-  const enrollment = new URL(await server.ready())
-  const metricsPort = await freePort()
-  const broker = startApp('broker', args, {
-    FLEETROOT_DATA: data,
-    FLEETROOT_ENROLLMENT_PORT: enrollment.port,
-    FLEETROOT_BROKER_METRICS_PORT: String(metricsPort),
-    FLEETROOT_LOG_LEVEL: 'error',
-  })
-  const { port } = new URL(await broker.ready())
-  const root = readFileSync(join(data, 'public/root.crt'), 'utf8')
-  const admin = operator(data, enrollment.href)
-  const identities = new Map([
-    ...(await enrollAll(admin, devices, { profile: 'device' })),
-    ...(await enrollAll(admin, services, { profile: 'service' })),
-  ])
-  admin.close()
-  return {
-    name: 'fleetroot',
-    pid: broker.pid,
-    client: (id) => ({ host: 'localhost', port: Number(port), ca: root, ...identities.get(id)! }),
-    refused: () => readRefused(metricsPort),
-    stop: async () => {
-      await broker.stop()
-      await server.stop()
-      folder[Symbol.dispose]()
-    },
+  const apps = [
+    startApp('enrollment-server', [], { FLEETROOT_DATA: data, FLEETROOT_RATE_LIMIT: '100000000' }),
+  ]
+  const stop = async (): Promise<void> => {
+    await Promise.all(apps.map((app) => app.stop()))
+    folder[Symbol.dispose]()
+  }
+  try {
+    const enrollment = new URL(await apps[0]!.ready())
+    const admin = operator(data, enrollment.href)
+    const identities = new Map([
+      ...(await enrollAll(admin, devices, { profile: 'device' })),
+      ...(await enrollAll(admin, services, { profile: 'service' })),
+    ])
+    admin.close()
+    const ca = readFileSync(join(data, 'public/root.crt'), 'utf8')
+    const nodes = await Promise.all(
+      args.map(async (flags) => {
+        const metricsPort = await freePort()
+        const broker = startApp('broker', flags, {
+          FLEETROOT_DATA: data,
+          FLEETROOT_ENROLLMENT_PORT: enrollment.port,
+          FLEETROOT_BROKER_METRICS_PORT: String(metricsPort),
+          FLEETROOT_LOG_LEVEL: 'error',
+        })
+        apps.push(broker)
+        const port = Number(new URL(await broker.ready()).port)
+        return {
+          name: 'fleetroot',
+          pid: broker.pid,
+          client: (id: string) => ({ host: 'localhost', port, ca, ...identities.get(id)! }),
+          refused: () => readRefused(metricsPort),
+        }
+      }),
+    )
+    return { nodes, stop }
+  } catch (error) {
+    await stop()
+    throw error
   }
 }
 
