@@ -199,6 +199,8 @@ export class RedisNode {
 
   async #begin(redisRun: string): Promise<void> {
     const { member, log } = this.#options
+    // Until it has: whoever has read half of what there is begins again, and does not go on with that.
+    this.#isLost = true
     const previous = this.id
     if (previous !== '') {
       log.warn(

@@ -131,6 +131,40 @@ judgedBy(['redis-server'], 'a connection to Redis that is cut', () => {
     },
   )
 
+  test.each(['evalsha', 'hscan', 'hgetall'])(
+    'while the broker begins anew, when it sends %j, does not leave it with half of what there is',
+    async (words) => {
+      const keeper = await nodes.client(two, 'keeper', { profile: 'service', clean: false })
+      await keeper.subscribe('devices/teller/#')
+      await keeper.leave()
+      const sprung = address.cutAt(words)
+      // It may have forgotten something: whoever used it begins anew.
+      await nodes.redis.kill()
+      await nodes.redis.start()
+      await sprung
+      await until(
+        async () => {
+          try {
+            const teller = await nodes.client(one, 'teller')
+            await teller.publish('devices/teller/t', words)
+            await teller.leave()
+            return true
+          } catch {
+            return false
+          }
+        },
+        () => one.app.output(),
+      )
+      await until(
+        async () => (await two.operations('/readyz')) === '{"status":"ready"}',
+        () => two.app.output(),
+      )
+      const back = await nodes.client(two, 'keeper', { profile: 'service', clean: false })
+      await back.until(() => back.texts().includes(words))
+      await back.leave()
+    },
+  )
+
   /** Does a message of the other node arrive? */
   async function passes(): Promise<boolean> {
     const reader = await nodes.client(one, 'reader', { profile: 'service' })
