@@ -1,83 +1,10 @@
-import { ExactPublisher, ExactSubscriber } from '@fleetroot/harness'
 import { expect, test } from 'vitest'
 import { judgedBy } from '../judged-by.ts'
-import { type Node, type Nodes, startNodes, until } from './nodes.ts'
+import { startLoad } from './load.ts'
+import { type Node, startNodes } from './nodes.ts'
 
 /** A test takes a quarter of a minute on a machine that has nothing else to do. */
 const patienceMs = 300_000
-
-/** Publishers that forget nothing, and two subscribers at QoS 2: one always there, one only at the end. */
-async function startLoad(nodes: Nodes, where: () => Node) {
-  const publishers = [
-    new ExactPublisher('one', 1, 40),
-    new ExactPublisher('two', 2, 40),
-    new ExactPublisher('three', 2, 5),
-  ]
-  const live = new ExactSubscriber('live')
-  const late = new ExactSubscriber('late')
-  const dialOf = async (id: string) =>
-    nodes.dial(id, ['live', 'late'].includes(id) ? 'service' : 'device', where)
-  const dials = new Map<string, Awaited<ReturnType<typeof dialOf>>>()
-  for (const id of ['one', 'two', 'three', 'live', 'late']) dials.set(id, await dialOf(id))
-
-  for (const [id, subscriber] of [
-    ['live', live],
-    ['late', late],
-  ] as const) {
-    const granted = Promise.withResolvers<void>()
-    const { leave, ended } = await subscriber.connect(dials.get(id)!, granted.resolve)
-    await granted.promise
-    leave()
-    await ended
-  }
-  const state = { isOver: false }
-  /** Comes back whenever its connection ends, to wherever it is told then. */
-  const stay = async (connect: () => Promise<unknown>): Promise<void> => {
-    while (!state.isOver) {
-      await connect().catch(() => undefined)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-  }
-  const staying = [
-    stay(async () => (await live.connect(dials.get('live')!)).ended),
-    ...publishers.map((each, n) => stay(async () => each.connect(dials.get(['one', 'two', 'three'][n]!)!))),
-  ]
-  const acknowledged = (): string[] => publishers.flatMap((each) => each.acknowledged)
-  const missing = ({ received }: ExactSubscriber): string[] => {
-    const has = new Set(received)
-    return acknowledged().filter((text) => !has.has(text))
-  }
-  return {
-    acknowledged: () => acknowledged().length,
-    /** Waits until so many more were acknowledged. */
-    more: async (count: number) => {
-      const before = acknowledged().length
-      await until(
-        () => acknowledged().length >= before + count,
-        () => `${acknowledged().length - before} acknowledged\n${where().app.output()}`,
-      )
-    },
-    /** Stops to publish, and looks at what has arrived. */
-    settle: async () => {
-      for (const publisher of publishers) publisher.isSending = false
-      await until(
-        () => publishers.every(({ isDone }) => isDone),
-        () => `acknowledgements\n${where().app.output()}`,
-      )
-      staying.push(stay(async () => (await late.connect(dials.get('late')!)).ended))
-      for (const subscriber of [live, late]) {
-        await until(
-          () => missing(subscriber).length === 0,
-          () => `missing: ${missing(subscriber).length}, ${missing(subscriber).slice(0, 5).join(', ')}`,
-        )
-        const exact = subscriber.received.filter((text) => !text.startsWith('one '))
-        expect(exact.filter((text, index) => exact.indexOf(text) !== index)).toEqual([])
-        expect(subscriber.forgotten).toBe(0)
-      }
-      state.isOver = true
-    },
-  }
-}
 
 judgedBy(['redis-server'], 'what was acknowledged is not lost, and at QoS 2 delivered once,', () => {
   test(
