@@ -1,7 +1,7 @@
 import { createRequire, registerHooks } from 'node:module'
 
-// Whoever sets DEBUG has these tell what they do: ioredis what it sends, the password of Redis among it, mqtt-packet ten times
-// for each message what is in it. No log may have that; and that nobody hears it costs a sixth of what the broker does for a message at QoS 0.
+// Whoever sets DEBUG has these tell what they do: ioredis what it sends, the password of Redis among it, mqtt-packet some thirty times
+// for each message what is in it. No log may have that; and that nobody hears it costs a fifth of what the broker does for a message at QoS 0.
 // So they are loaded, before anybody else does it, with a `debug` that says nothing.
 const talkative = ['mqtt-packet', 'ioredis']
 

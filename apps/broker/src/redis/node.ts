@@ -205,7 +205,7 @@ export class RedisNode {
     if (previous !== '') {
       log.warn(
         { node: previous },
-        'this node may have been given up by the others: it ends its sessions and begins anew',
+        'this node may have been given up by the others, or knows half of what there is: it ends its sessions and begins anew',
       )
       await member.lose()
     }

@@ -13,8 +13,8 @@ export interface Address extends AsyncDisposable {
   mute(name: string): void
   /** Whoever calls itself so hears everything this much later. */
   delay(name: string, ms: number): void
-  /** Ends the next connection on which this is sent, in small letters or others, instead of passing it on; resolves then. */
-  cutAt(words: string): Promise<void>
+  /** Ends the next connection on which this command is sent, instead of passing it on; resolves then. */
+  cutAt(command: string): Promise<void>
 }
 
 /** Opens an address that leads to a port of loopback; `await using` or the test closes it. */
@@ -31,7 +31,10 @@ export async function openAddress(port: number): Promise<Address> {
       const text = bytes.toString('latin1')
       const name = /setname\r\n\$\d+\r\n(\S+)\r\n/i.exec(text)?.[1]
       if (name !== undefined) names.set(far, name)
-      const trap = [...traps.keys()].find((words) => text.toLowerCase().includes(words))
+      // As a command, not as a word of a script that is handed over.
+      const trap = [...traps.keys()].find((name) =>
+        new RegExp(`\\*\\d+\\r\\n\\$\\d+\\r\\n${name}\\r\\n`, 'i').test(text),
+      )
       if (trap === undefined) far.write(bytes)
       else {
         traps.get(trap)!()
@@ -78,7 +81,7 @@ export async function openAddress(port: number): Promise<Address> {
       for (const [far] of found) muted.add(far)
     },
     delay: (name, ms) => void lateMs.set(name, ms),
-    cutAt: (words) => new Promise((resolve) => traps.set(words, resolve)),
+    cutAt: (command) => new Promise((resolve) => traps.set(command, resolve)),
     [Symbol.asyncDispose]: async () => {
       server.close()
       cut()

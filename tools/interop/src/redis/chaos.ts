@@ -9,8 +9,7 @@ import { type Node, startNodes, until } from './nodes.ts'
 
 const seconds = Number(process.env['FLEETROOT_CHAOS_SECONDS'] ?? 20)
 const commands =
-  'setname info script subscribe xread evalsha eval\r\n ping hscan hgetall time publish xrevrange set\r\n'
-const words = commands.split(' ')
+  'client info script subscribe xread evalsha eval ping hscan hgetall time publish xrevrange set'.split(' ')
 const names = ['', '-log', '-live', '-tickets'].map((end) => `fleetroot-broker${end}`)
 
 const below = (count: number): number => Math.floor(Math.random() * count)
@@ -30,7 +29,7 @@ const [one, two] = (await Promise.all(
 const faults: Readonly<Record<string, (address: Address) => void | Promise<void>>> = {
   'cut all connections': (address) => address.cut(),
   'cut one at a command': (address) => {
-    void address.cutAt(any(words))
+    void address.cutAt(any(commands))
     if (below(2) === 0) address.cut()
   },
   'cut again at once': async (address) => {

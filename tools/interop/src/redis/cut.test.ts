@@ -114,7 +114,7 @@ judgedBy(['redis-server'], 'a connection to Redis that is cut', () => {
   })
 
   // What a broker sends on each of its connections as soon as they are there again.
-  describe.each(['setname', 'info', 'script', 'subscribe', 'xread', 'evalsha', 'eval\r\n', 'ping'])(
+  describe.each(['client', 'info', 'script', 'subscribe', 'xread', 'evalsha', 'eval', 'ping'])(
     'again, just when the broker sends %j,',
     (words) => {
       test('is there once more, and messages go their ways', async () => {
